@@ -1,0 +1,20 @@
+// The order of dependence: main -> controller, observe, apply, metrics, sources, telemetry -> core -> api.
+export default {
+  forbidden: [
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'api-stands-alone', severity: 'error', from: { path: '^src/api/' }, to: { path: '^src/(?!api/)' } },
+    { name: 'core-is-pure', severity: 'error', from: { path: '^src/core/' }, to: { path: '^src/(?!core/|api/)' } },
+    {
+      name: 'core-does-no-io',
+      comment: 'node:crypto is allowed for sha256 only: it computes, it does not touch the world.',
+      severity: 'error',
+      from: { path: '^src/core/' },
+      to: { dependencyTypes: ['npm', 'core'], pathNot: '^(node:)?crypto$' },
+    },
+    { name: 'only-main-wires', severity: 'error', from: { path: '^src/(?!main\\.ts)' }, to: { path: '^src/main\\.ts$' } },
+    { name: 'controller-knows-no-model', severity: 'error', from: { path: '^src/controller/' }, to: { path: '^src/(core|observe|apply|metrics|sources)/' } },
+    { name: 'product-knows-no-tests', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|deploy)/' } },
+    { name: 'no-development-packages', severity: 'error', from: { path: '^src/', pathNot: '^src/api/generate\\.ts$' }, to: { dependencyTypes: ['npm-dev'] } },
+  ],
+  options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' } },
+};
