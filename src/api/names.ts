@@ -1,0 +1,45 @@
+// Names that other software sees: API group, labels, annotations, field managers. Changing one is a breaking change.
+
+export const GROUP = 'plimsoll.dev';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** Highest `status.schema` that this operator understands. An object with a higher one is left untouched. */
+export const STATUS_SCHEMA = 1;
+
+export const LABEL = {
+  /** Name of the ModelDeployment that a child, or a ModelRelease, belongs to. */
+  deployment: 'plimsoll.dev/deployment',
+  /** Revision (10 hexadecimal characters) that a child, or a ModelRelease, is about. */
+  revision: 'plimsoll.dev/revision',
+  /** Name of the ModelVersion that a resolve Job works for. */
+  modelVersion: 'plimsoll.dev/model-version',
+  /** Outcome of a finished ModelRelease: the ledger survives a restore that loses status. */
+  outcome: 'plimsoll.dev/outcome',
+  /** Class of a finished ModelRelease's failure: Evidence, Infrastructure or User. */
+  failureClass: 'plimsoll.dev/class',
+  /** On everything that the operator makes; watches select by it. */
+  managedBy: 'plimsoll.dev/managed-by',
+} as const;
+
+export const MANAGED_BY_VALUE = 'plimsoll';
+
+export const ANNOTATION = {
+  /** On the HTTPRoute: `r<number>/<decision>/<detail>`, written together with the weights. */
+  decision: 'plimsoll.dev/decision',
+  /** On a ControllerRevision: hash of what the user chose, so that a newer operator's rendering starts no release. */
+  inputs: 'plimsoll.dev/inputs',
+  /** On a child: hash of what was last applied, so that an unchanged world is not written again. */
+  applied: 'plimsoll.dev/applied',
+} as const;
+
+/** Set on every response that passes the gateway. */
+export const REVISION_HEADER = 'plimsoll-revision';
+
+/** Server-side apply field managers: one for each concern, so that a rarely written field is not dropped by another writer. */
+export const FIELD_MANAGER = {
+  children: 'plimsoll',
+  route: 'plimsoll-route',
+  scale: 'plimsoll-scale',
+  status: 'plimsoll-status',
+} as const;
