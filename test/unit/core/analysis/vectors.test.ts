@@ -1,0 +1,106 @@
+// Golden vectors. Their format and values come from an independent reference implementation of the same statistics, written in
+// another language with another summation order: agreement to 1e-9 is agreement on the formulas, not on shared code.
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { judge } from '../../../../src/core/analysis/analyse.ts';
+import { bounds, burstFactors } from '../../../../src/core/analysis/bounds.ts';
+import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../../../src/core/analysis/config.ts';
+import { decide } from '../../../../src/core/analysis/decide.ts';
+import { kernel } from '../../../../src/core/analysis/kernel.ts';
+import { cleanRow, counterDelta, type CounterSample, type RawCounts, type RawNumber, type RawRow } from '../../../../src/core/analysis/row.ts';
+import { explain } from '../../../../src/core/analysis/words.ts';
+
+type Tuple = readonly RawNumber[];
+
+interface MetricInput {
+  readonly rows: readonly (Tuple | null)[];
+  readonly history: readonly Tuple[];
+  readonly config?: Partial<AnalysisConfig>;
+}
+
+interface Case<Fn extends string, Input, Expected> {
+  readonly name: string;
+  readonly fn: Fn;
+  readonly input: Input;
+  readonly expect: Expected;
+}
+
+type AnyCase =
+  | Case<'kernel', { x: number; k: number; m: number; q: number }, number>
+  | Case<'clean', { row: Tuple }, readonly number[] | null>
+  | Case<'counterDelta', { prev: CounterSample; cur: CounterSample }, number>
+  | Case<'burstFactors', MetricInput, readonly number[]>
+  | Case<'analyse', MetricInput, Record<string, unknown>>
+  | Case<'decide', { metrics: readonly MetricInput[]; alpha: number }, Record<string, unknown>>;
+
+const vectors = JSON.parse(readFileSync(new URL('./vectors.json', import.meta.url), 'utf8')) as {
+  readonly defaults: Record<string, number>;
+  readonly cases: readonly AnyCase[];
+};
+
+const toRow = (tuple: Tuple | null): RawRow =>
+  tuple && { stable: { requests: tuple[0], bad: tuple[1] }, candidate: { requests: tuple[2], bad: tuple[3] } };
+const toCounts = (tuple: Tuple): RawCounts => ({ requests: tuple[0], bad: tuple[1] });
+
+function analyse(input: MetricInput): Record<string, unknown> {
+  const config = { ...DEFAULT_ANALYSIS, ...input.config };
+  const rows = input.rows.map(toRow);
+  const history = input.history.map(toCounts);
+  const { totals, ...judgement } = judge(rows, history, config);
+  const limits = bounds(rows, history, config);
+  const sums = { ns: totals.stableRequests, es: totals.stableBad, nc: totals.candidateRequests, ec: totals.candidateBad };
+  return { ...judgement, ...sums, ...limits, explain: explain({ totals, ...judgement }, limits, config) };
+}
+
+function compute(vector: AnyCase): unknown {
+  switch (vector.fn) {
+    case 'kernel':
+      return kernel(vector.input.x, vector.input.k, vector.input.m, vector.input.q);
+    case 'clean': {
+      const row = cleanRow(toRow(vector.input.row));
+      return row && [row.stable.requests, row.stable.bad, row.candidate.requests, row.candidate.bad];
+    }
+    case 'counterDelta':
+      return counterDelta(vector.input.prev, vector.input.cur);
+    case 'burstFactors':
+      return burstFactors(vector.input.rows.map(toRow), vector.input.history.map(toCounts), DEFAULT_ANALYSIS.phiMax);
+    case 'analyse':
+      return analyse(vector.input);
+    case 'decide': {
+      const judgements = vector.input.metrics.map(({ rows, history, config }) =>
+        judge(rows.map(toRow), history.map(toCounts), { ...DEFAULT_ANALYSIS, ...config }));
+      const { verdict, logE, index } = decide(judgements, vector.input.alpha);
+      return { verdict, logE, metric: index };
+    }
+  }
+}
+
+/** Paths at which two values differ by more than 1e-9 * max(1, |want|). */
+function differences(got: unknown, want: unknown, path = ''): string[] {
+  if (typeof got === 'number' && typeof want === 'number') {
+    return Math.abs(got - want) <= 1e-9 * Math.max(1, Math.abs(want)) ? [] : [`${path}: got ${got}, want ${want}`];
+  }
+  if (typeof got !== 'object' || typeof want !== 'object' || got === null || want === null) {
+    return got === want ? [] : [`${path}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`];
+  }
+  const keys = [...new Set([...Object.keys(got), ...Object.keys(want)])];
+  return keys.flatMap((key) => differences((got as Record<string, unknown>)[key], (want as Record<string, unknown>)[key], `${path}/${key}`));
+}
+
+describe('golden vectors', () => {
+  test('the comparison itself sees a difference of 2e-9, a missing field and another word', () => {
+    expect(differences({ a: [1, 2] }, { a: [1, 2 + 5e-10] })).toEqual([]);
+    expect(differences({ a: [1, 2 + 5e-9] }, { a: [1, 2] })).toHaveLength(1);
+    expect(differences({ a: 1 }, { a: 1, b: null })).toHaveLength(1);
+    expect(differences({ a: 'pass' }, { a: 'abort' })).toHaveLength(1);
+  });
+
+  test('the defaults are those of the reference', () => {
+    expect(DEFAULT_ANALYSIS).toEqual({ ...vectors.defaults, history: 120 });
+  });
+
+  test.each(vectors.cases)('$fn agrees with the reference: $name', (vector) => {
+    expect(differences(compute(vector), vector.expect)).toEqual([]);
+  });
+});
