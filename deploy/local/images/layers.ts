@@ -1,0 +1,56 @@
+// Compressed layers, kept in the cache beside the archives: after a change of code only its own small layer is made again.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cacheFolder, digestOf, digestOfFiles, makeOnce, type Say } from './cache.ts';
+import { writeArchive, writeLayer, type ImageConfig, type Layer, type Part } from './oci.ts';
+
+/** What a layer is made of: `key` changes whenever its content would. */
+export interface LayerPlan {
+  readonly key: string;
+  readonly parts: () => Promise<readonly Part[]>;
+}
+
+/** An image before it is built. */
+export interface ImagePlan {
+  /** `images.local/<name>:<tag>` */
+  readonly reference: string;
+  /** Short name of the archive's file, for people who look into the cache. */
+  readonly name: string;
+  readonly layers: readonly LayerPlan[];
+  readonly config: ImageConfig;
+}
+
+/** An archive in the cache. */
+export interface BuiltImage {
+  readonly reference: string;
+  readonly archive: string;
+  /** digest of the archive's inputs, part of its file's name: a caller may compare it to skip an import. */
+  readonly digest: string;
+}
+
+const RECIPE = ['oci.ts', 'base.ts', 'layers.ts'].map((name) => join(import.meta.dirname, name));
+
+async function cachedLayer(key: string, plan: LayerPlan): Promise<Layer> {
+  const folder = cacheFolder('images', 'layers', key);
+  await makeOnce(folder, () => undefined, `layer ${key}`, async (path) => {
+    await mkdir(path, { recursive: true });
+    const { digest, diffId, size } = await writeLayer(await plan.parts(), join(path, 'layer.tar.gz'));
+    await writeFile(join(path, 'layer.json'), JSON.stringify({ digest, diffId, size }));
+  });
+  const facts = JSON.parse(await readFile(join(folder, 'layer.json'), 'utf8')) as Omit<Layer, 'path'>;
+  return { ...facts, path: join(folder, 'layer.tar.gz') };
+}
+
+/** Builds what is missing and returns the archive's path; a second call with the same plan only looks it up. */
+export async function buildImage(plan: ImagePlan, say: Say): Promise<BuiltImage> {
+  const recipe = await digestOfFiles(RECIPE);
+  const keys = plan.layers.map((layer) => digestOf(recipe, layer.key));
+  const digest = digestOf(plan.reference, ...keys, JSON.stringify(plan.config));
+  const archive = cacheFolder('images', `${plan.name}-${digest}.tar`);
+  await makeOnce(archive, say, `image ${plan.reference}`, async (path) => {
+    const layers: Layer[] = [];
+    for (const [index, layer] of plan.layers.entries()) layers.push(await cachedLayer(keys[index]!, layer));
+    await writeArchive(plan.reference, layers, plan.config, path);
+  });
+  return { reference: plan.reference, archive, digest };
+}

@@ -1,0 +1,3 @@
+module images.local/modelserver
+
+go 1.24

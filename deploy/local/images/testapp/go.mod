@@ -1,0 +1,3 @@
+module plimsoll.dev/testapp
+
+go 1.26.0
