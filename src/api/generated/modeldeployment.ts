@@ -1,0 +1,242 @@
+// generated from crds/plimsoll.dev_modeldeployments.yaml, do not edit
+
+import type { Condition, ObjectMeta } from '../meta.ts';
+
+/** Serves one version of a model behind a gateway. Changing spec.version or spec.runtime starts a release: the new revision gets a growing share of the requests, is compared with the one that serves, and is promoted or taken off by itself. */
+export interface ModelDeployment {
+  readonly apiVersion: 'plimsoll.dev/v1alpha1';
+  readonly kind: 'ModelDeployment';
+  readonly metadata: ObjectMeta;
+  /** What should serve. Belongs to you; the operator never writes it. */
+  readonly spec: ModelDeploymentSpec;
+  /** What the operator found and did. Written by the operator only, when something changes. */
+  readonly status?: ModelDeploymentStatus;
+}
+
+/** How the model is served. Changing anything in here starts a release, as a new version does. */
+export interface ModelDeploymentRuntime {
+  /** Model server to run. A preset brings image, ports, probes and the place of the model; template can change them. mlserver is Seldon's MLServer, asked by the V2 inference protocol. */
+  readonly preset: 'mlserver';
+  /** PodTemplateSpec (metadata, spec) laid over the pods of the preset; the container that serves is called model. Checked by a dry run against the API server, not by this schema. Default: none, the preset as it is. Example: {spec: {containers: [{name: model, resources: {limits: {memory: 1Gi}}}]}}. */
+  readonly template?: Readonly<Record<string, unknown>>;
+}
+
+export interface ModelDeploymentTrafficGatewayParentRef {
+  /** Name of the Gateway. Example: public. */
+  readonly name: string;
+  /** Namespace of the Gateway. Default: the namespace of this object. Example: gateways. */
+  readonly namespace?: string;
+  /** Listener of the Gateway to attach to. Default: none, all listeners that allow it. Example: https. */
+  readonly sectionName?: string;
+  /** Port of the listeners to attach to. Default: none, any port. Example: 443. */
+  readonly port?: number;
+}
+
+/** Time limits of the gateway for requests to this model. */
+export interface ModelDeploymentTrafficGatewayTimeouts {
+  /** Longest time for a whole request, retries included; 0s is no limit. At most 24h. Default: none, the gateway's own limit holds. Example: 10s. */
+  readonly request?: string;
+  /** Longest time for one attempt at a pod. At most 24h, and not longer than request. Default: none, the gateway's own limit holds. Example: 5s. */
+  readonly backendRequest?: string;
+}
+
+/** Routes by a Gateway API HTTPRoute that the operator owns and that has the name of this object. Weights are exact. */
+export interface ModelDeploymentTrafficGateway {
+  /** Gateways that the route attaches to. */
+  readonly parentRefs: readonly ModelDeploymentTrafficGatewayParentRef[];
+  /** Host names whose requests go to this model; the first label may be *. Default: none, every host name of the listeners. Example: [fraud.example.com]. */
+  readonly hostnames?: readonly string[];
+  /** Time limits of the gateway for requests to this model. */
+  readonly timeouts?: ModelDeploymentTrafficGatewayTimeouts;
+}
+
+/** How requests reach the model. A union, of which gateway is the only member so far. */
+export interface ModelDeploymentTraffic {
+  /** Routes by a Gateway API HTTPRoute that the operator owns and that has the name of this object. Weights are exact. */
+  readonly gateway?: ModelDeploymentTrafficGateway;
+  /** Time that pods go on running after they were taken out of the route, to finish what they were asked. At least your longest request, at most 1h. Default: 30s. Example: 2m. */
+  readonly drain?: string;
+}
+
+/** A ConfigMap in this namespace. Each of its keys holds the body of one V2 inference request; every one must be answered with status 200 and a list of outputs. */
+export interface ModelDeploymentProbeRequestsConfigMapRef {
+  /** Name of the ConfigMap. Example: fraud-probe. */
+  readonly name: string;
+}
+
+/** Requests of your own, instead of the one made from the model's metadata. */
+export interface ModelDeploymentProbeRequests {
+  /** A ConfigMap in this namespace. Each of its keys holds the body of one V2 inference request; every one must be answered with status 200 and a list of outputs. */
+  readonly configMapRef: ModelDeploymentProbeRequestsConfigMapRef;
+}
+
+/** What a new revision must answer before it gets any traffic. Without it, one request is made up from the model's own metadata. */
+export interface ModelDeploymentProbe {
+  /** Requests of your own, instead of the one made from the model's metadata. */
+  readonly requests: ModelDeploymentProbeRequests;
+}
+
+export interface ModelDeploymentRolloutStep {
+  /** Name of the step, for people. Default: none. Example: canary. */
+  readonly name?: string;
+  /** Per cent of the requests that go to the candidate. Must be higher than in the step before. Example: 25. */
+  readonly weight: number;
+  /** Shortest time to stay at this weight. The step lasts longer if the checks have too little evidence to go on. At most 168h. Default: 0s, as soon as the evidence allows. Example: 10m. */
+  readonly hold?: string;
+}
+
+/** How a release goes. A release keeps the plan that it started with; changes here hold from the next one on. */
+export interface ModelDeploymentRollout {
+  /** Shares of the traffic that the candidate gets, one after the other; after the last step it gets 100. Default: [{weight: 5, hold: 5m}, {weight: 25, hold: 10m}, {weight: 50, hold: 10m}]. Example: [{weight: 10, hold: 10m}, {weight: 50, hold: 1h}]. */
+  readonly steps?: readonly ModelDeploymentRolloutStep[];
+  /** How long the candidate may have too few ready pods for its share before the release is rolled back. Its weight is lowered at once in any case. From 1s to 1h. Default: 30s. Example: 1m. */
+  readonly unavailableGrace?: string;
+  /** How long the pods of a new revision may take to become ready before the release fails. From 1s to 168h. Default: 15m. Example: 1h. */
+  readonly progressDeadline?: string;
+  /** How long a step may go on after its hold without enough evidence to decide. Then the release pauses at its weight: it is neither promoted nor rolled back. From 1s to 168h. Default: 1h. Example: 6h. */
+  readonly evidenceDeadline?: string;
+}
+
+/** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them. */
+export interface ModelDeploymentAnalysisCheckErrorRate {
+  /** How much higher than the stable version's share the candidate's may be, in per cent of it. With 50%, 3 % against 2 % is still good. From 0% to 999.999%. Default: 50%. Example: 20%. */
+  readonly relativeMargin?: string;
+  /** Share of failed requests that is always good enough, however well the stable version does. From 0% to 100%. Default: 0.5%. Example: 1%. */
+  readonly absoluteFloor?: string;
+}
+
+/** Compares the share of slow requests of the candidate with that of the stable version over the same time, as the gateway measures them. */
+export interface ModelDeploymentAnalysisCheckLatency {
+  /** A request that takes longer is a slow one. Rounded up to the next bucket of the gateway's histogram. From 1ms to 1h. Example: 250ms. */
+  readonly slowerThan: string;
+  /** How much higher than the stable version's share of slow requests the candidate's may be, in per cent of it. From 0% to 999.999%. Default: 50%. Example: 20%. */
+  readonly relativeMargin?: string;
+  /** Share of slow requests that is always good enough, however fast the stable version is. From 0% to 100%. Default: 1%. Example: 5%. */
+  readonly absoluteFloor?: string;
+}
+
+/** A bound on any PromQL expression. It compares with nothing; no data is no verdict. */
+export interface ModelDeploymentAnalysisCheckLimit {
+  /** PromQL that gives one number. {{namespace}}, {{deployment}}, {{version}} and {{revision}} stand for those of the candidate. Example: 'max(queue_depth{namespace="{{namespace}}", revision="{{revision}}"})'. */
+  readonly query: string;
+  /** Highest good value, as a decimal number in a string. Default: none. Example: "100". */
+  readonly max?: string;
+  /** Lowest good value, as a decimal number in a string. Default: none. Example: "0.9". */
+  readonly min?: string;
+}
+
+export interface ModelDeploymentAnalysisCheck {
+  /** Name of the check, as status, Events and metrics show it. Example: errors. */
+  readonly name: string;
+  /** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them. */
+  readonly errorRate?: ModelDeploymentAnalysisCheckErrorRate;
+  /** Compares the share of slow requests of the candidate with that of the stable version over the same time, as the gateway measures them. */
+  readonly latency?: ModelDeploymentAnalysisCheckLatency;
+  /** A bound on any PromQL expression. It compares with nothing; no data is no verdict. */
+  readonly limit?: ModelDeploymentAnalysisCheckLimit;
+}
+
+/** What the candidate is judged by. A release keeps the checks that it started with; changes here hold from the next one on. */
+export interface ModelDeploymentAnalysis {
+  /** Time between two looks at the metrics. Not shorter than the scrape interval of Prometheus. From 1s to 10m. Default: 15s. Example: 30s. */
+  readonly interval?: string;
+  /** Requests that the candidate must have answered in each step before the release goes on. Default: 100. Example: 1000. */
+  readonly minRequests?: number;
+  /** Checks that the candidate must not fail, by name. Default: two checks, errorRate (relativeMargin 50%, absoluteFloor 0.5%) and latency (relativeMargin 50%, absoluteFloor 1%). Example: [{name: errors, errorRate: {}}, {name: slow, latency: {slowerThan: 250ms}}]. */
+  readonly checks?: readonly ModelDeploymentAnalysisCheck[];
+}
+
+/** Alerts of Prometheus that roll back a running release when they fire, if they became active after it started. */
+export interface ModelDeploymentTriggersAlerts {
+  /** Labels that the alert must have, besides the namespace of this object. Example: {model: fraud, severity: page}. */
+  readonly matchLabels: Readonly<Record<string, string>>;
+}
+
+/** What else rolls a release back. */
+export interface ModelDeploymentTriggers {
+  /** Alerts of Prometheus that roll back a running release when they fire, if they became active after it started. */
+  readonly alerts?: ModelDeploymentTriggersAlerts;
+}
+
+/** What should serve. Belongs to you; the operator never writes it. */
+export interface ModelDeploymentSpec {
+  /** Model to serve: spec.model of the ModelVersions in this namespace. Never changes. Example: fraud. */
+  readonly model: string;
+  /** Version to serve; with model it names the ModelVersion <model>-<version>. Changing it starts a release. Put it in quotes, or YAML reads 1.10 as the number 1.1. Example: "1.4.0". */
+  readonly version: string;
+  /** Pods of the version that serves. During a release the candidate gets its share of this number on top, rounded up. Takes effect at once, without a release. Default: 1. Example: 3. */
+  readonly replicas?: number;
+  /** How the model is served. Changing anything in here starts a release, as a new version does. */
+  readonly runtime: ModelDeploymentRuntime;
+  /** How requests reach the model. A union, of which gateway is the only member so far. */
+  readonly traffic: ModelDeploymentTraffic;
+  /** What a new revision must answer before it gets any traffic. Without it, one request is made up from the model's own metadata. */
+  readonly probe?: ModelDeploymentProbe;
+  /** How a release goes. A release keeps the plan that it started with; changes here hold from the next one on. */
+  readonly rollout?: ModelDeploymentRollout;
+  /** What the candidate is judged by. A release keeps the checks that it started with; changes here hold from the next one on. */
+  readonly analysis?: ModelDeploymentAnalysis;
+  /** What else rolls a release back. */
+  readonly triggers?: ModelDeploymentTriggers;
+}
+
+/** The revision that serves. */
+export interface ModelDeploymentSide {
+  /** Its version. Example: "1.3.2". */
+  readonly version?: string;
+  /** Digest of its files. Example: sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08. */
+  readonly digest?: string;
+  /** What runs: a hash of the digest and the pod template. Its Deployment and Service are <name>-<revision>. Example: 3f9a1c07be. */
+  readonly revision?: string;
+  /** Its place among the route's two backends. It keeps the place for as long as it gets requests. */
+  readonly slot?: 'a' | 'b';
+  /** Pods that are ready. Example: 3. */
+  readonly readyReplicas?: number;
+  /** Since when it has had its present share of the requests. Example: "2026-11-24T10:00:00Z". */
+  readonly since?: string;
+}
+
+/** How requests reach the pods. */
+export interface ModelDeploymentStatusTraffic {
+  /** What callers get who use the Service <name> inside the cluster: StableOnly, since weights are the gateway's. Example: StableOnly. */
+  readonly inCluster?: string;
+}
+
+export interface ModelDeploymentStatusVerdict {
+  /** Name of the check. Example: errors. */
+  readonly check: string;
+  /** What it says. New values may be added; bear with unknown ones. Example: Fail. */
+  readonly verdict: string;
+  /** Why, in figures, as they were when the verdict changed. Example: 26.1 % of 88 requests failed, against 0.2 % of 1650. */
+  readonly explanation?: string;
+  /** When the verdict changed. Example: "2026-11-24T10:05:30Z". */
+  readonly at?: string;
+}
+
+/** What the operator found and did. Written by the operator only, when something changes. */
+export interface ModelDeploymentStatus {
+  /** The metadata.generation that this status is about. Example: 7. */
+  readonly observedGeneration?: number;
+  /** Version of the meaning of this status. An operator that meets a higher number than it knows leaves the object alone. Example: 1. */
+  readonly schema?: number;
+  /** Where things stand. New values may be added; bear with unknown ones. Example: Holding. */
+  readonly phase?: string;
+  /** The worst verdict of all checks. New values may be added; bear with unknown ones. Example: Pass. */
+  readonly verdict?: string;
+  /** Per cent of the requests that go to the candidate. Example: 25. */
+  readonly weight?: number;
+  /** Name of the ModelRelease in progress, or of the last one. Example: fraud-r7. */
+  readonly release?: string;
+  /** The revision that serves. */
+  readonly stable?: ModelDeploymentSide;
+  /** The revision that is being released, if any. */
+  readonly candidate?: ModelDeploymentSide;
+  /** The revision that served before the last promotion. */
+  readonly previous?: ModelDeploymentSide;
+  /** How requests reach the pods. */
+  readonly traffic?: ModelDeploymentStatusTraffic;
+  /** Verdict of each check. Written when a verdict changes, not when a number does; live numbers are in the operator's metrics. */
+  readonly verdicts?: readonly ModelDeploymentStatusVerdict[];
+  /** State for people and tools. Ready says whether what spec asks for serves; Available whether anything does. Reconciling and Stalled are there only while they are true. */
+  readonly conditions?: readonly Condition[];
+}

@@ -1,0 +1,147 @@
+// generated from crds/plimsoll.dev_modelversions.yaml, do not edit
+
+import type { Condition, ObjectMeta } from '../meta.ts';
+
+/** One version of one model: where its bytes are, what they are (by digest), and how they came about. Its identity never changes; a ModelDeployment in the same namespace serves it by naming its model and version. */
+export interface ModelVersion {
+  readonly apiVersion: 'plimsoll.dev/v1alpha1';
+  readonly kind: 'ModelVersion';
+  readonly metadata: ObjectMeta;
+  /** What this version is. model, version, format and source are fixed at creation. */
+  readonly spec: ModelVersionSpec;
+  /** What the operator found. Written by the operator only. */
+  readonly status?: ModelVersionStatus;
+}
+
+/** What kind of model the bytes are. The runtime preset picks its loader by it. */
+export interface ModelVersionFormat {
+  /** Name of the format, as the runtime preset of the ModelDeployment knows it. Not read when the model brings a model-settings.json of its own. Example: sklearn. */
+  readonly name: string;
+  /** Version of the library that wrote the model. Recorded, not checked. Default: none. Example: "1.8". */
+  readonly version?: string;
+}
+
+/** A file on a web server. */
+export interface ModelVersionSourceHttp {
+  /** Address of one file, or of a .tar.gz that is unpacked. Fetched by pods in this namespace, never by the operator. Example: https://models.example.com/fraud/1.4.0.tar.gz. */
+  readonly url: string;
+}
+
+/** Where the bytes are fetched from. A union, of which http is the only member so far. */
+export interface ModelVersionSource {
+  /** A file on a web server. */
+  readonly http?: ModelVersionSourceHttp;
+}
+
+/** A Secret in this namespace that holds what the source asks for; it is mounted into the pods that fetch. */
+export interface ModelVersionAccessSecretRef {
+  /** Name of the Secret. Example: model-store. */
+  readonly name: string;
+}
+
+/** What the pods that fetch the bytes run with, in this namespace. The operator itself reads no Secret. May change at any time. */
+export interface ModelVersionAccess {
+  /** ServiceAccount of the Job that resolves the source. Default: default. Example: model-reader. */
+  readonly serviceAccountName?: string;
+  /** A Secret in this namespace that holds what the source asks for; it is mounted into the pods that fetch. */
+  readonly secretRef?: ModelVersionAccessSecretRef;
+}
+
+/** The code that trained the model. */
+export interface ModelVersionProvenanceCode {
+  /** Address of the repository. Default: none. Example: https://github.com/example/fraud. */
+  readonly repository?: string;
+  /** Commit in that repository. Default: none. Example: 4f0c2a7d9be1. */
+  readonly commit?: string;
+}
+
+export interface ModelVersionProvenanceDataEntry {
+  /** Name of the data set. Example: transactions-2026-10. */
+  readonly name: string;
+  /** Where the data set is. Default: none. Example: s3://data/transactions/2026-10.parquet. */
+  readonly uri?: string;
+  /** Digest of the data set, in whatever form its store uses. Default: none. Example: md5:0cc175b9c0f1b6a831c399e269772661. */
+  readonly digest?: string;
+}
+
+/** The run that trained the model. */
+export interface ModelVersionProvenanceTraining {
+  /** Name or address of the pipeline. Default: none. Example: fraud-weekly. */
+  readonly pipeline?: string;
+  /** Identifier of the run. Default: none. Example: 8c1f6e0b7a. */
+  readonly run?: string;
+  /** Container image that the run used. Default: none. Example: registry.example.com/train@sha256:2c26b46b. */
+  readonly image?: string;
+  /** Parameters of the run, all as strings. Default: none. Example: {max_depth: "6", seed: "42"}. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** How the model came about. Recorded for people and audits, not checked. Can be added once, then never changes. */
+export interface ModelVersionProvenance {
+  /** The code that trained the model. */
+  readonly code?: ModelVersionProvenanceCode;
+  /** The data sets that the model was trained on, by name. */
+  readonly data?: readonly ModelVersionProvenanceDataEntry[];
+  /** The run that trained the model. */
+  readonly training?: ModelVersionProvenanceTraining;
+  /** Names of the ModelVersions that this one was made from, by fine-tuning or distillation. Default: none. Example: [fraud-1.3.2]. */
+  readonly parents?: readonly string[];
+}
+
+/** What was measured before the release. Often comes after registration, so it may change at any time. Recorded, not checked. */
+export interface ModelVersionEvaluation {
+  /** Results by name, as decimal numbers in strings. Default: none. Example: {auc: "0.947"}. */
+  readonly metrics?: Readonly<Record<string, string>>;
+  /** Address of the evaluation report. Default: none. Example: https://reports.example.com/fraud/1.4.0.html. */
+  readonly report?: string;
+}
+
+/** What this version is. model, version, format and source are fixed at creation. */
+export interface ModelVersionSpec {
+  /** Name of the model, the same in all of its versions: lower-case letters, digits and dashes, starting with a letter. Example: fraud. */
+  readonly model: string;
+  /** Name of the version, as part of the object's name: lower-case letters, digits, dots and dashes. Put it in quotes, or YAML reads 1.10 as the number 1.1. Example: "1.4.0". */
+  readonly version: string;
+  /** The version as its makers call it, if that cannot be part of an object's name. For people only. Default: none, spec.version is shown. Example: v1.4.0+cu12. */
+  readonly displayVersion?: string;
+  /** What kind of model the bytes are. The runtime preset picks its loader by it. */
+  readonly format: ModelVersionFormat;
+  /** Where the bytes are fetched from. A union, of which http is the only member so far. */
+  readonly source: ModelVersionSource;
+  /** What the pods that fetch the bytes run with, in this namespace. The operator itself reads no Secret. May change at any time. */
+  readonly access?: ModelVersionAccess;
+  /** Digest that the fetched files must have: the sha256 of what `sha256sum` prints for all files, sorted by path in byte order. When given, nothing else is ever served. Default: none, the digest found first is recorded in status and holds from then on. Example: sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08. */
+  readonly digest?: string;
+  /** How the model came about. Recorded for people and audits, not checked. Can be added once, then never changes. */
+  readonly provenance?: ModelVersionProvenance;
+  /** What was measured before the release. Often comes after registration, so it may change at any time. Recorded, not checked. */
+  readonly evaluation?: ModelVersionEvaluation;
+}
+
+/** What the source held when it was resolved. The digest is written once. */
+export interface ModelVersionStatusResolved {
+  /** Address that was read. Example: https://models.example.com/fraud/1.4.0.tar.gz. */
+  readonly uri?: string;
+  /** sha256 of what `sha256sum` prints for all files, sorted by path in byte order; it covers names and contents. The fetch container of every serving pod checks it. Example: sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08. */
+  readonly digest: string;
+  /** Root digest of the OpenSSF Model Signing specification over the same files; it covers contents and order, not names. Example: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae. */
+  readonly omsDigest?: string;
+  /** Number of files. Example: 2. */
+  readonly files?: number;
+  /** Size of all files together, in bytes. Example: 1048576. */
+  readonly bytes?: number;
+  /** When the source was resolved. Example: "2026-11-24T10:00:00Z". */
+  readonly resolvedAt?: string;
+}
+
+/** What the operator found. Written by the operator only. */
+export interface ModelVersionStatus {
+  /** The metadata.generation that this status is about. Example: 1. */
+  readonly observedGeneration?: number;
+  /** Version of the meaning of this status. An operator that meets a higher number than it knows leaves the object alone. Example: 1. */
+  readonly schema?: number;
+  /** What the source held when it was resolved. The digest is written once. */
+  readonly resolved?: ModelVersionStatusResolved;
+  /** State for people and tools. Ready says whether the version can be served; Resolved whether the source was read. Reconciling and Stalled are there only while they are true. */
+  readonly conditions?: readonly Condition[];
+}
