@@ -84,7 +84,9 @@ async function respond(options: HealthOptions, request: IncomingMessage, respons
 }
 
 async function answerTo(options: HealthOptions, request: IncomingMessage): Promise<Answer> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return { status: 405, contentType: TEXT, body: 'Only GET and HEAD are answered.\n' };
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return { status: 405, contentType: TEXT, body: 'Only GET and HEAD are answered.\n' };
+  }
   switch (request.url?.split('?', 1)[0]) {
     case '/healthz':
       return answerOfChecks(options.liveness ?? {});

@@ -3,7 +3,7 @@
 // winston carries the lines; this file fixes what a line looks like. Callers see the small interface `Logger` only, so that
 // a message is always a sentence and everything variable is a field.
 import winston from 'winston';
-import { fieldsToJson, maskText } from './log-fields.ts';
+import { fieldsToJson, maskText } from './logFields.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -1,7 +1,7 @@
 // All metrics of the operator behind one object of typed functions. docs/metrics.md describes each of them.
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { createDeploymentMetrics, type DeploymentMetrics } from './deployment-metrics.ts';
-import { createOperatorMetrics, type BuildInfo, type OperatorMetrics } from './operator-metrics.ts';
+import { createDeploymentMetrics, type DeploymentMetrics } from './deploymentMetrics.ts';
+import { createOperatorMetrics, type BuildInfo, type OperatorMetrics } from './operatorMetrics.ts';
 
 export interface Metrics extends DeploymentMetrics, OperatorMetrics {
   readonly registry: Registry;

@@ -11,21 +11,31 @@ const MAX_ITEMS = 64;
 const MAX_DEPTH = 8;
 
 /** Field names whose value is never written, whatever it is. */
-const SECRET_NAME =
-  /^(.*authorization|(raw)?headers|cookies?|set-cookie|passw(or)?d|passphrase|(client[-_]?)?secret|(access|auth|bearer|id|refresh|session)?[-_]?token|(api|private|secret)[-_]?key|credentials?)$/i;
+const SECRET_NAMES: readonly RegExp[] = [
+  /^.*authorization$/i,
+  /^(raw)?headers$/i,
+  /^(set-)?cookies?$/i,
+  /^(passw(or)?d|passphrase|credentials?)$/i,
+  /^(client[-_]?)?secret$/i,
+  /^((access|auth|bearer|id|refresh|session)[-_]?)?token$/i,
+  /^(api|private|secret)[-_]?key$/i,
+];
+
+/** Names of query parameters that let whoever has the URL read the file. */
+const SIGNATURE_PARAMETERS = 'X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|sig|signature|(?:access_)?token|api_?key';
 
 /** Parts of texts that are never written. The first one is how the Kubernetes client ends an error's message. */
-const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
+const SECRET_TEXTS: readonly (readonly [RegExp, string])[] = [
   [/\nHeaders: [^\n]*/g, ''],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, `$1 ${MASK}`],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, MASK],
   [/:\/\/[^\s/@]+@/g, `://${MASK}@`],
-  [/([?&](?:X-Amz-(?:Signature|Credential|Security-Token)|X-Goog-(?:Signature|Credential)|sig|signature|(?:access_)?token|api_?key)=)[^&\s"']+/gi, `$1${MASK}`],
+  [new RegExp(`([?&](?:${SIGNATURE_PARAMETERS})=)[^&\\s"']+`, 'gi'), `$1${MASK}`],
 ];
 
 /** Removes bearer tokens, passwords in URLs, signatures and header dumps from a text, and cuts it to 8192 characters. */
 export function maskText(text: string): string {
-  const masked = SECRET_TEXT.reduce((current, [pattern, replacement]) => current.replace(pattern, replacement), text);
+  const masked = SECRET_TEXTS.reduce((current, [pattern, replacement]) => current.replace(pattern, replacement), text);
   return masked.length <= MAX_TEXT ? masked : `${masked.slice(0, MAX_TEXT)}… (${masked.length - MAX_TEXT} more characters)`;
 }
 
@@ -39,9 +49,13 @@ export function fieldsToJson(fields: Readonly<Record<string, unknown>>): Readonl
 
 function recordToJson(entries: readonly (readonly [string, unknown])[], depth: number): Record<string, Json> {
   const present = entries.filter(([, value]) => value !== undefined && typeof value !== 'function');
-  const kept = present.slice(0, MAX_ITEMS).map(([key, value]) => [key, SECRET_NAME.test(key) ? MASK : valueToJson(value, depth + 1)] as const);
+  const kept = present.slice(0, MAX_ITEMS).map(([key, value]) => [key, isSecret(key) ? MASK : valueToJson(value, depth + 1)] as const);
   const rest = present.length > MAX_ITEMS ? [['…', `${present.length - MAX_ITEMS} more`] as const] : [];
   return Object.fromEntries<Json>([...kept, ...rest]);
+}
+
+function isSecret(name: string): boolean {
+  return SECRET_NAMES.some((pattern) => pattern.test(name));
 }
 
 function valueToJson(value: unknown, depth: number): Json {

@@ -107,7 +107,10 @@ function createGauges(registry: Registry) {
     ready: gauge('ready_replicas', 'Pods of this side that are ready.', ['role']),
     revision: gauge('revision_info', 'Always 1, on the version and revision of each side now.', ['role', 'version', 'revision']),
     requests: gauge('check_requests', 'Requests that the check has counted since its evidence began.', ['check', 'role']),
-    bad: gauge('check_bad_requests', 'Of these, the ones that the check counts as bad: failed, or slower than its limit.', ['check', 'role']),
+    bad: gauge('check_bad_requests', 'Of these, the ones that the check counts as bad: failed, or slower than its limit.', [
+      'check',
+      'role',
+    ]),
     verdict: gauge('check_verdict', "Always 1, on the check's verdict now and the reason for it.", ['check', 'verdict', 'reason']),
     logE: gauge('check_log_e_value', "Natural logarithm of the check's e-value: evidence that the candidate is worse.", ['check']),
     value: gauge('check_value', "Latest value of a limit check's query.", ['check']),
