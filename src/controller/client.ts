@@ -48,6 +48,8 @@ export type WatchOptions = {
   readonly timeoutSeconds: number;
   /** After this many milliseconds without a byte the watch ends: the connection may be dead, and a new one costs little. */
   readonly silenceMs: number;
+  /** The server has accepted the watch. */
+  readonly onOpen?: (() => void) | undefined;
 };
 
 export type WatchEvent = { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; readonly object: KubeObject };

@@ -4,7 +4,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 
 import type { KubeObject, ObjectBody, ResourceType } from '../api/resources.ts';
 import { resourceOf } from '../api/resources.ts';
-import type { ApplyOptions, CallOptions, CallReport, KubeClient, ListOptions, ListPage, ObjectRef, RemoveOptions } from './client.ts';
+import type { ApplyOptions, CallOptions, CallReport, KubeClient, ListOptions, ListPage, ObjectRef, RemoveOptions, WatchOptions } from './client.ts';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
 import { isKubeError, KubeError } from './errors.ts';
@@ -79,7 +79,7 @@ export function createKubeClient(kubeConfig: KubeConfig, options: KubeClientOpti
         if (!isKubeError(error, 'NotFound')) throw error;
       }
     },
-    watch: (resource, watch, signal) => readWatch(transport, watchCall(resource, watch), watch.silenceMs, patience(undefined), clock, signal),
+    watch: (resource, watch, signal) => readWatch(transport, watchCall(resource, watch), watch, patience(undefined), clock, signal),
   };
 }
 
@@ -157,10 +157,7 @@ function removeCall(ref: ObjectRef, options: RemoveOptions = {}): HttpCall {
   };
 }
 
-function watchCall(
-  resource: ResourceType,
-  watch: { readonly namespace?: string | undefined; readonly labelSelector?: string | undefined; readonly resourceVersion: string; readonly timeoutSeconds: number },
-): HttpCall {
+function watchCall(resource: ResourceType, watch: WatchOptions): HttpCall {
   return {
     method: 'GET',
     verb: 'watch',

@@ -13,7 +13,7 @@ import type { HttpCall, Patience, Transport } from './transport.ts';
 export async function* readWatch(
   transport: Transport,
   call: HttpCall,
-  silenceMs: number,
+  { silenceMs, onOpen }: { readonly silenceMs: number; readonly onOpen?: (() => void) | undefined },
   patience: Patience,
   clock: Clock,
   signal: AbortSignal,
@@ -34,6 +34,7 @@ export async function* readWatch(
     signal.throwIfAborted();
     const stream = await transport.open(call, { ...patience, signal: connection.signal });
     heard();
+    onOpen?.();
     for await (const line of readLines(stream, heard)) {
       if (connection.signal.aborted) return;
       yield parseEvent(call, line);
