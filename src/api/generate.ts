@@ -81,10 +81,15 @@ function objectType(path: string, schema: Schema, definitions: Record<string, Ty
   return {
     type: 'object',
     additionalProperties: false,
-    required: [...(schema.required ?? [])],
+    required: [...(schema.required ?? []), ...requiredByRule(schema)],
     properties: Object.fromEntries(properties),
     ...(schema.description === undefined ? {} : { description: schema.description }),
   };
+}
+
+/** Fields that a rule `has(self.x)` asks for: the only member of a union so far. When it gets a second one, the compiler shows who relied on it. */
+function requiredByRule(schema: Schema): readonly string[] {
+  return (schema['x-kubernetes-validations'] ?? []).flatMap(({ rule }) => /^has\(self\.(\w+)\)$/.exec(rule)?.slice(1) ?? []);
 }
 
 /** A schema as a TypeScript type; an object with fields becomes a definition of its own, named by its place. */

@@ -53,7 +53,7 @@ export interface ModelDeploymentTrafficGateway {
 /** How requests reach the model. A union, of which gateway is the only member so far. */
 export interface ModelDeploymentTraffic {
   /** Routes by a Gateway API HTTPRoute that the operator owns and that has the name of this object. Weights are exact. */
-  readonly gateway?: ModelDeploymentTrafficGateway;
+  readonly gateway: ModelDeploymentTrafficGateway;
   /** Time that pods go on running after they were taken out of the route, to finish what they were asked. At least your longest request, at most 1h. Default: 30s. Example: 2m. */
   readonly drain?: string;
 }

@@ -30,7 +30,7 @@ export interface ModelVersionSourceHttp {
 /** Where the bytes are fetched from. A union, of which http is the only member so far. */
 export interface ModelVersionSource {
   /** A file on a web server. */
-  readonly http?: ModelVersionSourceHttp;
+  readonly http: ModelVersionSourceHttp;
 }
 
 /** A Secret in this namespace that holds what the source asks for; it is mounted into the pods that fetch. */
