@@ -9,6 +9,8 @@
 import { candidateShare, kernel, logAdd, logMean } from './kernel.ts';
 import type { Row } from './row.ts';
 
+const { log } = Math;
+
 /** Odds factors of the alternatives "worse", each with weight 1/8. From 1.25 on: slightly worse is not hunted. */
 export const X_UP = [1.25, 1.5, 2, 3, 5, 10, 30, 100] as const;
 /** Odds factors of the alternatives "clearly below the limit", each with weight 1/10. */
@@ -40,9 +42,9 @@ export const NO_EVIDENCE: ProcessState = { t: 0, sums: [], logE: 0 };
 export function stepProcess(state: ProcessState, term: Term, factors: readonly number[] = X_UP): ProcessState {
   if (term === null) return state;
   const t = state.t + 1;
-  const start = Math.log(t === 1 ? 0.5 : 0.5 / (t * (t - 1)));
+  const start = log(t === 1 ? 0.5 : 0.5 / (t * (t - 1)));
   const sums = factors.map((x, j) => logAdd(state.sums[j] ?? -Infinity, start) + kernel(x, term.k, term.m, term.q));
-  return { t, sums, logE: logAdd(logMean(sums), Math.log(0.5 / t)) };
+  return { t, sums, logE: logAdd(logMean(sums), log(0.5 / t)) };
 }
 
 /** ln e of the whole process over `terms`. */

@@ -1,19 +1,21 @@
 // Arithmetic of evidence. All logarithms are natural; an e-value itself is never formed, as it can exceed 1e300.
 
+const { exp, log, log1p, max, min } = Math;
+
 /** ln(e^a + e^b) with the larger exponent taken out; -Infinity stands for a weight of 0. */
 export function logAdd(a: number, b: number): number {
-  const larger = Math.max(a, b);
-  return larger === -Infinity ? larger : larger + Math.log1p(Math.exp(Math.min(a, b) - larger));
+  const larger = max(a, b);
+  return larger === -Infinity ? larger : larger + log1p(exp(min(a, b) - larger));
 }
 
 /** ln of the mean of e^v over `values`, with the largest exponent taken out. At least one value. */
 export function logMean(values: readonly number[]): number {
   let largest = -Infinity;
-  for (const value of values) largest = Math.max(largest, value);
+  for (const value of values) largest = max(largest, value);
   if (largest === -Infinity) return largest;
   let sum = 0;
-  for (const value of values) sum += Math.exp(value - largest);
-  return largest + Math.log(sum / values.length);
+  for (const value of values) sum += exp(value - largest);
+  return largest + log(sum / values.length);
 }
 
 /**
@@ -27,7 +29,7 @@ export function logMean(values: readonly number[]): number {
  * So the mean of e^l is at most 1, without any large-sample approximation. The same holds for x < 1 and the reversed null.
  */
 export function kernel(x: number, k: number, m: number, q: number): number {
-  return k * Math.log(x) - m * Math.log1p(q * (x - 1));
+  return k * log(x) - m * log1p(q * (x - 1));
 }
 
 /**
