@@ -17,7 +17,7 @@ export type Measurand =
   | { readonly type: 'slowerThan'; readonly arms: Arms; readonly thresholdMs: number }
   | { readonly type: 'value'; readonly promql: string };
 
-/** One check's wish. Looks lie on the grid of multiples of `intervalMs` since 1970; the first one wanted is the first at or after `fromMs`. */
+/** One check's wish. Looks lie on the multiples of `intervalMs` since 1970; the first one wanted is the first at or after `fromMs`. */
 export interface MeasureRequest {
   readonly check: string;
   readonly measurand: Measurand;
@@ -25,7 +25,7 @@ export interface MeasureRequest {
   readonly fromMs: number;
 }
 
-/** Cumulative counts as scraped: bad = failed requests (`errors`), or requests slower than the boundary (`slowerThan`). */
+/** Cumulative counts as scraped: bad = failed requests (`errors`) or requests slower than the boundary (`slowerThan`). NaN = unreadable. */
 export interface Counter {
   readonly requests: number;
   readonly bad: number;

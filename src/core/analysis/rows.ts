@@ -1,0 +1,175 @@
+// From cumulative counters to rows: what each look saw, cut so that no row spans a change of weight.
+import type { ArmSample, CheckSamples, Counter, Tick } from './measurement.ts';
+import { cleanCounts, cleanRow, counterDelta } from './row.ts';
+import type { Counts, RawCounts, Row } from './row.ts';
+
+/** A stretch of unchanged weight, after its settle time; both ends included, open while `toMs` is absent. */
+export interface Window {
+  readonly fromMs: number;
+  readonly toMs?: number;
+}
+
+/** The row that ends at a look, and the window (index) that it lies in. */
+export interface TimedRow {
+  readonly atMs: number;
+  readonly window: number;
+  readonly row: Row;
+}
+
+export interface TwoArmRows {
+  /** One for each look inside a window except its first, in time order; null rows where data are missing or nothing was counted. */
+  readonly rows: readonly TimedRow[];
+  /** The stable arm's intervals before the first window, oldest first, for the burst factor. Intervals without traffic are left out. */
+  readonly history: readonly Counts[];
+}
+
+/** A number read at a look inside a window; null = no data. */
+export interface TimedValue {
+  readonly atMs: number;
+  readonly window: number;
+  readonly value: number | null;
+}
+
+/** How recent a check's data are. Data that say 'no traffic' are data. */
+export interface Freshness {
+  /** Newest look, with or without data. */
+  readonly lookMs?: number;
+  /** Newest look with data. */
+  readonly dataMs?: number;
+  /** Looks without data since then. */
+  readonly missing: number;
+  /** Why the newest look has no data, for people. */
+  readonly problem?: string;
+}
+
+/** The burst factor looks at so many stable intervals before the release at most. */
+const HISTORY_INTERVALS = 120;
+const ZERO: Counter = { requests: 0, bad: 0 };
+
+/**
+ * Rows for a check that compares two arms. `windows` are in time order and do not overlap; looks outside them (weight changing, settling)
+ * are passed over by the clock, never for their values. The first look of a window is only the baseline. After a look without data
+ * the next row counts from the last one with data in the same window, so nothing is lost and nothing is counted twice.
+ */
+export function makeRows(ticks: readonly Tick[], windows: readonly Window[]): TwoArmRows {
+  const rows: TimedRow[] = [];
+  windows.forEach((window, index) => {
+    const inside = ticks.filter((tick) => contains(window, tick));
+    let known = NOTHING;
+    inside.forEach((tick, position) => {
+      const next = advance(known, tick);
+      known = next.known;
+      if (position > 0) rows.push({ atMs: tick.atMs, window: index, row: cleanRow(next.delta) });
+    });
+  });
+  return { rows, history: makeHistory(ticks, windows[0]?.fromMs ?? Infinity) };
+}
+
+/** Values of a `value` check at the looks inside the windows. */
+export function makeValues(ticks: readonly Tick[], windows: readonly Window[]): readonly TimedValue[] {
+  return windows.flatMap((window, index) =>
+    ticks.filter((tick) => contains(window, tick)).map((tick) => ({ atMs: tick.atMs, window: index, value: finite(tick.value) })),
+  );
+}
+
+/** When a check last had data, and why not since. */
+export function freshness(samples: CheckSamples): Freshness {
+  const { ticks, problem } = samples;
+  const newest = ticks.findLastIndex(hasData);
+  const lookMs = ticks.at(-1)?.atMs;
+  const dataMs = ticks[newest]?.atMs;
+  return {
+    ...(lookMs === undefined ? {} : { lookMs }),
+    ...(dataMs === undefined ? {} : { dataMs }),
+    missing: ticks.length - 1 - newest,
+    ...(problem === undefined ? {} : { problem }),
+  };
+}
+
+/** Whether a look brought data: a finite value, or counters in at least one arm and none of the arms unreadable. */
+export function hasData(tick: Tick): boolean {
+  if (tick.value !== null) return Number.isFinite(tick.value);
+  if (tick.stable === null || tick.candidate === null) return false;
+  const arms = [Object.values(tick.stable), Object.values(tick.candidate)];
+  return arms.some((arm) => arm.length > 0) && arms.every((arm) => arm.length === 0 || arm.some(isUsable));
+}
+
+/** Last usable counters of each arm, by instance. */
+interface Known {
+  readonly stable: ArmSample;
+  readonly candidate: ArmSample;
+}
+
+interface Delta {
+  readonly stable: RawCounts;
+  readonly candidate: RawCounts;
+}
+
+const NOTHING: Known = { stable: {}, candidate: {} };
+
+function makeHistory(ticks: readonly Tick[], beforeMs: number): readonly Counts[] {
+  const history: Counts[] = [];
+  let known = NOTHING;
+  for (const tick of ticks) {
+    if (tick.atMs > beforeMs) break;
+    const next = advance(known, tick);
+    known = next.known;
+    const counts = cleanCounts(next.delta?.stable);
+    if (counts !== null && counts.requests > 0) history.push(counts);
+  }
+  return history.slice(-HISTORY_INTERVALS);
+}
+
+function advance(known: Known, tick: Tick): { readonly known: Known; readonly delta: Delta | null } {
+  if (!hasData(tick) || tick.stable === null || tick.candidate === null) return { known, delta: null };
+  const instances = [...new Set([...Object.keys(tick.stable), ...Object.keys(tick.candidate)])];
+  const stable = complete(tick.stable, instances);
+  const candidate = complete(tick.candidate, instances);
+  return {
+    known: { stable: { ...known.stable, ...usable(stable) }, candidate: { ...known.candidate, ...usable(candidate) } },
+    delta: { stable: increments(known.stable, stable), candidate: increments(known.candidate, candidate) },
+  };
+}
+
+/**
+ * A gateway makes an arm's counters at its first request and drops them when the arm leaves the configuration. So where an instance shows
+ * the other arm, an absent arm stands at 0; without this the first requests of every candidate would be taken for a baseline.
+ * Where an instance shows neither arm nothing is known of it.
+ */
+function complete(arm: ArmSample, instances: readonly string[]): ArmSample {
+  return Object.fromEntries(instances.map((instance) => [instance, arm[instance] ?? ZERO]));
+}
+
+function usable(arm: ArmSample): ArmSample {
+  return Object.fromEntries(Object.entries(arm).filter(([, counter]) => isUsable(counter)));
+}
+
+/**
+ * What an arm counted since the last look, over its instances. Fewer requests than before are a restart of the instance: both counters
+ * began at 0 again. Bad events that fall, or grow by more than the requests, do not come from one scrape: NaN, no data.
+ */
+function increments(known: ArmSample, current: ArmSample): RawCounts {
+  let requests = 0;
+  let bad = 0;
+  for (const [instance, now] of Object.entries(current)) {
+    const last = known[instance];
+    if (last === undefined || !isUsable(now)) continue;
+    const before = now.requests < last.requests ? ZERO : last;
+    if (now.bad < before.bad || now.bad - before.bad > now.requests - before.requests) return { requests: NaN, bad: NaN };
+    requests += counterDelta({ [instance]: before.requests }, { [instance]: now.requests });
+    bad += counterDelta({ [instance]: before.bad }, { [instance]: now.bad });
+  }
+  return { requests, bad };
+}
+
+function isUsable(counter: Counter): boolean {
+  return Number.isFinite(counter.requests) && counter.bad >= 0 && counter.bad <= counter.requests;
+}
+
+function contains(window: Window, tick: Tick): boolean {
+  return tick.atMs >= window.fromMs && tick.atMs <= (window.toMs ?? Infinity);
+}
+
+function finite(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? value : null;
+}

@@ -1,0 +1,95 @@
+// One check of one release in the measurement service: its looks, and what is known about how to ask for them.
+import type { CheckSamples, MeasureRequest } from '../core/analysis/measurement.ts';
+import { readBuiltIn } from './builtin.ts';
+import type { BuiltIn, BuiltInReading, BuiltInWish } from './builtin.ts';
+import { createLooks } from './looks.ts';
+import type { Looks } from './looks.ts';
+import type { Prometheus } from './prometheus.ts';
+import { readValue } from './readings.ts';
+import type { Span } from './readings.ts';
+
+export interface Subscription {
+  readonly key: string;
+  request: MeasureRequest;
+  readonly looks: Looks;
+  /** The histogram boundary to ask for, and the one that the kept looks were counted at. */
+  boundaryMs: number | undefined;
+  looksBoundaryMs: number | undefined;
+  problem: string | undefined;
+  /** Newest look that was asked for. */
+  askedMs: number;
+  /** The looks before the wish were asked for once. */
+  ready: boolean;
+  live: 'unknown' | 'works' | 'fails';
+  catchingUp: boolean;
+  failures: number;
+  retryMs: number;
+}
+
+/** A check of which nothing is known yet; its looks up to `askedMs` are missing. */
+export function subscribe(key: string, request: MeasureRequest, askedMs: number): Subscription {
+  const looks = createLooks(request.intervalMs, request.fromMs);
+  looks.reach(askedMs);
+  return {
+    key,
+    request,
+    looks,
+    boundaryMs: undefined,
+    looksBoundaryMs: undefined,
+    problem: 'Nothing has been measured yet.',
+    askedMs,
+    ready: false,
+    live: 'unknown',
+    catchingUp: false,
+    failures: 0,
+    retryMs: 0,
+  };
+}
+
+/** Looks counted at another boundary than the new ones cannot be continued: they are forgotten, and asked for again at the new one. */
+export function remember(sub: Subscription, reading: BuiltInReading): void {
+  if (reading.ticks.length > 0) sub.boundaryMs = reading.boundaryMs;
+  if (reading.boundaryMs !== undefined) {
+    if (sub.looksBoundaryMs !== undefined && sub.looksBoundaryMs !== reading.boundaryMs) sub.looks.forgetAll();
+    sub.looksBoundaryMs = reading.boundaryMs;
+  }
+  sub.looks.put(reading.ticks);
+}
+
+/** The looks of a span, with one question. */
+export async function readPast(prometheus: Prometheus, span: Span, sub: Subscription): Promise<BuiltInReading> {
+  const wish = builtInWish(sub);
+  if (wish === undefined) return readValue(prometheus, span, promqlOf(sub) ?? '');
+  const [reading] = await readBuiltIn(prometheus, span, [wish]);
+  return reading ?? { ticks: [] };
+}
+
+/** What to ask for a built-in check; undefined for a user's query. */
+export function builtInWish(sub: Subscription): BuiltInWish | undefined {
+  const { measurand } = sub.request;
+  return measurand.type === 'value' ? undefined : wishOf(measurand, sub.boundaryMs);
+}
+
+/** The user's query; undefined for a built-in check. */
+export function promqlOf(sub: Subscription): string | undefined {
+  return sub.request.measurand.type === 'value' ? sub.request.measurand.promql : undefined;
+}
+
+/** Whether looks for `a` are looks for `b`, as far as both want them. */
+export function sameQuestion(a: MeasureRequest, b: MeasureRequest): boolean {
+  return a.intervalMs === b.intervalMs && JSON.stringify(a.measurand) === JSON.stringify(b.measurand);
+}
+
+/** What the core gets to see. */
+export function toSamples(sub: Subscription): CheckSamples {
+  return {
+    check: sub.request.check,
+    ticks: sub.ready ? sub.looks.ticks() : [],
+    ...(sub.looksBoundaryMs === undefined ? {} : { boundaryMs: sub.looksBoundaryMs }),
+    ...(sub.problem === undefined ? {} : { problem: sub.problem }),
+  };
+}
+
+function wishOf(measurand: BuiltIn, boundaryMs: number | undefined): BuiltInWish {
+  return boundaryMs === undefined ? { measurand } : { measurand, boundaryMs };
+}
