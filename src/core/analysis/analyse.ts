@@ -133,8 +133,8 @@ function verdictOf(state: MetricState, tolerated: boolean, config: AnalysisConfi
 }
 
 /**
- * Evidence against "candidate rate <= max(floor, r x stable rate)": under it at least one of the two nulls holds, so the
- * smaller of the two e-values has mean at most 1.
+ * Evidence against "candidate rate <= max(floor, r x stable rate)": the smaller of the two e-values is at most the one whose
+ * null is true, so its mean is at most 1 as long as one of the two nulls holds in all rows.
  */
 function againstBoth(ratio: ProcessState, rate: ProcessState, floor: number): number {
   return floor > 0 ? Math.min(ratio.logE, rate.logE) : ratio.logE;
@@ -142,7 +142,8 @@ function againstBoth(ratio: ProcessState, rate: ProcessState, floor: number): nu
 
 /**
  * Whether the ratio is certified to be within 1 + margin, or the rate within the floor: D >= ln(2 / alphaPromote). That is
- * `ratioUpper <= 1 + margin` and `rateUpper <= floor` without looking for the bounds, because D grows with the limit.
+ * `ratioUpper <= 1 + margin` and `rateUpper <= floor` without looking for the bounds, because D grows with the limit. A rate
+ * never exceeds 1, so a floor of 1 needs no certificate.
  */
 function isCertified(state: MetricState, config: AnalysisConfig): boolean {
   const need = Math.log(2 / config.alphaPromote);

@@ -37,7 +37,8 @@ export function decide(metrics: readonly Voice[], alpha: number): Decision {
 export function combine(series: readonly (readonly number[])[]): number[] {
   const looks = series[0]?.length ?? 0;
   if (series.some(({ length }) => length !== looks)) {
-    throw new RangeError(`series of one release differ in length (${series.map(({ length }) => length).join(', ')}): keep unusable rows as null`);
+    const lengths = series.map(({ length }) => length).join(', ');
+    throw new RangeError(`series of one release differ in length (${lengths}): keep unusable rows as null`);
   }
   return Array.from({ length: looks }, (_, look) => logMean(series.map((values) => values[look] ?? 0)));
 }

@@ -136,7 +136,8 @@ describe('replay', () => {
 describe('toleration and pass', () => {
   test('the certificate agrees with the bounds that it stands for', () => {
     const seen = { tolerated: 0, not: 0 };
-    fc.assert(fc.property(fc.array(eventfulRow, { maxLength: 15 }), fc.constantFrom(0, 0.001, 0.02), fc.constantFrom(0.5, 3), (rows, floor, margin) => {
+    const rowsOfOne = fc.array(eventfulRow, { maxLength: 15 });
+    fc.assert(fc.property(rowsOfOne, fc.constantFrom(0, 0.001, 0.02), fc.constantFrom(0.5, 3), (rows, floor, margin) => {
       const settings = { ...config, floor, margin };
       const { tolerated, logEMargin } = judge(rows, calm, settings);
       const { ratioUpper, rateUpper } = bounds(rows, calm, settings);
@@ -151,6 +152,11 @@ describe('toleration and pass', () => {
     const collapsed = Array.from({ length: 3 }, () => row(5000, 50, 5000, 2500));
     expect(judge(good, calm, config)).toMatchObject({ verdict: 'pass', tolerated: true });
     expect(judge([...good, ...collapsed], calm, config)).toMatchObject({ verdict: 'abort', tolerated: false });
+  });
+
+  test('a floor of 1 accepts every rate, but a failing candidate still does not pass', () => {
+    const dead = Array.from({ length: 10 }, () => row(900, 5, 100, 100));
+    expect(judge(dead, calm, { ...config, floor: 1 })).toMatchObject({ verdict: 'continue', tolerated: true });
   });
 
   test.each([

@@ -40,7 +40,11 @@ const hostileNumber: fc.Arbitrary<RawNumber> = fc.oneof(
   fc.constantFrom(null, undefined, NaN, Infinity, -Infinity, -1, -0, 0, 5e-324, 1e9, 1e15, Number.MAX_SAFE_INTEGER, 1e17, Number.MAX_VALUE),
 );
 const hostileCounts = fc.record({ requests: hostileNumber, bad: hostileNumber });
-const hostileRow: fc.Arbitrary<RawRow> = fc.oneof(usableRow, fc.record({ stable: hostileCounts, candidate: hostileCounts }), fc.constant(null));
+const hostileRow: fc.Arbitrary<RawRow> = fc.oneof(
+  usableRow,
+  fc.record({ stable: hostileCounts, candidate: hostileCounts }),
+  fc.constant(null),
+);
 
 export const hostileRows = fc.array(hostileRow, { maxLength: 25 });
 export const hostileHistory = fc.array(hostileCounts, { maxLength: 20 });

@@ -58,7 +58,8 @@ describe('decide', () => {
   });
 
   test('a tolerated metric counts as no evidence, however certain its small difference is', () => {
-    expect(decide([quiet, { verdict: 'pass', series: [3, 8, 12], tolerated: true }], alpha)).toMatchObject({ verdict: 'continue', index: 1 });
+    const certain: Voice = { verdict: 'pass', series: [3, 8, 12], tolerated: true };
+    expect(decide([quiet, certain], alpha)).toMatchObject({ verdict: 'continue', index: 1 });
   });
 
   test.each([

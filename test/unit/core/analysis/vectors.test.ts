@@ -8,7 +8,9 @@ import { bounds, burstFactors } from '../../../../src/core/analysis/bounds.ts';
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../../../src/core/analysis/config.ts';
 import { decide } from '../../../../src/core/analysis/decide.ts';
 import { kernel } from '../../../../src/core/analysis/kernel.ts';
-import { cleanRow, counterDelta, type CounterSample, type RawCounts, type RawNumber, type RawRow } from '../../../../src/core/analysis/row.ts';
+import {
+  cleanRow, counterDelta, type CounterSample, type RawCounts, type RawNumber, type RawRow,
+} from '../../../../src/core/analysis/row.ts';
 import { explain } from '../../../../src/core/analysis/words.ts';
 
 type Tuple = readonly RawNumber[];
@@ -85,7 +87,8 @@ function differences(got: unknown, want: unknown, path = ''): string[] {
     return got === want ? [] : [`${path}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`];
   }
   const keys = [...new Set([...Object.keys(got), ...Object.keys(want)])];
-  return keys.flatMap((key) => differences((got as Record<string, unknown>)[key], (want as Record<string, unknown>)[key], `${path}/${key}`));
+  const field = (value: object, key: string): unknown => (value as Record<string, unknown>)[key];
+  return keys.flatMap((key) => differences(field(got, key), field(want, key), `${path}/${key}`));
 }
 
 describe('golden vectors', () => {

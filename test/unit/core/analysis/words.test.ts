@@ -17,7 +17,9 @@ const judgement: Judgement = {
   series: [],
 };
 const limits: Bounds = { ratioLower: 0.6609, ratioUpper: null, rateUpper: 0.00355 };
-const unread = (name: string) => (): never => { throw new Error(`${name} was computed`); };
+function unread(name: string): never {
+  throw new Error(`${name} was computed`);
+}
 
 describe('explain', () => {
   test('says without a bound that the ratio is unknown, and drops fractions of requests', () => {
@@ -28,17 +30,23 @@ describe('explain', () => {
   test('tells apart too little evidence and evidence from one interval only', () => {
     const suspect: Judgement = { ...judgement, verdict: 'suspect' };
     expect(explain(suspect, limits, DEFAULT_ANALYSIS)).toContain('e=12.3 < 100, ratio >= 0.66 with 99% confidence');
-    expect(explain({ ...suspect, logE: 58 }, limits, DEFAULT_ANALYSIS)).toContain('e=10^25 >= 100, ratio >= 0.66 with 99% confidence; waiting');
+    expect(explain({ ...suspect, logE: 58 }, limits, DEFAULT_ANALYSIS))
+      .toContain('e=10^25 >= 100, ratio >= 0.66 with 99% confidence; waiting for a second interval');
   });
 
   test('mentions bursts from a factor of 1.5 on', () => {
     expect(explain({ ...judgement, phi: 1.49 }, limits, DEFAULT_ANALYSIS)).not.toContain('bursts');
-    expect(explain({ ...judgement, phi: 8.279 }, limits, DEFAULT_ANALYSIS)).toMatch(/; bad events come in bursts of about 8\.27, evidence divided by it$/);
+    expect(explain({ ...judgement, phi: 8.279 }, limits, DEFAULT_ANALYSIS))
+      .toMatch(/; bad events come in bursts of about 8\.27, evidence divided by it$/);
   });
 
   test('reads only the bounds that it prints, because each is costly', () => {
-    const onlyLower = { ratioLower: 2, get ratioUpper() { return unread('ratioUpper')(); }, get rateUpper() { return unread('rateUpper')(); } };
-    const onlyUpper = { get ratioLower() { return unread('ratioLower')(); }, ratioUpper: 1.2, rateUpper: 0.01 };
+    const onlyLower = {
+      ratioLower: 2,
+      get ratioUpper() { return unread('ratioUpper'); },
+      get rateUpper() { return unread('rateUpper'); },
+    };
+    const onlyUpper = { get ratioLower() { return unread('ratioLower'); }, ratioUpper: 1.2, rateUpper: 0.01 };
     expect(explain({ ...judgement, verdict: 'abort' }, onlyLower, DEFAULT_ANALYSIS)).toContain('ratio >= 2');
     expect(explain({ ...judgement, verdict: 'pass' }, onlyUpper, DEFAULT_ANALYSIS)).toContain('ratio <= 1.2 ');
   });
