@@ -1,5 +1,5 @@
 // The folder of everything that takes long to make: named by a digest of what went in, written once, moved into place whole.
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -35,16 +35,22 @@ export async function digestOfFiles(paths: readonly string[]): Promise<string> {
   return digestOf(...parts);
 }
 
-/**
- * Makes `target` (a file or a folder) unless it exists. `make` writes to the path that it is given, which is then renamed,
- * so nobody ever sees a half-made target; of two processes that make it at once, one throws its work away.
- */
-export async function makeOnce(target: string, say: Say, what: string, make: (path: string) => Promise<void>): Promise<string> {
-  if (existsSync(target)) return target;
-  const path = `${target}.${randomUUID().slice(0, 8)}.making`;
+const underWay = new Map<string, Promise<string>>();
+
+/** Removes what processes that were killed left half-made beside `target`. */
+async function sweep(target: string): Promise<void> {
+  for (const name of await readdir(dirname(target))) {
+    const pid = /^(.+)\.(\d+)\.making$/.exec(name);
+    if (pid?.[1] === basename(target) && !existsSync(`/proc/${pid[2] ?? ''}`)) await rm(join(dirname(target), name), { recursive: true, force: true });
+  }
+}
+
+async function makeNow(target: string, say: Say, what: string, make: (path: string) => Promise<void>): Promise<string> {
+  const path = `${target}.${process.pid}.making`;
   const started = performance.now();
   say(`Building ${what} ...`);
   await mkdir(dirname(target), { recursive: true });
+  await sweep(target);
   try {
     await make(path);
     await rename(path, target);
@@ -54,4 +60,17 @@ export async function makeOnce(target: string, say: Say, what: string, make: (pa
   }
   say(`Built ${what} in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
   return target;
+}
+
+/**
+ * Makes `target` (a file or a folder) unless it exists. `make` writes to the path that it is given, which is then renamed,
+ * so nobody ever sees a half-made target. Callers in one process share the work; of two processes the later one's is dropped.
+ */
+export async function makeOnce(target: string, say: Say, what: string, make: (path: string) => Promise<void>): Promise<string> {
+  if (existsSync(target)) return target;
+  const running = underWay.get(target);
+  if (running !== undefined) return await running;
+  const started = makeNow(target, say, what, make).finally(() => underWay.delete(target));
+  underWay.set(target, started);
+  return await started;
 }
