@@ -29,8 +29,13 @@ export const ANNOTATION = {
   decision: 'plimsoll.dev/decision',
   /** On a ControllerRevision: hash of what the user chose, so that a newer operator's rendering starts no release. */
   inputs: 'plimsoll.dev/inputs',
-  /** On a child: hash of what was last applied, so that an unchanged world is not written again. */
-  applied: 'plimsoll.dev/applied',
+  /** On the HTTPRoute: why, in a sentence, and when the decision was written. */
+  decisionMessage: 'plimsoll.dev/decision-message',
+  decidedAt: 'plimsoll.dev/decided-at',
+  /** On the HTTPRoute: hash of what the user chose for it, so that an unchanged world is not written again. */
+  frame: 'plimsoll.dev/frame',
+  /** On a revision's Deployment: when its size was last set. */
+  scaledAt: 'plimsoll.dev/scaled-at',
 } as const;
 
 /** Set on every response that passes the gateway. */
@@ -40,6 +45,6 @@ export const REVISION_HEADER = 'plimsoll-revision';
 export const FIELD_MANAGER = {
   children: 'plimsoll',
   route: 'plimsoll-route',
-  scale: 'plimsoll-scale',
   status: 'plimsoll-status',
+  ledger: 'plimsoll-ledger',
 } as const;

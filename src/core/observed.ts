@@ -1,0 +1,163 @@
+import type { ModelDeployment } from '../api/generated/modeldeployment.ts';
+import type { ModelRelease } from '../api/generated/modelrelease.ts';
+import type { ModelVersion } from '../api/generated/modelversion.ts';
+import type { CheckSamples, MeasureRequest, Slot } from './analysis/measurement.ts';
+import type { FiringAlert } from './analysis/alert.ts';
+import type { Snapshot } from './resources/revision.ts';
+
+/** All that a pass over one ModelDeployment may know of the world. Built once, never changed. */
+export interface Observed {
+  readonly deployment: ModelDeployment;
+  /** The ModelVersion that `spec.version` names; undefined while there is none. */
+  readonly version: ModelVersion | undefined;
+  /** Releases of this deployment in ascending number. */
+  readonly releases: readonly ModelRelease[];
+  /** Every revision of which something exists, by revision. */
+  readonly revisions: ReadonlyMap<string, RevisionState>;
+  /** The Service `<name>` for callers in the cluster. */
+  readonly service: ServiceState | undefined;
+  readonly route: RouteState | undefined;
+  /** What the probe of a revision said, as far as this operator has asked. */
+  readonly probes: ReadonlyMap<string, ProbeResult>;
+  readonly samples: readonly CheckSamples[];
+  readonly alerts: readonly FiringAlert[];
+  readonly settings: Settings;
+}
+
+/** What the administrator decides, for all deployments. */
+export interface Settings {
+  readonly image: string;
+  readonly imagePullPolicy: string;
+  /** From an accepted route to evidence that counts: the gateway's statistics flush and one scrape. */
+  readonly settleMs: number;
+}
+
+export interface RevisionState {
+  readonly revision: string;
+  readonly snapshot: Snapshot | undefined;
+  readonly workload: WorkloadState | undefined;
+  readonly service: ServiceState | undefined;
+  readonly hasDisruptionBudget: boolean;
+  /** Ready addresses in the EndpointSlices of the revision's Service. */
+  readonly readyEndpoints: number;
+  /** Why its pods are not Ready; known only when they were asked, which is when some are missing. */
+  readonly trouble: PodTrouble | undefined;
+}
+
+export interface WorkloadState {
+  readonly replicas: number;
+  readonly readyReplicas: number;
+  /** When this operator last set `replicas`, milliseconds since the epoch. */
+  readonly scaledAtMs: number | undefined;
+  /** Refusals of the API server or quota, as the Deployment's conditions tell them. */
+  readonly failure: string | undefined;
+}
+
+/** The worst thing found among a revision's pods. `Evidence` speaks against the revision, `Infrastructure` against its surroundings. */
+export interface PodTrouble {
+  readonly class: 'Evidence' | 'Infrastructure';
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface ServiceState {
+  /** Revision that its selector names. */
+  readonly revision: string | undefined;
+  readonly resourceVersion: string;
+}
+
+/** An HTTPRoute as observed. */
+export interface RouteState {
+  readonly resourceVersion: string;
+  readonly slots: Readonly<Record<Slot, SlotState>>;
+  readonly decision: RouteDecision | undefined;
+  /** Hash of everything but slots and decision as last applied: tells when hostnames, parents or timeouts changed. */
+  readonly frame: string | undefined;
+  readonly acceptance: Acceptance;
+}
+
+export interface SlotState {
+  readonly revision: string;
+  readonly weight: number;
+}
+
+/** What the gateway says of the route's newest generation. */
+export type Acceptance =
+  | { readonly state: 'Accepted' }
+  | { readonly state: 'Pending'; readonly message: string }
+  | { readonly state: 'Refused'; readonly reason: string; readonly message: string };
+
+/** Travels in the route, in the same write as the weights: whoever reads it later cannot lower it. */
+export interface RouteDecision {
+  readonly release: number;
+  readonly decision: Decision;
+  /** Step index of a Shift, reason of a RollBack. */
+  readonly detail: string;
+  readonly message: string;
+  readonly atMs: number;
+}
+
+export type Decision = 'Shift' | 'Promote' | 'RollBack';
+
+export type ProbeResult =
+  | { readonly state: 'Passed'; readonly message: string }
+  | { readonly state: 'Failed'; readonly message: string }
+  /** No answer that says anything about the model: tried again. */
+  | { readonly state: 'Unreachable'; readonly message: string };
+
+/** Something to do to the world. Actions run in their order; the first that fails ends the pass. */
+export type Action =
+  | { readonly type: 'Apply'; readonly object: KubeObject; readonly fieldManager: string; readonly urgent?: boolean; readonly expectAbsent?: boolean }
+  | { readonly type: 'ApplyStatus'; readonly object: KubeObject }
+  | { readonly type: 'Create'; readonly object: KubeObject }
+  | { readonly type: 'Delete'; readonly apiVersion: string; readonly kind: string; readonly namespace: string; readonly name: string }
+  | { readonly type: 'Probe'; readonly namespace: string; readonly deployment: string; readonly revision: string; readonly service: string; readonly model: string; readonly requests: string | undefined };
+
+/** A Kubernetes object as JSON, enough of it to address it. */
+export interface KubeObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly resourceVersion?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly object[];
+  };
+  readonly [member: string]: unknown;
+}
+
+export interface PlanEvent {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What a pass decides. Nothing else is ever done to the world. */
+export interface Plan {
+  readonly actions: readonly Action[];
+  /** Told once the actions are done. */
+  readonly events: readonly PlanEvent[];
+  /** When to look again, if nothing changes before. */
+  readonly requeueAfterMs: number | undefined;
+  /** What is to be measured from now on; replaces what was asked for before. */
+  readonly measure: readonly MeasureRequest[];
+  /** Undefined when the object is left alone. */
+  readonly view: View | undefined;
+}
+
+/** Live numbers for /metrics; never written to the API server. */
+export interface View {
+  readonly phase: string;
+  readonly weight: number;
+  readonly checks: readonly CheckView[];
+}
+
+export interface CheckView {
+  readonly check: string;
+  readonly verdict: string;
+  readonly logE: number | undefined;
+  readonly stable: { readonly requests: number; readonly bad: number } | undefined;
+  readonly candidate: { readonly requests: number; readonly bad: number } | undefined;
+}

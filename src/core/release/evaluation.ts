@@ -1,0 +1,181 @@
+import { judge, type Judgement } from '../analysis/analyse.ts';
+import { bounds } from '../analysis/bounds.ts';
+import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../analysis/config.ts';
+import { decide } from '../analysis/decide.ts';
+import type { CheckSamples } from '../analysis/measurement.ts';
+import { freshness, makeRows, makeValues, type TimedRow, type Window as RowWindow } from '../analysis/rows.ts';
+import { explain } from '../analysis/words.ts';
+import type { RawCounts } from '../analysis/row.ts';
+import { parseTime } from '../time.ts';
+import { TRAFFIC } from './measures.ts';
+import type { Check, Parameters } from './parameters.ts';
+import type { Window } from './progress.ts';
+
+export type Verdict = 'Pass' | 'Fail' | 'Inconclusive/Collecting' | 'Inconclusive/Suspect' | 'Inconclusive/NoData' | 'Inconclusive/NoAttribution';
+
+/** What one check says, with the numbers that it rests on. */
+export interface CheckResult {
+  readonly name: string;
+  readonly verdict: Verdict;
+  /** The sentence for people. Computed when asked: its bounds cost more than the verdict. */
+  readonly explain: () => string;
+  readonly judgement: Judgement | undefined;
+}
+
+/** What all evidence of a release says at one moment. */
+export interface Evaluation {
+  readonly verdict: Verdict;
+  readonly checks: readonly CheckResult[];
+  /** The check to name, when it failed or is suspect. */
+  readonly named: CheckResult | undefined;
+  /** Reason of a failure in one word. */
+  readonly reason: string;
+  /** ln of the combined e-value of the checks that compare. */
+  readonly logE: number;
+  /** Requests that the candidate answered in a step, by step index. */
+  readonly requests: ReadonlyMap<number, number>;
+}
+
+const REASONS: Readonly<Record<Check['type'], string>> = { errorRate: 'ErrorRateWorse', latency: 'LatencyWorse', limit: 'LimitExceeded' };
+/** A change of shares below this is not hunted; latency is noisier than errors. */
+const LATENCY_TOLERANCE = 0.25;
+/** With traffic on stable and none on the candidate for so long, its share does not arrive or is not counted. */
+const ATTRIBUTION_MS = 60_000;
+const ATTRIBUTION_REQUESTS = 100;
+
+/** Evaluates the samples within the windows. Pure: a restart that reads the same samples gets the same verdicts. */
+export function evaluate(parameters: Parameters, samples: readonly CheckSamples[], windows: readonly Window[], now: number): Evaluation {
+  const evidence = align(samples, windows);
+  const results = parameters.checks.map((check) => judgeCheck(check, evidence));
+  const compared = results.flatMap((result) => (result.judgement ? [{ result, judgement: result.judgement }] : []));
+  const decision = decide(compared.map(({ judgement }) => judgement), DEFAULT_ANALYSIS.alpha);
+  const rejected = compared.length > 0 && decision.verdict === 'abort';
+  const suspicious = compared.length > 0 && decision.verdict === 'suspect';
+  const strongest = decision.index === null ? undefined : compared[decision.index]?.result;
+  const broken = results.find(({ verdict }) => verdict === 'Fail');
+  const traffic = evidence.rows(TRAFFIC)?.rows ?? [];
+  const named = broken ?? (rejected || suspicious ? strongest : undefined);
+  const type = parameters.checks.find(({ name }) => name === named?.name)?.type;
+  return {
+    verdict: overall(results, broken !== undefined || rejected, suspicious, isUnattributed(traffic, windows, now), evidence.fresh(TRAFFIC)),
+    checks: rejected && strongest ? results.map((result) => (result === strongest ? { ...result, verdict: 'Fail' as const } : result)) : results,
+    named,
+    reason: type === undefined ? 'ChecksFailed' : REASONS[type],
+    logE: decision.logE,
+    requests: countByStep(traffic, windows),
+  };
+}
+
+/** Samples as rows, all cut at the same newest look so that the series of several checks stay aligned. */
+interface Evidence {
+  readonly rows: (check: string) => { readonly rows: readonly TimedRow[]; readonly history: readonly RawCounts[] } | undefined;
+  readonly values: (check: string) => readonly (number | null)[];
+  readonly fresh: (check: string) => boolean;
+  readonly problem: (check: string) => string | undefined;
+}
+
+function align(samples: readonly CheckSamples[], windows: readonly Window[]): Evidence {
+  const newest = Math.min(...samples.map(({ ticks }) => ticks.at(-1)?.atMs ?? -Infinity));
+  const spans: RowWindow[] = windows.map(({ from, to }) => ({
+    fromMs: parseTime(from) ?? Infinity,
+    ...(to === undefined ? {} : { toMs: parseTime(to) ?? Infinity }),
+  }));
+  const byName = new Map(samples.map((entry) => [entry.check, { ...entry, ticks: entry.ticks.filter(({ atMs }) => atMs <= newest) }]));
+  return {
+    rows: (check) => {
+      const found = byName.get(check);
+      return found && makeRows(found.ticks, spans);
+    },
+    values: (check) => makeValues(byName.get(check)?.ticks ?? [], spans).map(({ value }) => value),
+    fresh: (check) => {
+      const found = byName.get(check);
+      return found !== undefined && found.ticks.length > 0 && freshness(found).missing === 0;
+    },
+    problem: (check) => byName.get(check)?.problem,
+  };
+}
+
+function judgeCheck(check: Check, evidence: Evidence): CheckResult {
+  const result = check.type === 'limit' ? judgeLimit(check, evidence) : judgeComparison(check, evidence);
+  // A failure stands, whatever comes later. Everything else needs data to stay what it is.
+  if (result.verdict === 'Fail' || evidence.fresh(check.name)) return result;
+  const problem = evidence.problem(check.name) ?? 'the newest look has not been answered yet';
+  return { ...result, verdict: 'Inconclusive/NoData', explain: () => `no data: ${problem}` };
+}
+
+function judgeComparison(check: Extract<Check, { type: 'errorRate' | 'latency' }>, evidence: Evidence): CheckResult {
+  const { rows: timed, history } = evidence.rows(check.name) ?? { rows: [], history: [] };
+  const rows = timed.map(({ row }) => row);
+  const config: AnalysisConfig = {
+    ...DEFAULT_ANALYSIS,
+    tolerance: check.type === 'latency' ? Math.min(LATENCY_TOLERANCE, check.margin) : 0,
+    margin: check.margin,
+    floor: check.floor,
+  };
+  const judgement = judge(rows, history, config);
+  return {
+    name: check.name,
+    verdict: verdictOf(judgement),
+    explain: () => explain(judgement, bounds(rows, history, config), config),
+    judgement,
+  };
+}
+
+/** With several checks only all evidence together may fail a release, so what one check calls an abort is a suspicion here. */
+function verdictOf({ verdict }: Judgement): Verdict {
+  switch (verdict) {
+    case 'pass':
+      return 'Pass';
+    case 'abort':
+    case 'suspect':
+      return 'Inconclusive/Suspect';
+    case 'continue':
+      return 'Inconclusive/Collecting';
+    case 'nodata':
+      return 'Inconclusive/NoData';
+  }
+}
+
+/** Fails on two consecutive looks with data outside the limit: one look may be a hiccup of the query. */
+function judgeLimit(check: Extract<Check, { type: 'limit' }>, evidence: Evidence): CheckResult {
+  const seen = evidence.values(check.name).filter((value) => value !== null);
+  const outside = (value: number): boolean => value > (check.max ?? Infinity) || value < (check.min ?? -Infinity);
+  const failed = seen.findIndex((value, i) => i > 0 && outside(value) && outside(seen[i - 1] ?? NaN));
+  const newest = failed >= 0 ? seen[failed] : seen.at(-1);
+  const limits = [check.min === undefined ? '' : `at least ${check.min}`, check.max === undefined ? '' : `at most ${check.max}`].filter(Boolean).join(' and ');
+  const said = newest === undefined ? 'no value yet' : `value ${newest}, which must be ${limits}`;
+  const verdict: Verdict = failed >= 0 ? 'Fail' : newest === undefined ? 'Inconclusive/NoData' : outside(newest) ? 'Inconclusive/Suspect' : 'Pass';
+  return {
+    name: check.name,
+    verdict,
+    explain: () => (failed >= 0 ? `${said}; two looks in a row were outside` : said),
+    judgement: undefined,
+  };
+}
+
+function overall(results: readonly CheckResult[], failed: boolean, suspicious: boolean, unattributed: boolean, counted: boolean): Verdict {
+  const says = (verdict: Verdict): boolean => results.some((result) => result.verdict === verdict);
+  if (failed) return 'Fail';
+  if (unattributed) return 'Inconclusive/NoAttribution';
+  if (!counted || says('Inconclusive/NoData')) return 'Inconclusive/NoData';
+  if (suspicious || says('Inconclusive/Suspect')) return 'Inconclusive/Suspect';
+  return results.every(({ verdict }) => verdict === 'Pass') ? 'Pass' : 'Inconclusive/Collecting';
+}
+
+function isUnattributed(traffic: readonly TimedRow[], windows: readonly Window[], now: number): boolean {
+  const index = windows.length - 1;
+  const from = parseTime(windows[index]?.from);
+  if (from === undefined || now - from < ATTRIBUTION_MS) return false;
+  const rows = traffic.filter(({ window }) => window === index).flatMap(({ row }) => (row ? [row] : []));
+  const total = (arm: 'stable' | 'candidate'): number => rows.reduce((sum, row) => sum + row[arm].requests, 0);
+  return total('candidate') === 0 && total('stable') >= ATTRIBUTION_REQUESTS;
+}
+
+function countByStep(traffic: readonly TimedRow[], windows: readonly Window[]): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (const { window, row } of traffic) {
+    const step = windows[window]?.step;
+    if (step !== undefined && row) counts.set(step, (counts.get(step) ?? 0) + row.candidate.requests);
+  }
+  return counts;
+}

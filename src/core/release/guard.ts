@@ -1,0 +1,40 @@
+import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import { formatTime, parseTime, sayDuration } from '../time.ts';
+import type { Parameters } from './parameters.ts';
+import { act, closeWindow, enter, wait, type Progress, type Turn } from './progress.ts';
+import { rollBack } from './rollback.ts';
+import { podsFor, readyPods, revisionState, routeDecision, type Scene } from './scene.ts';
+import { shiftTraffic, weightOf } from './traffic.ts';
+
+/**
+ * Stands outside all analysis: requests to a candidate without Ready pods fail at the gateway and are charged to no version, so no check
+ * would ever see them. The weight falls to what the Ready pods carry at once; past the grace the release rolls back.
+ * Undefined when the candidate's pods can carry its weight.
+ */
+export function guardReadiness(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters): Turn | undefined {
+  const { revision, version } = release.spec.to;
+  const weight = weightOf(scene, revision);
+  const ready = readyPods(scene, revision);
+  const written = routeDecision(scene, release);
+  if (!written) return undefined;
+  if (weight > 0 && ready < podsFor(scene, weight)) {
+    const carried = Math.floor((100 * ready) / scene.size);
+    const message = `version ${version} has too few Ready pods for its share`;
+    const down = { ...closeWindow(progress, scene.now), unavailableSince: progress.unavailableSince ?? formatTime(scene.now) };
+    const write = shiftTraffic(scene, release, carried, { decision: 'Shift', detail: written.detail, message });
+    return act(enter(down, scene.now, 'Scaling', message, carried), [write], [
+      { type: 'Warning', reason: 'CandidateUnavailable', message: `${message}: its weight falls from ${weight} % to ${carried} % at once` },
+    ]);
+  }
+  if (progress.unavailableSince === undefined) return undefined;
+  const step = parameters.steps[Number(written.detail)];
+  if (step && ready >= podsFor(scene, step.weight)) return undefined;
+  const since = parseTime(progress.unavailableSince) ?? written.atMs;
+  if (scene.now < since + parameters.unavailableGraceMs) return wait(progress, since + parameters.unavailableGraceMs);
+  const trouble = revisionState(scene, revision)?.trouble;
+  return rollBack(scene, release, progress, {
+    class: trouble?.class ?? 'Infrastructure',
+    reason: 'CandidateUnavailable',
+    message: `version ${version} had too few Ready pods for its share for longer than ${sayDuration(parameters.unavailableGraceMs)}${trouble ? `: ${trouble.message}` : ''}`,
+  });
+}

@@ -1,0 +1,61 @@
+import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import { FIELD_MANAGER } from '../../api/names.ts';
+import type { Action, KubeObject } from '../observed.ts';
+import { controllerRevision, disruptionBudget, revisionService, workload } from '../resources/children.ts';
+import type { Snapshot } from '../resources/revision.ts';
+import { readyPods, revisionState, type Scene } from './scene.ts';
+import type { FailureClass } from './ledger.ts';
+
+/** The rendering of the revision that a release is about; undefined when neither a record nor the spec has it any more. */
+export function snapshotOf(scene: Scene, release: ModelRelease): Snapshot | undefined {
+  const { revision } = release.spec.to;
+  const kept = revisionState(scene, revision)?.snapshot;
+  if (kept) return kept;
+  return scene.target.state === 'Known' && scene.target.snapshot.revision === revision ? scene.target.snapshot : undefined;
+}
+
+/** What is missing of a revision's children. Existing ones are left alone: a revision never changes, only its size does. */
+export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: number): readonly Action[] {
+  const { owner, port, now } = scene;
+  const state = revisionState(scene, snapshot.revision);
+  const missing: KubeObject[] = [];
+  if (!state?.snapshot) missing.push(controllerRevision(owner, snapshot));
+  if (!state?.service) missing.push(revisionService(owner, snapshot.revision, port));
+  if (!state?.hasDisruptionBudget) missing.push(disruptionBudget(owner, snapshot.revision));
+  if (state?.workload?.replicas !== replicas) missing.push(workload(owner, snapshot, replicas, now));
+  return missing.map((object) => ({ type: 'Apply', object, fieldManager: FIELD_MANAGER.children }));
+}
+
+export type PodsState =
+  | { readonly state: 'Ready' }
+  | { readonly state: 'Starting'; readonly actions: readonly Action[]; readonly message: string; readonly deadlineMs: number }
+  | { readonly state: 'Failed'; readonly class: FailureClass; readonly reason: string; readonly message: string };
+
+/**
+ * Brings a candidate to `replicas` Ready pods. It never shrinks one: capacity that a step got is kept until the release ends. The deadline
+ * counts from the last change of size and not from signs of progress, since a pod that crashes and comes back is not progress.
+ */
+export function bringUp(scene: Scene, snapshot: Snapshot, replicas: number, deadlineMs: number): PodsState {
+  const state = revisionState(scene, snapshot.revision);
+  const wanted = Math.max(replicas, state?.workload?.replicas ?? 0);
+  const actions = ensureRevision(scene, snapshot, wanted);
+  if (actions.length === 0 && readyPods(scene, snapshot.revision) >= replicas) return { state: 'Ready' };
+  const since = actions.length === 0 ? (state?.workload?.scaledAtMs ?? scene.now) : scene.now;
+  const trouble = state?.trouble;
+  if (scene.now > since + deadlineMs) {
+    const cause = trouble?.message ?? state?.workload?.failure ?? 'its pods did not become Ready in time';
+    return {
+      state: 'Failed',
+      class: trouble?.class ?? 'Infrastructure',
+      reason: trouble?.reason ?? 'ProgressDeadlineExceeded',
+      message: `version ${snapshot.version} had no ${replicas} Ready pods within its progress deadline: ${cause}`,
+    };
+  }
+  const waiting = trouble?.message ?? state?.workload?.failure;
+  return {
+    state: 'Starting',
+    actions,
+    message: `waiting for ${replicas} Ready pods of version ${snapshot.version}${waiting === undefined ? '' : `: ${waiting}`}`,
+    deadlineMs: since + deadlineMs,
+  };
+}

@@ -1,0 +1,61 @@
+import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import type { Action } from '../observed.ts';
+import { childName } from '../resources/revision.ts';
+import type { Parameters } from './parameters.ts';
+import { bringUp, snapshotOf } from './pods.ts';
+import { enter, wait, type Progress, type Turn } from './progress.ts';
+import { rollBack } from './rollback.ts';
+import { podsFor, revisionState, type Scene } from './scene.ts';
+
+/** While the probe finds nobody to answer it is tried again after this. */
+const PROBE_AGAIN_MS = 2000;
+
+/**
+ * Before any traffic: the candidate's pods for the first step, and one real inference through their Service. Undefined when both are done.
+ */
+export function prepare(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters): Turn | undefined {
+  const { to } = release.spec;
+  const first = parameters.steps[0];
+  const replicas = scene.stable && first ? podsFor(scene, first.weight) : scene.size;
+  const snapshot = snapshotOf(scene, release);
+  const begun = (message: string): Progress => enter(progress, scene.now, 'Preparing', message);
+  if (!snapshot) return wait(begun(`waiting for ModelVersion ${scene.observed.deployment.spec.model}-${to.version}`));
+  const pods = bringUp(scene, snapshot, replicas, parameters.progressDeadlineMs);
+  if (pods.state === 'Failed') return rollBack(scene, release, progress, pods);
+  if (pods.state === 'Starting') return { actions: pods.actions, progress: begun(pods.message), events: [], wakeAtMs: pods.deadlineMs };
+  const probe = scene.observed.probes.get(to.revision);
+  switch (probe?.state) {
+    case 'Passed':
+      return undefined;
+    case 'Failed':
+      return rollBack(scene, release, progress, {
+        class: 'Evidence',
+        reason: 'ProbeFailed',
+        message: `version ${to.version} failed its probe before any traffic: ${probe.message}`,
+      });
+    case undefined:
+      return { ...wait(progress), actions: [probeAction(scene, to.revision)] };
+    case 'Unreachable':
+      if (scene.now > (revisionState(scene, to.revision)?.workload?.scaledAtMs ?? scene.now) + parameters.progressDeadlineMs) {
+        return rollBack(scene, release, progress, {
+          class: 'Infrastructure',
+          reason: 'ProbeUnreachable',
+          message: `the probe reached no pod of version ${to.version} within its progress deadline: ${probe.message}`,
+        });
+      }
+      return { ...wait(begun(`the probe reached no pod of version ${to.version}: ${probe.message}`), scene.now + PROBE_AGAIN_MS), actions: [probeAction(scene, to.revision)] };
+  }
+}
+
+function probeAction(scene: Scene, revision: string): Action {
+  const { deployment } = scene.observed;
+  return {
+    type: 'Probe',
+    namespace: scene.owner.namespace,
+    deployment: scene.owner.name,
+    revision,
+    service: childName(scene.owner.name, revision),
+    model: deployment.spec.model,
+    requests: deployment.spec.probe?.requests?.configMapRef.name,
+  };
+}

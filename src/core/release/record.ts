@@ -1,0 +1,45 @@
+import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import type { Action } from '../observed.ts';
+import { formatEvidence } from '../analysis/words.ts';
+import { sameJson } from '../canonical.ts';
+import type { CheckResult, Evaluation } from './evaluation.ts';
+import { clip, type Progress } from './progress.ts';
+
+/**
+ * `progress` with what the checks say. Written when a verdict changes and when the release ends, never for a changed number: live numbers are
+ * in /metrics. The explanation belongs to the moment of the change.
+ */
+export function recordChecks(progress: Progress, evaluation: Evaluation, isFinal: boolean): Progress {
+  if ((progress.windows ?? []).length === 0) return progress;
+  const known = new Map((progress.checks ?? []).map((check) => [check.name, check.verdict]));
+  const changed = evaluation.checks.some(({ name, verdict }) => known.get(name) !== verdict);
+  const candidate = Math.round([...evaluation.requests.values()].reduce((sum, count) => sum + count, 0));
+  const counted = isFinal ? { ...progress, requests: { candidate } } : progress;
+  return changed || isFinal ? { ...counted, checks: evaluation.checks.map(describe) } : counted;
+}
+
+function describe(result: CheckResult): NonNullable<Progress['checks']>[number] {
+  const { name, verdict, judgement } = result;
+  const evidence = judgement && {
+    e: formatEvidence(judgement.logE),
+    burstFactor: judgement.phi.toFixed(2),
+    candidateRequests: String(Math.round(judgement.totals.candidateRequests)),
+    candidateBad: String(Math.round(judgement.totals.candidateBad)),
+    stableRequests: String(Math.round(judgement.totals.stableRequests)),
+    stableBad: String(Math.round(judgement.totals.stableBad)),
+    looks: String(judgement.series.length),
+  };
+  return { name, verdict, explanation: clip(result.explain(), 512), ...(evidence ? { evidence } : {}) };
+}
+
+/** The status write of a release, under the resourceVersion that was observed; none when nothing changed. */
+export function releaseStatus(release: ModelRelease, progress: Progress): readonly Action[] {
+  if (sameJson(release.status ?? {}, progress)) return [];
+  const { name, namespace = 'default', resourceVersion = '' } = release.metadata;
+  return [
+    {
+      type: 'ApplyStatus',
+      object: { apiVersion: release.apiVersion, kind: release.kind, metadata: { name, namespace, resourceVersion }, status: progress },
+    },
+  ];
+}

@@ -1,0 +1,67 @@
+import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import { formatTime } from '../time.ts';
+import type { FailureClass } from './ledger.ts';
+import { act, clip, closeWindow, enter, finish, wait, type Progress, type Turn } from './progress.ts';
+import { routeDecision, type Scene } from './scene.ts';
+import { shiftTraffic, weightOf } from './traffic.ts';
+
+export interface Failure {
+  readonly class: FailureClass;
+  /** One word, for tools. */
+  readonly reason: string;
+  /** One sentence, for people. */
+  readonly message: string;
+}
+
+/**
+ * Takes the candidate off: the route write comes first and needs nothing but the API server. Even when the candidate never had traffic
+ * the decision goes into the route, so that another operator, still believing that it leads, cannot raise the weight any more.
+ */
+export function rollBack(scene: Scene, release: ModelRelease, progress: Progress, failure: Failure): Turn {
+  const weight = weightOf(scene, release.spec.to.revision);
+  const decided: Progress = {
+    ...enter(closeWindow(progress, scene.now), scene.now, 'RollingBack', failure.message, 0),
+    decision: 'RollBack',
+    class: failure.class,
+    reason: failure.reason,
+  };
+  const event = { type: 'Warning' as const, reason: 'RollingBack', message: `${failure.message}; ${weight} % of the traffic goes back to ${scene.stable ? `version ${scene.stable.version}` : 'nobody'}` };
+  if (!scene.observed.route) return act(decided, [], [event]);
+  return act(decided, [writeRollBack(scene, release, failure)], [event]);
+}
+
+/** Goes on with a roll-back that the route or the record says is decided, until the gateway has taken the candidate off. */
+export function continueRollBack(scene: Scene, release: ModelRelease, progress: Progress): Turn {
+  const written = routeDecision(scene, release);
+  const failure = failureOf(progress, written?.detail, written?.message);
+  const decided: Progress = { ...progress, decision: 'RollBack', class: failure.class, reason: failure.reason };
+  const entered = enter(closeWindow(decided, written?.atMs ?? scene.now), scene.now, 'RollingBack', failure.message, 0);
+  const { route } = scene.observed;
+  if (route && (written?.decision !== 'RollBack' || weightOf(scene, release.spec.to.revision) > 0)) {
+    return act(entered, [writeRollBack(scene, release, failure)]);
+  }
+  if (route && route.acceptance.state !== 'Accepted') return wait(entered);
+  return end(scene, release, entered, failure);
+}
+
+function writeRollBack(scene: Scene, release: ModelRelease, failure: Failure): Turn['actions'][number] {
+  return shiftTraffic(scene, release, 0, { decision: 'RollBack', detail: `${failure.class}:${failure.reason}`, message: clip(failure.message, 1024) });
+}
+
+/** Why, from the record or, when that was lost, from the route. */
+function failureOf(progress: Progress, detail: string | undefined, message: string | undefined): Failure {
+  const [kind, reason] = (detail ?? '').split(':');
+  return {
+    class: progress.class ?? (kind === 'Infrastructure' || kind === 'User' ? kind : 'Evidence'),
+    reason: progress.reason ?? (reason === undefined || reason === '' ? 'RolledBack' : reason),
+    message: (progress.decision === 'RollBack' ? progress.message : undefined) ?? message ?? 'the route says that this release was rolled back',
+  };
+}
+
+function end(scene: Scene, release: ModelRelease, progress: Progress, failure: Failure): Turn {
+  const outcome = failure.class === 'User' ? failure.reason : scene.stable ? 'RolledBack' : 'Failed';
+  const phase = scene.stable ? 'RolledBack' : 'Failed';
+  const finished = finish(progress, scene.now, { ...failure, phase, outcome, weight: 0 });
+  const message = `version ${release.spec.to.version} was taken off at ${formatTime(scene.now)}: ${failure.message}`;
+  return act(finished, [], [{ type: failure.class === 'User' ? 'Normal' : 'Warning', reason: outcome, message }]);
+}

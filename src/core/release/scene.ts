@@ -1,0 +1,138 @@
+import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import type { Slot } from '../analysis/measurement.ts';
+import type { Observed, RevisionState, RouteDecision } from '../observed.ts';
+import type { Owner } from '../resources/children.ts';
+import type { JsonObject } from '../resources/overlay.ts';
+import { presetNamed } from '../resources/preset.ts';
+import { targetRevision, type Snapshot, type Target } from '../resources/revision.ts';
+import { durationMs } from '../time.ts';
+import { activeRelease, lastPromoted } from './ledger.ts';
+
+/** Default of `spec.traffic.drain`. */
+export const DEFAULT_DRAIN = '30s';
+
+/** A version in its place: what serves, or what is tried. */
+export interface Side {
+  readonly version: string;
+  readonly digest: string;
+  readonly revision: string;
+  readonly slot: Slot;
+}
+
+/** What follows from an observation before anything is decided. */
+export interface Scene {
+  readonly observed: Observed;
+  readonly now: number;
+  readonly owner: Owner;
+  /** Pods of a full serving set. */
+  readonly size: number;
+  readonly drainMs: number;
+  readonly port: number;
+  readonly stable: Side | undefined;
+  readonly active: ModelRelease | undefined;
+  readonly target: Wanted;
+}
+
+/** What the spec asks for, or why that cannot be said yet. */
+export type Wanted =
+  | { readonly state: 'Known'; readonly snapshot: Snapshot }
+  | { readonly state: 'Waiting'; readonly reason: 'VersionMissing' | 'VersionNotReady'; readonly message: string }
+  | { readonly state: 'Refused'; readonly reason: 'InvalidTemplate' | 'VersionRefused'; readonly message: string };
+
+export function sceneOf(observed: Observed, now: number): Scene {
+  const { deployment } = observed;
+  const { metadata, spec } = deployment;
+  return {
+    observed,
+    now,
+    owner: { kind: 'ModelDeployment', name: metadata.name, namespace: metadata.namespace ?? 'default', uid: metadata.uid ?? '' },
+    size: spec.replicas ?? 1,
+    drainMs: durationMs(spec.traffic.drain, DEFAULT_DRAIN),
+    port: presetNamed(spec.runtime.preset).httpPort,
+    stable: stableOf(observed),
+    active: activeRelease(observed.releases),
+    target: wantedOf(observed),
+  };
+}
+
+/**
+ * What serves: the newest promoted release says so. Status and, after a restore that lost both, the Service's selector are asked only when
+ * there is no such release: a deployment whose records are gone must never be taken for a new one.
+ */
+function stableOf(observed: Observed): Side | undefined {
+  const promoted = lastPromoted(observed.releases)?.spec.to;
+  const recorded = promoted ?? observed.deployment.status?.stable ?? snapshotOf(observed, observed.service?.revision);
+  if (recorded?.version === undefined || recorded.digest === undefined || recorded.revision === undefined) return undefined;
+  const { version, digest, revision } = recorded;
+  return { version, digest, revision, slot: slotOf(observed, revision) ?? observed.deployment.status?.stable?.slot ?? 'a' };
+}
+
+function snapshotOf(observed: Observed, revision: string | undefined): Snapshot | undefined {
+  return revision === undefined ? undefined : observed.revisions.get(revision)?.snapshot;
+}
+
+/** The slot in which the route has this revision. Both may name it (an empty slot holds what serves): then the one with the weight. */
+function slotOf(observed: Observed, revision: string): Slot | undefined {
+  const slots = observed.route?.slots;
+  if (!slots) return undefined;
+  const held = (['a', 'b'] as const).filter((slot) => slots[slot].revision === revision);
+  return held.sort((x, y) => slots[y].weight - slots[x].weight)[0];
+}
+
+function wantedOf(observed: Observed): Wanted {
+  const { deployment, version, settings } = observed;
+  const { spec } = deployment;
+  const name = `${spec.model}-${spec.version}`;
+  if (!version) {
+    return {
+      state: 'Waiting',
+      reason: 'VersionMissing',
+      message: `there is no ModelVersion ${name} in this namespace; apply it, or name another one in spec.version`,
+    };
+  }
+  const digest = version.status?.resolved?.digest;
+  const ready = version.status?.conditions?.find((condition) => condition.type === 'Ready');
+  if (digest === undefined || ready?.status !== 'True') {
+    const message = `ModelVersion ${name} is not ready: ${ready?.message ?? 'its bytes are being resolved'}`;
+    const stalled = version.status?.conditions?.some((condition) => condition.type === 'Stalled' && condition.status === 'True') === true;
+    return stalled ? { state: 'Refused', reason: 'VersionRefused', message } : { state: 'Waiting', reason: 'VersionNotReady', message };
+  }
+  const known = [...observed.revisions.values()].flatMap(({ snapshot }) => (snapshot ? [snapshot] : []));
+  const target: Target = targetRevision(
+    {
+      model: spec.model,
+      version: spec.version,
+      digest,
+      format: version.spec.format as unknown as JsonObject,
+      source: version.spec.source as unknown as JsonObject,
+      secretName: version.spec.access?.secretRef?.name,
+      preset: spec.runtime.preset,
+      template: (spec.runtime.template ?? {}) as JsonObject,
+      drain: spec.traffic.drain ?? DEFAULT_DRAIN,
+    },
+    known,
+    settings,
+  );
+  return target.ok ? { state: 'Known', snapshot: target.snapshot } : { state: 'Refused', reason: 'InvalidTemplate', message: target.message };
+}
+
+/** What the route says about this release; undefined while it says nothing. */
+export function routeDecision(scene: Scene, release: ModelRelease): RouteDecision | undefined {
+  const decision = scene.observed.route?.decision;
+  return decision?.release === release.spec.number ? decision : undefined;
+}
+
+export function revisionState(scene: Scene, revision: string): RevisionState | undefined {
+  return scene.observed.revisions.get(revision);
+}
+
+/** Pods that can take requests: Ready by the Deployment and shown by the EndpointSlices, which is what gateways follow. */
+export function readyPods(scene: Scene, revision: string): number {
+  const state = revisionState(scene, revision);
+  return Math.min(state?.workload?.readyReplicas ?? 0, state?.readyEndpoints ?? 0);
+}
+
+/** Pods that a share of `weight` percent of a full set needs, at least one. */
+export function podsFor(scene: Scene, weight: number): number {
+  return Math.max(1, Math.ceil((scene.size * weight) / 100));
+}

@@ -1,0 +1,50 @@
+import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import { API_VERSION, LABEL, MANAGED_BY_VALUE } from '../../api/names.ts';
+import type { Action, KubeObject, PlanEvent } from '../observed.ts';
+import type { Snapshot } from '../resources/revision.ts';
+import { nextNumber } from './ledger.ts';
+import { planSnapshot } from './parameters.ts';
+import type { Scene } from './scene.ts';
+
+/** Annotations that say who changed a ModelDeployment, where something sets them. */
+const CHANGED_BY = 'plimsoll.dev/changed-by';
+const COMMIT = 'plimsoll.dev/commit';
+
+/**
+ * The record of a new release, with the plan that holds for it. Its name holds its number, so that two operators that start the same release
+ * make one object. It has no owner: the audit trail outlives the deployment.
+ */
+export function startRelease(scene: Scene, snapshot: Snapshot): { readonly action: Action; readonly event: PlanEvent } {
+  const { owner, stable, observed } = scene;
+  const number = nextNumber(observed.releases);
+  const { revision, version, digest } = snapshot;
+  const annotations = observed.deployment.metadata.annotations ?? {};
+  const spec: ModelRelease['spec'] = {
+    deployment: owner.name,
+    number,
+    ...(stable ? { from: { version: stable.version, digest: stable.digest, revision: stable.revision } } : {}),
+    to: { version, digest, revision },
+    cause: {
+      type: stable ? (stable.version === version && stable.digest === digest ? 'Template' : 'Version') : 'First',
+      ...(annotations[CHANGED_BY] === undefined ? {} : { changedBy: annotations[CHANGED_BY] }),
+      ...(annotations[COMMIT] === undefined ? {} : { commit: annotations[COMMIT].slice(0, 64) }),
+    },
+    plan: planSnapshot(observed.deployment, observed.settings.settleMs, stable === undefined),
+  };
+  const object: KubeObject = {
+    apiVersion: API_VERSION,
+    kind: 'ModelRelease',
+    metadata: {
+      name: releaseName(owner.name, number),
+      namespace: owner.namespace,
+      labels: { [LABEL.managedBy]: MANAGED_BY_VALUE, [LABEL.deployment]: owner.name, [LABEL.revision]: revision },
+    },
+    spec,
+  };
+  const from = stable ? `from version ${stable.version} to ${version}` : `of the first version, ${version}`;
+  return { action: { type: 'Create', object }, event: { type: 'Normal', reason: 'ReleaseStarted', message: `release ${number} ${from} (revision ${revision})` } };
+}
+
+export function releaseName(deployment: string, number: number): string {
+  return `${deployment}-r${number}`;
+}

@@ -1,0 +1,135 @@
+import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import { formatTime, parseTime, sayDuration } from '../time.ts';
+import type { Evaluation } from './evaluation.ts';
+import type { Parameters, Step } from './parameters.ts';
+import { bringUp, snapshotOf } from './pods.ts';
+import { act, closeWindow, enter, openWindow, wait, type Progress, type Turn } from './progress.ts';
+import { promote } from './promotion.ts';
+import { rollBack } from './rollback.ts';
+import { podsFor, routeDecision, type Scene } from './scene.ts';
+import { shiftTraffic, weightOf } from './traffic.ts';
+
+/** A Scaling that lasts longer than this is written to status; a shorter one would only cost a write. */
+const WORTH_TELLING_MS = 10_000;
+
+/**
+ * Goes on through the steps: pods first, then weight, then the gateway's word, then the hold. Which step is reached is read from the route,
+ * because the route was written first: a status that lags behind repeats nothing.
+ */
+export function takeSteps(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, evaluation: Evaluation): Turn {
+  const written = routeDecision(scene, release);
+  if (!written) return goTo(scene, release, progress, parameters, 0);
+  const index = Number(written.detail);
+  const step = parameters.steps[index];
+  if (!step) return goTo(scene, release, progress, parameters, 0);
+  const isHolding = progress.step === index && openWindow(progress) !== undefined && weightOf(scene, release.spec.to.revision) === step.weight;
+  return isHolding ? hold(scene, release, progress, parameters, evaluation, index) : goTo(scene, release, progress, parameters, index);
+}
+
+/** Brings the candidate to step `index`: capacity before weight, and evidence only after the gateway has taken the weight over. */
+function goTo(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, index: number): Turn {
+  const step = parameters.steps[index];
+  if (!step) return goToPromotion(scene, release, progress, parameters);
+  const scaling = scale(scene, release, progress, parameters, podsFor(scene, step.weight));
+  if (scaling) return scaling;
+  const written = routeDecision(scene, release);
+  const shifted = written?.detail === String(index) && weightOf(scene, release.spec.to.revision) === step.weight;
+  if (!shifted) return shift(scene, release, progress, step, index);
+  const { route } = scene.observed;
+  if (route?.acceptance.state === 'Accepted') return beginHold(scene, progress, parameters, step, index, written.atMs);
+  const deadline = written.atMs + parameters.progressDeadlineMs;
+  const said = route?.acceptance.message ?? 'the route is gone';
+  if (scene.now <= deadline) return wait(enter(progress, scene.now, 'Shifting', said, step.weight), deadline);
+  return rollBack(scene, release, progress, {
+    class: 'Infrastructure',
+    reason: 'RouteNotAccepted',
+    message: `the gateway did not take over ${step.weight} % within ${sayDuration(parameters.progressDeadlineMs)}: ${said}`,
+  });
+}
+
+/** Undefined when the candidate has `replicas` Ready pods. */
+function scale(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, replicas: number): Turn | undefined {
+  const snapshot = snapshotOf(scene, release);
+  if (!snapshot) return wait(enter(progress, scene.now, 'Scaling', `the rendering of revision ${release.spec.to.revision} is gone, and the spec asks for another one`));
+  const pods = bringUp(scene, snapshot, replicas, parameters.progressDeadlineMs);
+  switch (pods.state) {
+    case 'Ready':
+      return undefined;
+    case 'Failed':
+      return rollBack(scene, release, progress, pods);
+    case 'Starting': {
+      const startedMs = pods.deadlineMs - parameters.progressDeadlineMs;
+      const lasting = scene.now >= startedMs + WORTH_TELLING_MS;
+      const told = lasting ? enter(progress, scene.now, 'Scaling', pods.message) : progress;
+      return { actions: pods.actions, progress: told, events: [], wakeAtMs: lasting ? pods.deadlineMs : startedMs + WORTH_TELLING_MS };
+    }
+  }
+}
+
+function shift(scene: Scene, release: ModelRelease, progress: Progress, step: Step, index: number): Turn {
+  const { version } = release.spec.to;
+  const message = `step ${index + 1}${step.name === undefined ? '' : ` (${step.name})`}: ${step.weight} % of the traffic to version ${version}`;
+  const write = shiftTraffic(scene, release, step.weight, { decision: 'Shift', detail: String(index), message });
+  return act(progress, [write], [{ type: 'Normal', reason: 'TrafficShifted', message }]);
+}
+
+/** Evidence counts from the first look after the gateway's statistics and one scrape have caught up with the new weight. */
+function beginHold(scene: Scene, progress: Progress, parameters: Parameters, step: Step, index: number, shiftedAtMs: number): Turn {
+  const { intervalMs, settleMs } = parameters;
+  const fromMs = Math.ceil((scene.now + settleMs) / intervalMs) * intervalMs;
+  const closed = closeWindow(progress, shiftedAtMs);
+  const from = formatTime(fromMs);
+  const message = `holding at ${step.weight} % for ${sayDuration(step.holdMs)}, and until the checks allow more`;
+  const holding: Progress = {
+    ...enter(closed, scene.now, 'Holding', message, step.weight),
+    decision: 'Shift',
+    step: index,
+    windows: [...(closed.windows ?? []), { step: index, weight: step.weight, from }],
+    evidenceSince: closed.evidenceSince ?? from,
+  };
+  return act(withoutUnavailable(holding), [], []);
+}
+
+function withoutUnavailable(progress: Progress): Progress {
+  const { unavailableSince: _, ...rest } = progress;
+  return rest;
+}
+
+/** Stays at a weight until its time is over and the evidence allows more. Lack of evidence never moves traffic, either way. */
+function hold(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, evaluation: Evaluation, index: number): Turn {
+  const step = parameters.steps[index] as Step;
+  const fromMs = parseTime(openWindow(progress)?.from) ?? scene.now;
+  const overAtMs = fromMs + step.holdMs;
+  if (scene.now < overAtMs) return wait(progress, overAtMs);
+  const missing = missingEvidence(evaluation, parameters, index);
+  if (missing === undefined) return goTo(scene, release, progress, parameters, index + 1);
+  const deadlineMs = overAtMs + parameters.evidenceDeadlineMs;
+  if (scene.now < deadlineMs) return wait(progress, deadlineMs);
+  const message = `paused at ${step.weight} %: ${sayDuration(parameters.evidenceDeadlineMs)} after the hold was over ${missing}; it goes on by itself when the evidence comes`;
+  const paused = enter(progress, scene.now, 'Paused', message, step.weight);
+  return act(paused, [], paused === progress ? [] : [{ type: 'Warning', reason: 'Inconclusive', message }]);
+}
+
+/** What keeps a step from ending, undefined when nothing does. */
+function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: number): string | undefined {
+  switch (evaluation.verdict) {
+    case 'Inconclusive/NoData':
+      return 'there are no data for every check';
+    case 'Inconclusive/NoAttribution':
+      return 'no request is counted for the candidate, though its weight says that some should be';
+    case 'Inconclusive/Suspect':
+      return `check ${evaluation.named?.name ?? ''} is suspect`;
+    case 'Fail':
+      return 'a check failed';
+    case 'Pass':
+    case 'Inconclusive/Collecting':
+      return (evaluation.requests.get(index) ?? 0) < parameters.minRequests ? `fewer than ${parameters.minRequests} requests had reached the candidate` : undefined;
+  }
+}
+
+function goToPromotion(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters): Turn {
+  const scaling = scale(scene, release, progress, parameters, scene.size);
+  if (scaling) return scaling;
+  const checks = parameters.checks.map(({ name }) => name).join(', ');
+  return promote(scene, release, progress, `every step was held, and no check (${checks}) spoke against it`);
+}

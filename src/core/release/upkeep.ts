@@ -1,0 +1,96 @@
+import { FIELD_MANAGER, LABEL } from '../../api/names.ts';
+import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import type { Action, RevisionState } from '../observed.ts';
+import { childName } from '../resources/revision.ts';
+import { frameHash, otherSlot } from '../traffic/route.ts';
+import { classOf, isFinished, leftTrafficAtMs, outcomeOf } from './ledger.ts';
+import { ensureRevision } from './pods.ts';
+import { selectStable } from './promotion.ts';
+import { revisionState, type Scene } from './scene.ts';
+import { writeRoute } from './traffic.ts';
+
+export interface Upkeep {
+  readonly actions: readonly Action[];
+  readonly wakeAtMs: number | undefined;
+}
+
+/**
+ * What holds whether or not there is a release: stable's pods, the frame of the route, the labels of the ledger. `isRouteWritten`: this pass
+ * writes the route already, and with it its frame.
+ */
+export function keepStable(scene: Scene, isRouteWritten: boolean): readonly Action[] {
+  const { observed, stable, active } = scene;
+  const snapshot = stable && revisionState(scene, stable.revision)?.snapshot;
+  const pods = snapshot ? ensureRevision(scene, snapshot, scene.size) : [];
+  return [...pods, ...(isRouteWritten ? [] : active ? keepFrame(scene) : keepTraffic(scene)), ...observed.releases.flatMap(ledgerLabels)];
+}
+
+/** Hostnames, gateways and timeouts apply at once, also in a release; weights and decision stay what they are. */
+function keepFrame(scene: Scene): readonly Action[] {
+  const { route, deployment } = scene.observed;
+  if (!route?.decision || route.frame === frameHash(deployment)) return [];
+  return [writeRoute(scene, route.slots, route.decision)];
+}
+
+/** Outside a release all traffic is stable's, through the gateway and in the cluster. */
+function keepTraffic(scene: Scene): readonly Action[] {
+  const { observed, stable, owner } = scene;
+  if (!stable) return [];
+  const select = selectStable(scene, stable.revision);
+  const { route } = observed;
+  const serves = route?.slots[stable.slot].revision === stable.revision && route.slots[stable.slot].weight === 100 && route.slots[otherSlot(stable.slot)].weight === 0;
+  if (serves && route.frame === frameHash(observed.deployment)) return select ? [select] : [];
+  const all = { revision: stable.revision, weight: 100 };
+  const none = { revision: route?.slots[otherSlot(stable.slot)].revision ?? stable.revision, weight: 0 };
+  const slots = stable.slot === 'a' ? { a: all, b: none } : { a: none, b: all };
+  const last = observed.releases.at(-1)?.spec.number ?? 1;
+  const decision = route?.decision ?? { release: last, decision: 'Promote' as const, detail: stable.revision, message: `${owner.name} serves version ${stable.version}`, atMs: scene.now };
+  return [writeRoute(scene, slots, decision), ...(select ? [select] : [])];
+}
+
+/** The ledger must survive a restore that loses status, so the outcome of a finished release is a label too. */
+function ledgerLabels(release: ModelRelease): readonly Action[] {
+  const outcome = outcomeOf(release);
+  if (!isFinished(release) || outcome === undefined || release.metadata.labels?.[LABEL.outcome] === outcome) return [];
+  const failure = classOf(release);
+  const labels = { [LABEL.outcome]: outcome, ...(failure === undefined ? {} : { [LABEL.failureClass]: failure }) };
+  const { name, namespace = 'default' } = release.metadata;
+  return [{ type: 'Apply', object: { apiVersion: release.apiVersion, kind: release.kind, metadata: { name, namespace, labels } }, fieldManager: FIELD_MANAGER.ledger }];
+}
+
+/**
+ * Takes away revisions that neither serve nor are tried, in this order: drain after their last traffic, their slot to what serves, their pods,
+ * and their Service last, since a route to a missing Service answers 500. A revision's record stays as long as a release tells of it.
+ */
+export function cleanUp(scene: Scene): Upkeep {
+  const { observed, stable, active, now, drainMs } = scene;
+  const actions: Action[] = [];
+  let wakeAtMs: number | undefined;
+  for (const state of observed.revisions.values()) {
+    if (state.revision === stable?.revision || state.revision === active?.spec.to.revision) continue;
+    const drainedAtMs = (leftTrafficAtMs(observed.releases, state.revision) ?? 0) + drainMs;
+    const exists = state.workload !== undefined || state.service !== undefined || state.hasDisruptionBudget;
+    if (exists && now < drainedAtMs) wakeAtMs = Math.min(wakeAtMs ?? Infinity, drainedAtMs);
+    else actions.push(...remove(scene, state));
+  }
+  return { actions, wakeAtMs };
+}
+
+function remove(scene: Scene, state: RevisionState): readonly Action[] {
+  const { observed, stable, active, owner } = scene;
+  const { route } = observed;
+  const slot = (['a', 'b'] as const).find((candidate) => route?.slots[candidate].revision === state.revision);
+  if (route && slot) {
+    // In a release the slot is about to be the new candidate's; without a stable version there is nothing to put in its place.
+    if (active || !stable || !route.decision) return [];
+    return [writeRoute(scene, { ...route.slots, [slot]: { revision: stable.revision, weight: 0 } }, route.decision)];
+  }
+  if (route && route.acceptance.state !== 'Accepted') return [];
+  const gone = (apiVersion: string, kind: string): Action => ({ type: 'Delete', apiVersion, kind, namespace: owner.namespace, name: childName(owner.name, state.revision) });
+  if (state.workload || state.hasDisruptionBudget) {
+    return [...(state.workload ? [gone('apps/v1', 'Deployment')] : []), ...(state.hasDisruptionBudget ? [gone('policy/v1', 'PodDisruptionBudget')] : [])];
+  }
+  if (state.service) return state.readyEndpoints === 0 ? [gone('v1', 'Service')] : [];
+  const told = observed.releases.some(({ spec }) => spec.to.revision === state.revision || spec.from?.revision === state.revision);
+  return state.snapshot && !told ? [gone('apps/v1', 'ControllerRevision')] : [];
+}

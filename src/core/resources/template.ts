@@ -1,0 +1,161 @@
+import { canonicalJson } from '../canonical.ts';
+import { durationMs, seconds } from '../time.ts';
+import { mergeTemplate, type JsonObject } from './overlay.ts';
+import { presetNamed } from './preset.ts';
+
+/** Where the model lives in a serving pod: bytes in `model/`, the server's settings beside it. */
+export const MODEL_ROOT = '/mnt/models';
+export const MODEL_CONTAINER = 'model';
+const FETCH_CONTAINER = 'plimsoll-fetch';
+const MODEL_VOLUME = 'plimsoll-model';
+const TEMPORARY_VOLUME = 'plimsoll-tmp';
+const ACCESS_VOLUME = 'plimsoll-access';
+export const ACCESS_DIRECTORY = '/var/run/plimsoll/access';
+/** Names that the user's template may not use. */
+const RESERVED = [FETCH_CONTAINER, MODEL_VOLUME, TEMPORARY_VOLUME, ACCESS_VOLUME];
+
+/** All that a serving pod depends on. Equal inputs are the same revision, whichever operator renders them. */
+export interface TemplateInputs {
+  readonly model: string;
+  readonly version: string;
+  readonly digest: string;
+  readonly format: JsonObject;
+  readonly source: JsonObject;
+  readonly secretName?: string | undefined;
+  readonly preset: string;
+  readonly template: JsonObject;
+  /** GEP-2257 duration. */
+  readonly drain: string;
+}
+
+export type Rendering = { readonly ok: true; readonly template: JsonObject } | { readonly ok: false; readonly message: string };
+
+/**
+ * Pod template of a revision: the preset's container, the user's template laid over it, and what is never the user's choice: the verified
+ * model, read-only, and the time to drain. `image` is the operator's own image, which runs the fetch container.
+ */
+export function renderTemplate(inputs: TemplateInputs, image: string, imagePullPolicy: string): Rendering {
+  const refusal = refuse(inputs.template);
+  if (refusal !== undefined) return { ok: false, message: refusal };
+  const preset = presetNamed(inputs.preset);
+  const merged = mergeTemplate(
+    {
+      metadata: { annotations: preset.podAnnotations },
+      spec: { containers: [{ name: MODEL_CONTAINER, ...SECURE_CONTAINER, ...preset.container(inputs.model) }], ...POD_DEFAULTS },
+    },
+    inputs.template,
+  );
+  const spec = asObject(merged['spec']);
+  const containers = (asArray(spec['containers']) as readonly JsonObject[]).map((container) => withModel(container, inputs.drain));
+  const fetch = fetchContainer(inputs, image, imagePullPolicy);
+  return {
+    ok: true,
+    template: {
+      metadata: asObject(merged['metadata']),
+      spec: {
+        ...spec,
+        containers,
+        initContainers: [fetch, ...asArray(spec['initContainers'])],
+        volumes: [...asArray(spec['volumes']), ...volumes(inputs)],
+        terminationGracePeriodSeconds: sleepSeconds(inputs.drain) + seconds(durationMs(inputs.drain, '30s')),
+      },
+    },
+  };
+}
+
+/** Pod Security `restricted` without a word from the user; the template may loosen it where the namespace allows. */
+const SECURE_CONTAINER: JsonObject = {
+  securityContext: {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  },
+};
+const POD_DEFAULTS: JsonObject = {
+  automountServiceAccountToken: false,
+  securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+};
+
+function refuse(template: JsonObject): string | undefined {
+  const spec = asObject(template['spec']);
+  const containers = asArray(spec['containers']).map(asObject);
+  const model = containers.find((container) => container['name'] === MODEL_CONTAINER);
+  if (typeof model?.['image'] !== 'string' || model['image'] === '') {
+    return `spec.runtime.template.spec.containers needs an item {name: ${MODEL_CONTAINER}, image: ...}: the image of the model server`;
+  }
+  const named = [...containers, ...asArray(spec['initContainers']).map(asObject), ...asArray(spec['volumes']).map(asObject)];
+  const taken = named.find((item) => RESERVED.includes(String(item['name'])));
+  if (taken) return `spec.runtime.template uses the name ${String(taken['name'])}, which Plimsoll keeps for itself; choose another one`;
+  const mounted = containers.flatMap((container) => asArray(container['volumeMounts']).map(asObject));
+  if (mounted.some((mount) => String(mount['mountPath']).startsWith(MODEL_ROOT))) {
+    return `spec.runtime.template mounts something at ${MODEL_ROOT}, where the verified model lives; choose another mountPath`;
+  }
+  return undefined;
+}
+
+/** Read-only in every container: bytes that were verified must still be those bytes when they are loaded. */
+function withModel(container: JsonObject, drain: string): JsonObject {
+  return {
+    ...container,
+    volumeMounts: [
+      ...asArray(container['volumeMounts']),
+      { name: MODEL_VOLUME, mountPath: MODEL_ROOT, readOnly: true },
+      ...(needsTemporary(container) ? [{ name: TEMPORARY_VOLUME, mountPath: '/tmp' }] : []),
+    ],
+    lifecycle: { ...asObject(container['lifecycle']), preStop: { sleep: { seconds: sleepSeconds(drain) } } },
+  };
+}
+
+/** The server's root is read-only, so it gets a place to write; sidecars look after themselves. */
+function needsTemporary(container: JsonObject): boolean {
+  const mounts = asArray(container['volumeMounts']);
+  return container['name'] === MODEL_CONTAINER && !mounts.some((mount) => mount['mountPath'] === '/tmp');
+}
+
+/** Endpoint removal reaches proxies late: a pod keeps serving for this long after it is told to end. */
+function sleepSeconds(drain: string): number {
+  return Math.min(15, Math.max(2, seconds(durationMs(drain, '30s'))));
+}
+
+function fetchContainer(inputs: TemplateInputs, image: string, imagePullPolicy: string): JsonObject {
+  const job = {
+    source: inputs.source,
+    digest: inputs.digest,
+    model: inputs.model,
+    version: inputs.version,
+    format: inputs.format,
+    preset: inputs.preset,
+    to: MODEL_ROOT,
+    ...(inputs.secretName === undefined ? {} : { accessDir: ACCESS_DIRECTORY }),
+  };
+  return {
+    name: FETCH_CONTAINER,
+    image,
+    imagePullPolicy,
+    args: ['fetch'],
+    env: [{ name: 'PLIMSOLL_JOB', value: canonicalJson(job) }],
+    resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
+    ...SECURE_CONTAINER,
+    terminationMessagePolicy: 'File',
+    volumeMounts: [
+      { name: MODEL_VOLUME, mountPath: MODEL_ROOT },
+      ...(inputs.secretName === undefined ? [] : [{ name: ACCESS_VOLUME, mountPath: ACCESS_DIRECTORY, readOnly: true }]),
+    ],
+  };
+}
+
+function volumes(inputs: TemplateInputs): readonly JsonObject[] {
+  return [
+    { name: MODEL_VOLUME, emptyDir: {} },
+    { name: TEMPORARY_VOLUME, emptyDir: {} },
+    ...(inputs.secretName === undefined ? [] : [{ name: ACCESS_VOLUME, secret: { secretName: inputs.secretName } }]),
+  ];
+}
+
+function asObject(value: unknown): JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+}
+
+function asArray(value: unknown): readonly JsonObject[] {
+  return Array.isArray(value) ? (value as readonly JsonObject[]) : [];
+}

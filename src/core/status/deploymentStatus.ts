@@ -1,0 +1,88 @@
+import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
+import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import { STATUS_SCHEMA } from '../../api/names.ts';
+import { sameJson } from '../canonical.ts';
+import type { Action } from '../observed.ts';
+import type { Evaluation } from '../release/evaluation.ts';
+import type { Progress } from '../release/progress.ts';
+import { releaseName } from '../release/start.ts';
+import type { Scene } from '../release/scene.ts';
+import { candidateSlot } from '../release/traffic.ts';
+import { formatTime } from '../time.ts';
+import { clip } from '../release/progress.ts';
+import { stampConditions } from './conditions.ts';
+import { statements, summarizeRelease, summarizeRest, type Rest, type Summary } from './summary.ts';
+
+type Status = NonNullable<ModelDeployment['status']>;
+
+export interface Releasing {
+  readonly release: ModelRelease;
+  readonly progress: Progress;
+  readonly evaluation: Evaluation;
+}
+
+/** The status write of a ModelDeployment, under the resourceVersion that was observed; none when nothing changed. */
+export function deploymentStatus(scene: Scene, state: Releasing | Rest): readonly Action[] {
+  const { deployment } = scene.observed;
+  const isReleasing = 'release' in state;
+  const summary = isReleasing ? summarizeRelease(state.release, state.progress) : summarizeRest(scene, state);
+  const status: Status = {
+    ...base(scene, summary),
+    ...(isReleasing ? releasing(scene, state, deployment.status) : resting(scene)),
+  };
+  if (sameJson(deployment.status ?? {}, status)) return [];
+  const { name, namespace = 'default', resourceVersion = '' } = deployment.metadata;
+  return [
+    {
+      type: 'ApplyStatus',
+      object: { apiVersion: deployment.apiVersion, kind: deployment.kind, metadata: { name, namespace, resourceVersion }, status },
+    },
+  ];
+}
+
+function base(scene: Scene, summary: Summary): Status {
+  const { deployment } = scene.observed;
+  const generation = deployment.metadata.generation ?? 0;
+  return {
+    schema: STATUS_SCHEMA,
+    observedGeneration: generation,
+    phase: summary.phase,
+    ...(scene.stable ? { stable: scene.stable } : {}),
+    traffic: { inCluster: 'StableOnly' },
+    conditions: stampConditions(statements(scene, summary), deployment.status?.conditions, generation, scene.now),
+  };
+}
+
+function releasing(scene: Scene, { release, progress, evaluation }: Releasing, before: Status | undefined): Status {
+  const { version, digest, revision } = release.spec.to;
+  const judged = (progress.windows ?? []).length > 0;
+  return {
+    weight: stepWeight(release, progress),
+    release: release.metadata.name,
+    candidate: { version, digest, revision, slot: candidateSlot(scene) },
+    ...(judged ? { verdict: evaluation.verdict, verdicts: verdicts(scene, evaluation, before) } : {}),
+  };
+}
+
+/** Weight as of the last transition; the status is not written for the moment between a route write and its hold. */
+function stepWeight(release: ModelRelease, progress: Progress): number {
+  if (progress.decision === 'Promote') return 100;
+  if (progress.decision !== 'Shift' || progress.unavailableSince !== undefined) return progress.timeline?.at(-1)?.weight ?? 0;
+  return release.spec.plan.steps[progress.step ?? -1]?.weight ?? 0;
+}
+
+function verdicts(scene: Scene, evaluation: Evaluation, before: Status | undefined): NonNullable<Status['verdicts']> {
+  return evaluation.checks.map((result) => {
+    const known = before?.verdicts?.find(({ check, verdict }) => check === result.name && verdict === result.verdict);
+    return known ?? { check: result.name, verdict: result.verdict, explanation: clip(result.explain(), 512), at: formatTime(scene.now) };
+  });
+}
+
+function resting(scene: Scene): Status {
+  const last = scene.observed.releases.at(-1);
+  const { stable } = scene;
+  return {
+    ...(stable ? { weight: 0 } : {}),
+    ...(last ? { release: releaseName(last.spec.deployment, last.spec.number) } : {}),
+  };
+}

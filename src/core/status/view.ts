@@ -1,0 +1,21 @@
+import type { View } from '../observed.ts';
+import type { Evaluation } from '../release/evaluation.ts';
+import type { Progress } from '../release/progress.ts';
+import type { Scene } from '../release/scene.ts';
+import { weightOf } from '../release/traffic.ts';
+
+/** The live numbers of a deployment, for /metrics. */
+export function viewOf(scene: Scene, progress: Progress | undefined, evaluation: Evaluation | undefined): View {
+  const revision = scene.active?.spec.to.revision;
+  return {
+    phase: progress?.phase ?? scene.observed.deployment.status?.phase ?? 'Waiting',
+    weight: revision === undefined ? 0 : weightOf(scene, revision),
+    checks: (evaluation?.checks ?? []).map(({ name, verdict, judgement }) => ({
+      check: name,
+      verdict,
+      logE: judgement?.logE,
+      stable: judgement && { requests: judgement.totals.stableRequests, bad: judgement.totals.stableBad },
+      candidate: judgement && { requests: judgement.totals.candidateRequests, bad: judgement.totals.candidateBad },
+    })),
+  };
+}

@@ -1,0 +1,143 @@
+import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
+import { ANNOTATION, LABEL, REVISION_HEADER } from '../../api/names.ts';
+import { shortHash } from '../canonical.ts';
+import type { Slot } from '../analysis/measurement.ts';
+import type { Acceptance, KubeObject, RouteDecision, RouteState, SlotState } from '../observed.ts';
+import { deploymentLabels, ownerReference, type Owner } from '../resources/children.ts';
+import { childName } from '../resources/revision.ts';
+import { decodeDecision, encodeDecision } from './decision.ts';
+
+export const SLOTS: readonly Slot[] = ['a', 'b'];
+
+export function otherSlot(slot: Slot): Slot {
+  return slot === 'a' ? 'b' : 'a';
+}
+
+/** Everything of the route that does not change in a release. */
+interface Frame {
+  readonly parentRefs: readonly object[];
+  readonly hostnames: readonly string[] | undefined;
+  readonly timeouts: object | undefined;
+}
+
+function frameOf(deployment: ModelDeployment): Frame {
+  const { parentRefs, hostnames, timeouts } = deployment.spec.traffic.gateway;
+  return { parentRefs, hostnames, timeouts };
+}
+
+/** Hash of the frame that the spec asks for. */
+export function frameHash(deployment: ModelDeployment): string {
+  return shortHash(frameOf(deployment), 16);
+}
+
+/**
+ * The HTTPRoute with these slots and this decision. Both backendRefs always stand in the list, in the order a, b: Envoy Gateway names its
+ * clusters, and so its metrics, by position. The filter on each is what gives each its own cluster; it also tells callers who answered.
+ */
+export function httpRoute(
+  owner: Owner,
+  deployment: ModelDeployment,
+  slots: Readonly<Record<Slot, SlotState>>,
+  decision: RouteDecision,
+  resourceVersion: string | undefined,
+): KubeObject {
+  const { parentRefs, hostnames, timeouts } = frameOf(deployment);
+  return {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'HTTPRoute',
+    metadata: {
+      name: owner.name,
+      namespace: owner.namespace,
+      labels: deploymentLabels(owner),
+      annotations: { ...encodeDecision(decision), [ANNOTATION.frame]: frameHash(deployment) },
+      ownerReferences: [ownerReference(owner)],
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    },
+    spec: {
+      parentRefs,
+      ...(hostnames === undefined ? {} : { hostnames }),
+      rules: [{ backendRefs: SLOTS.map((slot) => backendRef(owner, slots[slot])), ...(timeouts === undefined ? {} : { timeouts }) }],
+    },
+  };
+}
+
+function backendRef(owner: Owner, slot: SlotState): object {
+  return {
+    name: childName(owner.name, slot.revision),
+    port: 80,
+    weight: slot.weight,
+    filters: [
+      { type: 'ResponseHeaderModifier', responseHeaderModifier: { set: [{ name: REVISION_HEADER, value: slot.revision }] } },
+    ],
+  };
+}
+
+/** An HTTPRoute of the API server, as far as it is read. */
+export interface HttpRouteObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly resourceVersion?: string;
+    readonly generation?: number;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: {
+    readonly parentRefs?: readonly { readonly name?: string }[];
+    readonly rules?: readonly { readonly backendRefs?: readonly { readonly name?: string; readonly weight?: number }[] }[];
+  };
+  readonly status?: { readonly parents?: readonly ParentStatus[] };
+}
+
+interface ParentStatus {
+  readonly parentRef?: { readonly name?: string };
+  readonly conditions?: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly observedGeneration?: number;
+  }[];
+}
+
+/** What the route says; undefined when it is not in the form that this operator writes, and then it is written anew. */
+export function readRoute(route: HttpRouteObject): RouteState | undefined {
+  const prefix = `${route.metadata.name}-`;
+  const [a, b] = (route.spec?.rules?.[0]?.backendRefs ?? []).map((ref) => ({
+    revision: ref.name?.startsWith(prefix) === true ? ref.name.slice(prefix.length) : '',
+    weight: ref.weight ?? 1,
+  }));
+  if (!a || !b || route.metadata.labels?.[LABEL.deployment] !== route.metadata.name) return undefined;
+  return {
+    resourceVersion: route.metadata.resourceVersion ?? '',
+    slots: { a, b },
+    decision: decodeDecision(route.metadata.annotations),
+    frame: route.metadata.annotations?.[ANNOTATION.frame],
+    acceptance: acceptanceOf(route),
+  };
+}
+
+/**
+ * Judged by every parent's Accepted and ResolvedRefs at the newest generation. A Gateway's Programmed is no help: it stays False where the
+ * gateway has no address to show, though it serves.
+ */
+function acceptanceOf(route: HttpRouteObject): Acceptance {
+  const generation = route.metadata.generation ?? 0;
+  const parents = route.status?.parents ?? [];
+  const wanted = route.spec?.parentRefs?.length ?? 0;
+  if (parents.length < wanted) {
+    return { state: 'Pending', message: `${parents.length} of ${wanted} gateways have answered for this route; check that the Gateways named in spec.traffic.gateway.parentRefs exist` };
+  }
+  for (const parent of parents) {
+    for (const type of ['Accepted', 'ResolvedRefs']) {
+      const condition = parent.conditions?.find((candidate) => candidate.type === type);
+      if (!condition || (condition.observedGeneration ?? 0) < generation) {
+        return { state: 'Pending', message: `gateway ${parent.parentRef?.name ?? '?'} has not yet seen the newest route` };
+      }
+      if (condition.status !== 'True') {
+        const reason = condition.reason ?? type;
+        return { state: 'Refused', reason, message: `gateway ${parent.parentRef?.name ?? '?'}: ${reason}: ${condition.message ?? ''}` };
+      }
+    }
+  }
+  return { state: 'Accepted' };
+}
