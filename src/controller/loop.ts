@@ -16,6 +16,7 @@ export type LoopOptions = {
   readonly queue: WorkQueue;
   /** Brings the world of `key` one pass further. Must give up when `signal` aborts. A throw means: again, with backoff. */
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
+  /** How many keys are worked on at once. One worker more takes only keys added with priority, so that they never wait for a slow one. */
   readonly workers: number;
   /** Milliseconds after which the signal of one reconcile aborts. */
   readonly deadlineMs: number;
@@ -30,7 +31,7 @@ export type LoopOptions = {
 /** Runs the workers until `signal` aborts and the reconciles in work have ended. Never rejects. */
 export async function runLoop(options: LoopOptions, signal: AbortSignal): Promise<void> {
   const hardStop = new AbortController();
-  const workers = Array.from({ length: options.workers }, () => work(options, hardStop.signal));
+  const workers = Array.from({ length: options.workers + 1 }, (_, index) => work(options, index === 0, hardStop.signal));
   await aborted(signal);
   // Keys that wait are dropped: the next leader lists everything anyway, and a release goes on from what is written.
   const idle = options.queue.shutDown({ drain: false });
@@ -41,8 +42,8 @@ export async function runLoop(options: LoopOptions, signal: AbortSignal): Promis
   await Promise.all([idle, ...workers]);
 }
 
-async function work(options: LoopOptions, hardStop: AbortSignal): Promise<void> {
-  for (let key = await options.queue.next(); key !== undefined; key = await options.queue.next()) {
+async function work(options: LoopOptions, urgentOnly: boolean, hardStop: AbortSignal): Promise<void> {
+  for (let key = await options.queue.next({ urgentOnly }); key !== undefined; key = await options.queue.next({ urgentOnly })) {
     try {
       await reconcileOnce(options, key, hardStop);
     } finally {

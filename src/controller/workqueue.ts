@@ -13,12 +13,15 @@ export type WorkQueue = {
   readonly add: (key: string, options?: AddOptions) => void;
   /** Adds after `delayMs`. One date for each key: an earlier one replaces it, a later one is ignored. */
   readonly addAfter: (key: string, delayMs: number, options?: AddOptions) => void;
-  /** Adds after a delay that doubles with each call until `forget`; at least `leastMs`. */
+  /** Adds after a delay that doubles with each call until `forget`; at least `leastMs`. A key in work from the first lane stays there. */
   readonly addRateLimited: (key: string, options?: AddOptions & { readonly leastMs?: number | undefined }) => void;
   /** The key's work has succeeded: its next failure starts from the shortest delay again. */
   readonly forget: (key: string) => void;
-  /** The next key, as soon as there is one; undefined when the queue is shut down. The caller must call `done` with it. */
-  readonly next: () => Promise<string | undefined>;
+  /**
+   * The next key, as soon as there is one; undefined when the queue is shut down. The caller must call `done` with it.
+   * With `urgentOnly` it comes from the lane that goes first, and never from the other.
+   */
+  readonly next: (options?: { readonly urgentOnly?: boolean | undefined }) => Promise<string | undefined>;
   readonly done: (key: string) => void;
   /** Keys that could be worked on now. */
   readonly length: () => number;
@@ -41,13 +44,15 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
 
 class KeyedQueue implements WorkQueue {
   readonly #waiting: Lanes;
-  readonly #processing = new Set<string>();
+  /** Keys in work, and whether they came from the lane that goes first. */
+  readonly #processing = new Map<string, boolean>();
   /** Keys added while in work, and whether with priority. */
   readonly #addedMeanwhile = new Map<string, boolean>();
   readonly #delays: Delays;
   readonly #failures = new Map<string, number>();
   readonly #backoff: { readonly firstMs: number; readonly capMs: number };
-  readonly #takers: ((key: string | undefined) => void)[] = [];
+  readonly #takers: Taker[] = [];
+  readonly #urgentTakers: Taker[] = [];
   readonly #idle: (() => void)[] = [];
   #closed = false;
 
@@ -69,16 +74,17 @@ class KeyedQueue implements WorkQueue {
   addRateLimited(key: string, { priority, leastMs = 0 }: AddOptions & { readonly leastMs?: number | undefined } = {}): void {
     const failed = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failed + 1);
-    this.addAfter(key, Math.max(leastMs, exponentialMs(failed, this.#backoff.firstMs, this.#backoff.capMs)), { priority });
+    const delayMs = Math.max(leastMs, exponentialMs(failed, this.#backoff.firstMs, this.#backoff.capMs));
+    this.addAfter(key, delayMs, { priority: priority ?? this.#processing.get(key) });
   }
 
   forget(key: string): void {
     this.#failures.delete(key);
   }
 
-  next(): Promise<string | undefined> {
+  next({ urgentOnly = false }: { readonly urgentOnly?: boolean | undefined } = {}): Promise<string | undefined> {
     return new Promise((resolve) => {
-      this.#takers.push(resolve);
+      (urgentOnly ? this.#urgentTakers : this.#takers).push(resolve);
       this.#hand();
     });
   }
@@ -92,7 +98,7 @@ class KeyedQueue implements WorkQueue {
   }
 
   length(): number {
-    return this.#waiting.length();
+    return this.#waiting.first.size + this.#waiting.ordinary.size;
   }
 
   shutDown({ drain }: { readonly drain: boolean }): Promise<void> {
@@ -114,23 +120,32 @@ class KeyedQueue implements WorkQueue {
     this.#hand();
   }
 
-  /** Gives waiting keys to waiting takers; after a shutdown, nothing to those for whom none is left. */
+  /** Gives waiting keys to waiting takers; after a shutdown, undefined to those for whom none is left. */
   #hand(): void {
-    while (this.#takers.length > 0 && (this.#waiting.length() > 0 || this.#closed)) {
-      const key = this.#waiting.shift();
-      if (key !== undefined) this.#processing.add(key);
-      this.#takers.shift()?.(key);
-    }
-    const empty = this.#processing.size === 0 && this.#waiting.length() === 0;
+    this.#handFrom(this.#takers, () => this.length() > 0);
+    this.#handFrom(this.#urgentTakers, () => this.#waiting.first.size > 0);
+    const empty = this.#processing.size === 0 && this.length() === 0;
     if (this.#closed && empty) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #handFrom(takers: Taker[], hasKey: () => boolean): void {
+    while (takers.length > 0 && (hasKey() || this.#closed)) {
+      const urgent = this.#waiting.first.size > 0;
+      const key = hasKey() ? this.#waiting.shift() : undefined;
+      if (key !== undefined) this.#processing.set(key, urgent);
+      takers.shift()?.(key);
+    }
   }
 }
 
+type Taker = (key: string | undefined) => void;
+
 type Lanes = {
+  readonly first: ReadonlySet<string>;
+  readonly ordinary: ReadonlySet<string>;
   readonly push: (key: string, priority: boolean) => void;
   readonly shift: () => string | undefined;
   readonly clear: () => void;
-  readonly length: () => number;
 };
 
 /** Two lanes of waiting keys, each first in, first out. (A Set keeps the order of insertion and finds its members at once.) */
@@ -139,6 +154,8 @@ function createLanes(onLength: (length: number) => void): Lanes {
   const ordinary = new Set<string>();
   const length = (): number => first.size + ordinary.size;
   return {
+    first,
+    ordinary,
     push: (key, priority) => {
       if (priority) ordinary.delete(key);
       if (!first.has(key)) (priority ? first : ordinary).add(key);
@@ -157,7 +174,6 @@ function createLanes(onLength: (length: number) => void): Lanes {
       ordinary.clear();
       onLength(0);
     },
-    length,
   };
 }
 
