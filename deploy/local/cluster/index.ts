@@ -8,9 +8,10 @@ import type { ComponentName } from './components.ts';
 import { takeDown } from './down.ts';
 import { awaitHealthy, endComponent, ensureStarted, importImageOn, kubectlOn, type Cluster } from './operations.ts';
 import { kubeconfigOf } from './pki.ts';
+import { reloadPrometheus } from './prometheus.ts';
 import { DEFAULT_SCRAPE_INTERVAL, settingsFrom } from './settings.ts';
 import { inspect, type PartStatus } from './status.ts';
-import { bringUp, reloadPrometheus } from './up.ts';
+import { bringUp } from './up.ts';
 
 export type { ComponentName } from './components.ts';
 export { ClusterError } from './failure.ts';

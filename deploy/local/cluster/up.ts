@@ -13,6 +13,7 @@ import { awaitHealthy, endComponent, ensureStarted, envoyProcesses, importImageO
 import { ensurePackages } from './packages.ts';
 import { ensureCertificates } from './pki.ts';
 import { logPath, runningProcess } from './processes.ts';
+import { awaitScrapeInterval, durationMs, reloadPrometheus } from './prometheus.ts';
 import { NETWORK, PORTS, type Settings } from './settings.ts';
 
 /** A file of this name marks a folder as the state of a local cluster: only such a folder is ever deleted. */
@@ -20,7 +21,7 @@ export const MARKER = 'plimsoll-cluster';
 
 /** Brings everything up and returns when all of it is ready. `scrapeInterval` (such as "1s") is for Envoy's and the pods' metrics. */
 export async function bringUp(settings: Settings, scrapeInterval: string, say: Say): Promise<void> {
-  if (!/^[1-9]\d*(ms|s|m)$/.test(scrapeInterval)) throw new ClusterError(`The scrape interval "${scrapeInterval}" is not a duration such as 1s, 500ms or 1m.`);
+  if (!(durationMs(scrapeInterval) > 0)) throw new ClusterError(`The scrape interval "${scrapeInterval}" is not a duration such as 1s, 500ms or 1m30s.`);
   await ensurePackages(process.getuid?.() === 0, say);
   await takeLock(settings.lock, settings.state, say);
   try {
@@ -64,7 +65,10 @@ async function startAll(cluster: Cluster, scrapeInterval: string, say: Say): Pro
   say('Gateway API and Envoy Gateway resources established');
   await ensureGateway(cluster);
   for (const name of COMPONENTS) await awaitHealthy(cluster, name, 60);
-  if (!prometheusIsNew && changed.includes('prometheus.yml')) await reloadPrometheus();
+  if (!prometheusIsNew && changed.includes('prometheus.yml')) {
+    await reloadPrometheus();
+    await awaitScrapeInterval(scrapeInterval);
+  }
   say(`up: gateway http://127.0.0.1:${PORTS.gateway}, Prometheus http://127.0.0.1:${PORTS.prometheus}, Envoy http://127.0.0.1:${PORTS.envoyAdmin}`);
 }
 
@@ -131,10 +135,4 @@ async function ensureGateway(cluster: Cluster): Promise<void> {
   const ended = (): boolean => runningProcess(state, 'envoy-gateway') === undefined;
   await waitUntil('Envoy', 90, async () => await askHealth(ENVOY_HEALTH), `see ${log}`, ended);
   await waitUntil('the Gateway default/eg', 60, askListener, `see ${log}`, ended);
-}
-
-/** Makes Prometheus read its configuration and the rule files again. */
-export async function reloadPrometheus(): Promise<void> {
-  const response = await fetch(`http://127.0.0.1:${PORTS.prometheus}/-/reload`, { method: 'POST' });
-  if (!response.ok) throw new ClusterError(`Prometheus refused its configuration: ${(await response.text()).trim()}`);
 }
