@@ -14,15 +14,17 @@ export type Random = () => number;
 /** Longest delay that a Node timer takes; a longer one would fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** The machine's clock: the one place beside the entry point where real time comes in. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  after: (delayMs, run) => {
-    const timer = setTimeout(run, Math.min(Math.max(0, delayMs), longestTimerMs));
-    return () => clearTimeout(timer);
-  },
-};
+/** The machine's clock. The entry point passes `Date.now`, so that real time comes in at that one place. */
+export function createSystemClock(now: () => number): Clock {
+  return {
+    now,
+    monotonic: () => performance.now(),
+    after: (delayMs, run) => {
+      const timer = setTimeout(run, Math.min(Math.max(0, delayMs), longestTimerMs));
+      return () => clearTimeout(timer);
+    },
+  };
+}
 
 /** Resolves after `delayMs`, or as soon as `signal` aborts (never rejects: the caller looks at the signal). */
 export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {

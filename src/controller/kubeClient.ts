@@ -6,7 +6,6 @@ import type { KubeObject, ObjectBody, ResourceType } from '../api/resources.ts';
 import { resourceOf } from '../api/resources.ts';
 import type { ApplyOptions, CallOptions, CallReport, KubeClient, ListOptions, ListPage, ObjectRef, RemoveOptions, WatchOptions } from './client.ts';
 import type { Clock } from './clock.ts';
-import { systemClock } from './clock.ts';
 import { isKubeError, KubeError } from './errors.ts';
 import { createTokenBucket } from './tokenBucket.ts';
 import type { HttpCall, Patience, Transport } from './transport.ts';
@@ -14,6 +13,7 @@ import { createTransport } from './transport.ts';
 import { readWatch } from './watchStream.ts';
 
 export type KubeClientOptions = {
+  readonly clock: Clock;
   /** Called after every request; must not throw. */
   readonly onCall?: (report: CallReport) => void;
   /** Deadline of an ordinary call in milliseconds, 10,000 when absent. */
@@ -21,15 +21,14 @@ export type KubeClientOptions = {
   /** Client-side rate limit, 50 per second with bursts of 100 when absent. */
   readonly rate?: { readonly perSecond: number; readonly burst: number };
   readonly userAgent?: string;
-  readonly clock?: Clock;
 };
 
 const defaultDeadlineMs = 10_000;
 const defaultPageSize = 500;
 
 /** A client for the current cluster of `kubeConfig`. One per process is enough. Throws when the kubeconfig names no cluster. */
-export function createKubeClient(kubeConfig: KubeConfig, options: KubeClientOptions = {}): KubeClient {
-  const clock = options.clock ?? systemClock;
+export function createKubeClient(kubeConfig: KubeConfig, options: KubeClientOptions): KubeClient {
+  const { clock } = options;
   const rate = options.rate ?? { perSecond: 50, burst: 100 };
   const transport = createTransport({
     kubeConfig,

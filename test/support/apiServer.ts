@@ -2,7 +2,7 @@
 // apiStore.ts. On top of that: LIST in pages with label selectors, WATCH with bookmarks, and every way to fail, on demand.
 //
 //   const server = await startApiServer();
-//   const client = createKubeClient(server.kubeConfig());
+//   const client = createKubeClient(server.kubeConfig(), { clock: realClock });
 //   server.put({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: {...}, spec: {...}, status: {...} });   // as kubelet would
 //   server.get('apps/v1', 'deployments', 'risk', 'fraud-a');          // what is stored now
 //   server.onChange(({ before, after }) => ...);                      // play a controller: put() a status when a spec changes
