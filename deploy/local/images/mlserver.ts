@@ -15,10 +15,8 @@ export const PYTHON = 'python3.11';
 const LOCK = join(import.meta.dirname, 'mlserver/requirements.lock');
 const DEBIAN = ['base-files', 'libgcc-s1', 'libgomp1', 'libpython3.11-stdlib', 'libstdc++6', 'python3-minimal', 'python3.11-minimal'];
 const PACKAGES = `usr/local/lib/${PYTHON}/dist-packages`;
-/** Not needed to serve. Libraries are never stripped: OpenBLAS would no longer load. */
-const TRIMMED = /(^|\/)(tests?|testing|include|benchmarks?)$|\.(pyi|pxd|pyx|h|hpp|c|cpp|a|md)$|^(bin|setuptools|pkg_resources|_distutils_hack|share)$|^distutils-precedence\.pth$/;
-/** `numpy.testing` and the like are imported by other packages at run time. */
-const KEPT = /^(numpy|scipy|sklearn|pandas)\/(_lib\/)?testing$|^(numpy|scipy|sklearn|pandas)\/_?testing\b|sklearn\/utils\/_test_common$/;
+/** Not needed to serve. `testing` stays: packages import it. Libraries are never stripped: OpenBLAS would no longer load. */
+const TRIMMED = /(^|\/)(tests?|include)$|\.(pyi|pxd|pyx|h|hpp|c|cpp|a)$|^(bin|setuptools|pkg_resources|_distutils_hack|share)$|^distutils-precedence\.pth$/;
 /** Templates and samples that are not meant to compile. */
 const NOT_PYTHON_3 = 'lib2to3/tests|_py2\\.py|/templates?/';
 
@@ -36,7 +34,7 @@ async function trim(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     const name = path.slice(folder.length + 1);
-    if (TRIMMED.test(name) && !KEPT.test(name)) await rm(path, { recursive: true, force: true });
+    if (TRIMMED.test(name)) await rm(path, { recursive: true, force: true });
   }
 }
 
