@@ -123,7 +123,7 @@ function fetchContainer(inputs: TemplateInputs, image: string, imagePullPolicy: 
     digest: inputs.digest,
     model: inputs.model,
     version: inputs.version,
-    format: inputs.format,
+    format: inputs.format['name'],
     preset: inputs.preset,
     to: MODEL_ROOT,
     ...(inputs.secretName === undefined ? {} : { accessDir: ACCESS_DIRECTORY }),

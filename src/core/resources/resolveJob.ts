@@ -1,0 +1,80 @@
+import type { ModelVersion } from '../../api/generated/modelversion.ts';
+import { LABEL, MANAGED_BY_VALUE } from '../../api/names.ts';
+import { canonicalJson, shortHash } from '../canonical.ts';
+import type { KubeObject, Settings } from '../observed.ts';
+import { ownerReference } from './children.ts';
+import type { JsonObject } from './overlay.ts';
+import { ACCESS_DIRECTORY } from './template.ts';
+
+const RESOLVE_CONTAINER = 'resolve';
+/** Six hours: a very large model over a slow line. */
+const DEADLINE_SECONDS = 21_600;
+/** Kept for a while so that its log can be read. */
+const KEPT_SECONDS = 3600;
+
+/**
+ * The Job that downloads a version once and tells its digest. It runs in the tenant's namespace with the tenant's account and Secret: the
+ * operator never connects to an address that a tenant wrote, and reads no Secret. One try each: when to try again is decided by the plan.
+ */
+export function resolveJob(version: ModelVersion, attempt: number, settings: Settings): KubeObject {
+  const { metadata, spec } = version;
+  const namespace = metadata.namespace ?? 'default';
+  const secret = spec.access?.secretRef?.name;
+  const labels = { [LABEL.managedBy]: MANAGED_BY_VALUE, [LABEL.modelVersion]: versionLabel(metadata.name) };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name: resolveJobName(version, attempt),
+      namespace,
+      labels,
+      annotations: { [ATTEMPT]: String(attempt) },
+      ownerReferences: [ownerReference({ kind: 'ModelVersion', name: metadata.name, namespace, uid: metadata.uid ?? '' })],
+    },
+    spec: {
+      backoffLimit: 0,
+      activeDeadlineSeconds: DEADLINE_SECONDS,
+      ttlSecondsAfterFinished: KEPT_SECONDS,
+      template: {
+        metadata: { labels },
+        spec: {
+          restartPolicy: 'Never',
+          automountServiceAccountToken: false,
+          ...(spec.access?.serviceAccountName === undefined ? {} : { serviceAccountName: spec.access.serviceAccountName }),
+          securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+          containers: [container(version, settings, secret)],
+          ...(secret === undefined ? {} : { volumes: [{ name: 'access', secret: { secretName: secret } }] }),
+        },
+      },
+    },
+  };
+}
+
+/** On the Job: number of the attempt, from 1. */
+export const ATTEMPT = 'plimsoll.dev/attempt';
+
+/** A name of its own for each attempt and each creation of the ModelVersion: an old Job never answers for a new version. */
+function resolveJobName(version: ModelVersion, attempt: number): string {
+  const { name, uid } = version.metadata;
+  return `plimsoll-resolve-${shortHash({ name, uid })}-${attempt}`;
+}
+
+/** A ModelVersion's name can be longer than a label value; then its hash stands for it. */
+export function versionLabel(name: string): string {
+  return name.length <= 63 ? name : shortHash(name, 32);
+}
+
+function container(version: ModelVersion, settings: Settings, secret: string | undefined): JsonObject {
+  const { source, digest } = version.spec;
+  const job = { source, ...(digest === undefined ? {} : { digest }), ...(secret === undefined ? {} : { accessDir: ACCESS_DIRECTORY }) };
+  return {
+    name: RESOLVE_CONTAINER,
+    image: settings.image,
+    imagePullPolicy: settings.imagePullPolicy,
+    args: ['resolve'],
+    env: [{ name: 'PLIMSOLL_JOB', value: canonicalJson(job) }],
+    resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
+    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    ...(secret === undefined ? {} : { volumeMounts: [{ name: 'access', mountPath: ACCESS_DIRECTORY, readOnly: true }] }),
+  };
+}
