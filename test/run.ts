@@ -12,7 +12,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runChild } from './runner/children.ts';
-import { countCheck, countJest, exitCode, renderSummary, type Counts, type JestReport, type Outcome } from './runner/outcomes.ts';
+import { countCheck, countJest, exitCode, renderSummary, type Counts, type JestReport } from './runner/outcomes.ts';
+import { runStages } from './runner/sequence.ts';
 import { COMMANDS, jestArguments, stagesOf, type Command, type Stage, type StageOptions } from './runner/stages.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -27,7 +28,7 @@ async function main(): Promise<void> {
     });
   }
   if (command === 'build') rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const outcomes = await runStages(stagesOf(command, options, root), interrupt.signal);
+  const outcomes = await runStages(stagesOf(command, options, root), runStage, interrupt.signal);
   process.stdout.write(`\n${renderSummary(outcomes)}\n`);
   process.exitCode = interrupt.signal.aborted ? 130 : exitCode(outcomes);
 }
@@ -48,30 +49,8 @@ function readArguments(argv: readonly string[]): { readonly command: Command; re
   return { command, options: { filters, keep: values.keep, limitMinutes } };
 }
 
-async function runStages(stages: readonly Stage[], interrupt: AbortSignal): Promise<readonly Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for (const stage of stages) {
-    const undone = outcomes.some((outcome) => outcome.stage === stage.undoes);
-    if (interrupt.aborted && !undone) continue;
-    const needed = outcomes.find((outcome) => outcome.stage === stage.needs);
-    if (needed !== undefined && needed.failed > 0) {
-      outcomes.push({ stage: stage.name, passed: 0, failed: 1, minutes: 0, note: `not run: ${needed.stage} failed` });
-      continue;
-    }
-    // What takes the cluster down goes on whatever the person does: half a tear-down leaves processes behind.
-    outcomes.push(await runStage(stage, stage.undoes === undefined ? interrupt : new AbortController().signal));
-  }
-  return outcomes;
-}
-
-async function runStage(stage: Stage, interrupt: AbortSignal): Promise<Outcome> {
+async function runStage(stage: Stage, interrupt: AbortSignal): Promise<Counts> {
   process.stdout.write(`\n== ${stage.name}\n`);
-  const started = performance.now();
-  const counts = await countStage(stage, interrupt);
-  return { stage: stage.name, ...counts, minutes: (performance.now() - started) / 60_000 };
-}
-
-async function countStage(stage: Stage, interrupt: AbortSignal): Promise<Counts> {
   const options = { cwd: root, limitMs: stage.limitMinutes * 60_000, interrupt };
   if (stage.kind === 'check') return countCheck(await runChild(stage.arguments, options));
   // jest would take no file for all files.
