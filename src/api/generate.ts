@@ -87,7 +87,7 @@ function objectType(path: string, schema: Schema, definitions: Record<string, Ty
   };
 }
 
-/** Fields that a rule `has(self.x)` asks for: the only member of a union so far. When it gets a second one, the compiler shows who relied on it. */
+/** Fields that a rule `has(self.x)` asks for: the only member of a union so far. Once it has two, the compiler shows who relied on one. */
 function requiredByRule(schema: Schema): readonly string[] {
   return (schema['x-kubernetes-validations'] ?? []).flatMap(({ rule }) => /^has\(self\.(\w+)\)$/.exec(rule)?.slice(1) ?? []);
 }
@@ -111,7 +111,8 @@ function typeOf(path: string, name: string, schema: Schema, definitions: Record<
 }
 
 function mapOrObject(path: string, schema: Schema, definitions: Record<string, TypeSchema>): string {
-  if (schema.additionalProperties !== undefined) return `Readonly<Record<string, ${typeOf(path, '', schema.additionalProperties, definitions)}>>`;
+  if (schema.additionalProperties !== undefined)
+    return `Readonly<Record<string, ${typeOf(path, '', schema.additionalProperties, definitions)}>>`;
   if (schema.properties === undefined) return 'Readonly<Record<string, unknown>>';
   const name = NAMES[path] ?? path;
   definitions[name] ??= objectType(path, schema, definitions);
@@ -133,7 +134,9 @@ function differences(root: string, files: ReadonlyMap<string, string>): readonly
 }
 
 function strays(root: string, files: ReadonlyMap<string, string>): readonly string[] {
-  const found = [TYPES, REFERENCE].flatMap((folder) => (existsSync(join(root, folder)) ? readdirSync(join(root, folder)).map((name) => `${folder}/${name}`) : []));
+  const found = [TYPES, REFERENCE].flatMap((folder) =>
+    existsSync(join(root, folder)) ? readdirSync(join(root, folder)).map((name) => `${folder}/${name}`) : [],
+  );
   return found.filter((path) => !files.has(path));
 }
 

@@ -12,11 +12,18 @@ export function writeReference(crd: Crd): string {
     '',
     escape(crd.schema.description ?? ''),
     '',
-    `\`apiVersion: plimsoll.dev/${crd.version}\`, \`kind: ${crd.kind}\`; \`kubectl get ${crd.shortName}\`, \`kubectl explain ${crd.shortName} --recursive\`.`,
+    `\`apiVersion: plimsoll.dev/${crd.version}\`, \`kind: ${crd.kind}\`.`,
+    `\`kubectl get ${crd.shortName}\`, \`kubectl explain ${crd.shortName} --recursive\`.`,
     'A field that is not listed here does not exist: a request that holds it is refused.',
     '',
-    ...section('Spec', fields.filter((field) => isBelow(field, 'spec'))),
-    ...section('Status', fields.filter((field) => isBelow(field, 'status'))),
+    ...section(
+      'Spec',
+      fields.filter((field) => isBelow(field, 'spec')),
+    ),
+    ...section(
+      'Status',
+      fields.filter((field) => isBelow(field, 'status')),
+    ),
     ...ruleSection(crd),
   ].join('\n');
 }
@@ -31,7 +38,7 @@ function section(title: string, fields: readonly Field[]): readonly string[] {
 
 function row({ path, schema, required }: Field): string {
   const { text, default: fallback, example } = describe(schema.description ?? '');
-    const shown = example === undefined ? '' : ` Example: ${code(example)}`;
+  const shown = example === undefined ? '' : ` Example: ${code(example)}`;
   return `| ${code(path)} | ${escape(typeOf(schema))} | ${required ? 'required' : escape(fallback ?? '')} | ${escape(text)}${shown} |`;
 }
 

@@ -68,7 +68,14 @@ function readCrd(root: string, file: string): Crd {
   if (version === undefined || shortName === undefined || others.length > 0) {
     throw new Error(`${file} must be a CustomResourceDefinition with one version and a short name.`);
   }
-  return { file, kind: spec.names.kind, plural: spec.names.plural, shortName, version: version.name, schema: version.schema.openAPIV3Schema };
+  return {
+    file,
+    kind: spec.names.kind,
+    plural: spec.names.plural,
+    shortName,
+    version: version.name,
+    schema: version.schema.openAPIV3Schema,
+  };
 }
 
 /** A field with its path, such as spec.rollout.steps[].weight. `required` as its parent says; items and map values are not fields. */
@@ -106,5 +113,11 @@ export function describe(description: string): Description {
 function cut(text: string, mark: string): readonly [string, string | undefined] {
   const at = text.lastIndexOf(mark);
   if (at < 0) return [text.trim(), undefined];
-  return [text.slice(0, at).trim(), text.slice(at + mark.length).trim().replace(/\.$/, '')];
+  return [
+    text.slice(0, at).trim(),
+    text
+      .slice(at + mark.length)
+      .trim()
+      .replace(/\.$/, ''),
+  ];
 }

@@ -142,7 +142,7 @@ export interface ModelDeploymentAnalysis {
   readonly interval?: string;
   /** Requests that the candidate must have answered in each step before the release goes on. Default: 100. Example: 1000. */
   readonly minRequests?: number;
-  /** Checks that the candidate must not fail, by name. Default: two checks, errorRate (relativeMargin 50%, absoluteFloor 0.5%) and latency (relativeMargin 50%, absoluteFloor 1%). Example: [{name: errors, errorRate: {}}, {name: slow, latency: {slowerThan: 250ms}}]. */
+  /** Checks that the candidate must not fail, by name. Default: [{name: errors, errorRate: {}}, {name: latency, latency: {slowerThan: 250ms}}]. Example: [{name: errors, errorRate: {}}, {name: slow, latency: {slowerThan: 250ms}}]. */
   readonly checks?: readonly ModelDeploymentAnalysisCheck[];
 }
 

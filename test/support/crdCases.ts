@@ -1,0 +1,378 @@
+// One case for each rule of the CRDs: what is changed in the full object, and what the API server says to it.
+
+import type { Plural } from './crdObjects.ts';
+
+type Change = Readonly<Record<string, unknown>>;
+type Broken = { readonly plural: Plural; readonly title: string; readonly change: Change; readonly message: string };
+type Taken = Omit<Broken, 'message'>;
+/** `before` makes the stored object, `after` the update; without a message the update is taken. */
+type Update = {
+  readonly plural: Plural;
+  readonly title: string;
+  readonly before: Change;
+  readonly after: Change;
+  readonly message?: string;
+  readonly expectation: 'takes' | 'refuses';
+};
+
+const STEPS = 'spec.rollout.steps';
+const CHECKS = 'spec.analysis.checks';
+const LABELS = 'spec.triggers.alerts.matchLabels';
+const OTHER_DIGEST = `sha256:${'f'.repeat(64)}`;
+const FORM = 'must be a duration such as 30s, 5m or 1h30m,';
+
+/** Duration fields of ModelDeployment: the message, values that are taken and values that are not. */
+const DURATIONS: readonly (readonly [path: string, message: string, good: readonly string[], bad: readonly string[]])[] = [
+  ['spec.traffic.gateway.timeouts.request', `request ${FORM} at most 24h`, ['5s', '24h', '0s'], ['24h1s', '1d']],
+  ['spec.traffic.gateway.timeouts.backendRequest', `backendRequest ${FORM} at most 24h`, ['0s', '10s'], ['25h', '5']],
+  ['spec.traffic.drain', `drain ${FORM} at most 1h`, ['0s', '60m'], ['61m', '1.5m']],
+  [`${STEPS}[0].hold`, `hold ${FORM} at most 168h`, ['0s', '168h', '1h30m10s500ms'], ['168h1ms', '7d', '-5m']],
+  ['spec.rollout.unavailableGrace', `unavailableGrace ${FORM} from 1s to 1h`, ['1s', '1h'], ['999ms', '61m', 'soon']],
+  ['spec.rollout.progressDeadline', `progressDeadline ${FORM} from 1s to 168h`, ['1s', '168h'], ['0s', '169h']],
+  ['spec.rollout.evidenceDeadline', `evidenceDeadline ${FORM} from 1s to 168h`, ['1s', '168h'], ['0s', '99999h']],
+  ['spec.analysis.interval', 'interval must be a duration such as 15s or 1m, from 1s to 10m', ['1s', '10m'], ['999ms', '10m1s', '15']],
+  [
+    `${CHECKS}[1].latency.slowerThan`,
+    'slowerThan must be a duration such as 250ms or 2s, from 1ms to 1h',
+    ['1ms', '1h'],
+    ['0ms', '61m', '0.25s'],
+  ],
+];
+
+const PERCENTAGES: readonly (readonly [path: string, message: string, good: readonly string[], bad: readonly string[]])[] = [
+  ...['errorRate', 'latency'].flatMap((check, i) => [
+    [
+      `${CHECKS}[${i}].${check}.relativeMargin`,
+      'relativeMargin must be a percentage such as 50%, from 0% to 999.999%',
+      ['0%', '999.999%'],
+      ['1000%', '50'],
+    ] as const,
+    [
+      `${CHECKS}[${i}].${check}.absoluteFloor`,
+      'absoluteFloor must be a percentage such as 0.5%, from 0% to 100%',
+      ['0.001%', '100%', '100.000%'],
+      ['100.1%', '0.5', '-1%'],
+    ] as const,
+  ]),
+];
+
+const VALUES = [...DURATIONS, ...PERCENTAGES];
+
+/** The step of the second weight is 50 in the full object. */
+const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
+  ...['Fraud', '7up', 'fraud.eu', 'a'.repeat(41)].map((name) => ({
+    title: `the name ${name}`,
+    change: { 'metadata.name': name },
+    message:
+      name === 'Fraud'
+        ? 'metadata.name'
+        : "metadata.name must start with a letter, hold only a-z, 0-9 and '-', not end with '-', and have at most 40 characters",
+  })),
+  {
+    title: 'no way of routing',
+    change: { 'spec.traffic': {} },
+    message: 'give gateway, the only way of routing that this version of Plimsoll knows: {gateway: {parentRefs: [{name: "<Gateway>"}]}}',
+  },
+  {
+    title: 'an attempt that may take longer than the request',
+    change: { 'spec.traffic.gateway.timeouts': { request: '5s', backendRequest: '5001ms' } },
+    message: 'backendRequest must not be longer than request',
+  },
+  {
+    title: 'falling step weights',
+    change: { [STEPS]: [{ weight: 50 }, { weight: 25 }] },
+    message: 'step weights must rise from each step to the next',
+  },
+  {
+    title: 'the same weight twice',
+    change: { [STEPS]: [{ weight: 5 }, { weight: 25 }, { weight: 25 }] },
+    message: 'step weights must rise from each step to the next',
+  },
+  { title: 'no steps', change: { [STEPS]: [] }, message: 'steps must hold at least one step; leave steps out for 5, 25 and 50 %' },
+  {
+    title: 'no checks',
+    change: { [CHECKS]: [] },
+    message: 'checks must hold at least one check; leave checks out for the two default ones, errors and latency',
+  },
+  { title: 'a check of no type', change: { [CHECKS]: [{ name: 'x' }] }, message: 'give exactly one of errorRate, latency, limit' },
+  {
+    title: 'a check of two types',
+    change: { [CHECKS]: [{ name: 'x', errorRate: {}, latency: { slowerThan: '1s' } }] },
+    message: 'give exactly one of errorRate, latency, limit',
+  },
+  {
+    title: 'a limit without a bound',
+    change: { [CHECKS]: [{ name: 'x', limit: { query: 'up' } }] },
+    message: 'give max, min or both; a query without a bound checks nothing',
+  },
+  {
+    title: 'a limit that nothing can hold',
+    change: { [CHECKS]: [{ name: 'x', limit: { query: 'up', min: '10', max: '9.5' } }] },
+    message: 'min must not be higher than max',
+  },
+  {
+    title: 'alerts of another namespace',
+    change: { [LABELS]: { namespace: 'other' } },
+    message: "matchLabels must not hold namespace; the alert's namespace must be that of this object in any case",
+  },
+  ...['1st', 'a-b', 'a'.repeat(129)].map((label) => ({
+    title: `the alert label ${label}`,
+    change: { [LABELS]: { [label]: 'x' } },
+    message: "matchLabels must be named like Prometheus labels, with letters, digits and '_', not starting with a digit",
+  })),
+  {
+    title: 'two checks of one name',
+    change: {
+      [CHECKS]: [
+        { name: 'x', errorRate: {} },
+        { name: 'x', errorRate: {} },
+      ],
+    },
+    message: 'Duplicate value',
+  },
+  {
+    title: 'a host name twice',
+    change: { 'spec.traffic.gateway.hostnames': ['a.example.com', 'a.example.com'] },
+    message: 'Duplicate value',
+  },
+  ...['-a.example.com', 'a..example.com', '*.*.com', 'A.example.com', 'https://a'].map((name) => ({
+    title: `the host name ${name}`,
+    change: { 'spec.traffic.gateway.hostnames': [name] },
+    message: 'spec.traffic.gateway.hostnames[0]',
+  })),
+  ...VALUES.flatMap(([path, message, , bad]) => bad.map((value) => ({ title: `${path} ${value}`, change: { [path]: value }, message }))),
+];
+
+const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
+  {
+    title: 'another name',
+    change: { 'metadata.name': 'fraud-1.4' },
+    message: 'metadata.name must be fraud-1.4.0 (spec.model, a dash, spec.version)',
+  },
+  {
+    title: 'no source',
+    change: { 'spec.source': {} },
+    message: 'give exactly one source; http is the only one that this version of Plimsoll knows: {http: {url: "https://..."}}',
+  },
+  ...['https://user:secret@models.example.com/x', 'http://user@models.example.com'].map((url) => ({
+    title: `the address ${url}`,
+    change: { 'spec.source.http.url': url },
+    message:
+      'url must not hold a user name or password, which everyone who may read this object would see; name a Secret in access.secretRef',
+  })),
+  ...['ftp://models.example.com/x', 'https://', 'https:///x', 'https://models.example.com/a b', 'models.example.com'].map((url) => ({
+    title: `the address ${url}`,
+    change: { 'spec.source.http.url': url },
+    message: 'spec.source.http.url in body should match',
+  })),
+  ...['1..0', '1.-0', '.1', '1-', 'V1', '1_0', '1.0+cu12'].map((version) => ({
+    title: `the version ${version}`,
+    change: { 'spec.version': version, 'metadata.name': `fraud-${version}` },
+    message: 'version',
+  })),
+  { title: 'the version 1.1 without quotes', change: { 'spec.version': 1.1 }, message: 'spec.version in body must be of type string' },
+  ...['1e5', '.5', '5.', 'NaN', '+1'].map((value) => ({
+    title: `the metric ${value}`,
+    change: { 'spec.evaluation.metrics': { auc: value } },
+    message: 'spec.evaluation.metrics.auc in body should match',
+  })),
+];
+
+const RELEASE_CASES: readonly Omit<Broken, 'plural'>[] = ['fraud-r8', 'fraud-r07', 'fraud-r7-r7', 'other-r7', 'fraud'].map((name) => ({
+  title: `the name ${name}`,
+  change: { 'metadata.name': name },
+  message: 'metadata.name must be spec.deployment, then -r, then spec.number, such as fraud-r7',
+}));
+
+/** Objects that are refused when they are made. */
+export const BROKEN: readonly Broken[] = [
+  ...VERSION_CASES.map((each) => ({ plural: 'modelversions' as const, ...each })),
+  ...DEPLOYMENT_CASES.map((each) => ({ plural: 'modeldeployments' as const, ...each })),
+  ...RELEASE_CASES.map((each) => ({ plural: 'modelreleases' as const, ...each })),
+];
+
+/** Objects at the edge of a rule that are taken. */
+export const TAKEN: readonly Taken[] = [
+  {
+    plural: 'modelversions',
+    title: 'the longest name',
+    change: { 'spec.model': 'm'.repeat(40), 'spec.version': '1'.repeat(40), 'metadata.name': `${'m'.repeat(40)}-${'1'.repeat(40)}` },
+  },
+  {
+    plural: 'modelversions',
+    title: 'an @ in the path of the address',
+    change: { 'spec.source.http.url': 'http://models:8080/a@b.tar.gz' },
+  },
+  { plural: 'modelversions', title: 'a version of a commit', change: { 'spec.version': '4f0c2a7', 'metadata.name': 'fraud-4f0c2a7' } },
+  { plural: 'modeldeployments', title: 'the longest name', change: { 'metadata.name': 'a'.repeat(40) } },
+  { plural: 'modeldeployments', title: 'a last step of 100 %', change: { [STEPS]: [{ weight: 1 }, { weight: 100, hold: '1h' }] } },
+  {
+    plural: 'modeldeployments',
+    title: 'an unlimited request',
+    change: { 'spec.traffic.gateway.timeouts': { request: '0s', backendRequest: '5s' } },
+  },
+  { plural: 'modeldeployments', title: 'a check with nothing but defaults', change: { [CHECKS]: [{ name: 'errors', errorRate: {} }] } },
+  {
+    plural: 'modeldeployments',
+    title: 'a limit of one number',
+    change: { [CHECKS]: [{ name: 'x', limit: { query: 'up', min: '1', max: '1.0' } }] },
+  },
+  { plural: 'modeldeployments', title: 'the longest alert label', change: { [LABELS]: { [`_${'a'.repeat(127)}`]: 'x' } } },
+  {
+    plural: 'modelreleases',
+    title: 'no revision to go back to',
+    change: { 'spec.from': undefined, 'spec.cause': { type: 'First' }, 'spec.plan.steps': [], 'spec.plan.checks': [] },
+  },
+  { plural: 'modelreleases', title: 'a large number', change: { 'spec.number': 12345678, 'metadata.name': 'fraud-r12345678' } },
+  ...VALUES.flatMap(([path, , good]) =>
+    good.map((value) => ({
+      plural: 'modeldeployments' as const,
+      title: `${path} ${value}`,
+      // A request timeout below that of the attempt would break another rule.
+      change: path.endsWith('.request') ? { [path]: value, 'spec.traffic.gateway.timeouts.backendRequest': undefined } : { [path]: value },
+    })),
+  ),
+];
+
+const FIXED = 'model, version, format and source never change; create another ModelVersion instead';
+const DIGEST_ONCE = 'digest can be added once, not changed or removed; create another ModelVersion instead';
+const PROVENANCE_ONCE = 'provenance can be added once, not changed or removed; create another ModelVersion instead';
+const RESOLVED_ONCE = 'status.resolved.digest is written once; delete this ModelVersion and create it again to resolve its source anew';
+const FINISHED = 'a finished release never changes';
+const RISES = 'a decision cannot be taken back; it only rises from Shift over Promote to RollBack';
+const RECORD = 'spec never changes; it records what was decided when the release started';
+const running = (decision: string): Change => ({ 'status.finishedAt': undefined, 'status.decision': decision });
+
+const UPDATES: readonly Omit<Update, 'expectation'>[] = [
+  { plural: 'modelversions', title: 'another model', before: {}, after: { 'spec.model': 'other' }, message: FIXED },
+  { plural: 'modelversions', title: 'another version', before: {}, after: { 'spec.version': '2' }, message: FIXED },
+  { plural: 'modelversions', title: 'another format', before: {}, after: { 'spec.format.name': 'xgboost' }, message: FIXED },
+  {
+    plural: 'modelversions',
+    title: 'another address',
+    before: {},
+    after: { 'spec.source.http.url': 'https://models.example.com/other' },
+    message: FIXED,
+  },
+  {
+    plural: 'modelversions',
+    title: 'a digest where there was none',
+    before: { 'spec.digest': undefined },
+    after: { 'spec.digest': OTHER_DIGEST },
+  },
+  { plural: 'modelversions', title: 'another digest', before: {}, after: { 'spec.digest': OTHER_DIGEST }, message: DIGEST_ONCE },
+  { plural: 'modelversions', title: 'a removed digest', before: {}, after: { 'spec.digest': undefined }, message: DIGEST_ONCE },
+  {
+    plural: 'modelversions',
+    title: 'provenance where there was none',
+    before: { 'spec.provenance': undefined },
+    after: { 'spec.provenance': { parents: ['fraud-1'] } },
+  },
+  {
+    plural: 'modelversions',
+    title: 'another provenance',
+    before: {},
+    after: { 'spec.provenance.code.commit': 'abc' },
+    message: PROVENANCE_ONCE,
+  },
+  { plural: 'modelversions', title: 'a removed provenance', before: {}, after: { 'spec.provenance': undefined }, message: PROVENANCE_ONCE },
+  {
+    plural: 'modelversions',
+    title: 'another evaluation and access',
+    before: {},
+    after: { 'spec.evaluation': { metrics: { auc: '0.9' } }, 'spec.access': undefined },
+  },
+  {
+    plural: 'modelversions',
+    title: 'a first digest in status',
+    before: { 'status.resolved': undefined },
+    after: { 'status.resolved': { digest: OTHER_DIGEST } },
+  },
+  {
+    plural: 'modelversions',
+    title: 'another digest in status',
+    before: {},
+    after: { 'status.resolved.digest': OTHER_DIGEST },
+    message: RESOLVED_ONCE,
+  },
+  { plural: 'modelversions', title: 'a removed resolution', before: {}, after: { 'status.resolved': undefined }, message: RESOLVED_ONCE },
+  { plural: 'modelversions', title: 'a removed status', before: {}, after: { status: undefined }, message: RESOLVED_ONCE },
+  { plural: 'modelversions', title: 'another condition', before: {}, after: { 'status.conditions[0].status': 'False' } },
+  {
+    plural: 'modeldeployments',
+    title: 'another model',
+    before: {},
+    after: { 'spec.model': 'other' },
+    message: 'model never changes; create another ModelDeployment instead',
+  },
+  { plural: 'modeldeployments', title: 'another version', before: {}, after: { 'spec.version': '1.5.0' } },
+  { plural: 'modelreleases', title: 'another plan', before: {}, after: { 'spec.plan.minRequests': 1 }, message: RECORD },
+  { plural: 'modelreleases', title: 'a removed cause', before: {}, after: { 'spec.cause.commit': undefined }, message: RECORD },
+  { plural: 'modelreleases', title: 'a removed revision to go back to', before: {}, after: { 'spec.from': undefined }, message: RECORD },
+  { plural: 'modelreleases', title: 'another message once finished', before: {}, after: { 'status.message': 'other' }, message: FINISHED },
+  {
+    plural: 'modelreleases',
+    title: 'an unfinished finished release',
+    before: {},
+    after: { 'status.finishedAt': undefined },
+    message: FINISHED,
+  },
+  { plural: 'modelreleases', title: 'a removed status once finished', before: {}, after: { status: undefined }, message: FINISHED },
+  {
+    plural: 'modelreleases',
+    title: 'the end of a release',
+    before: running('RollBack'),
+    after: { 'status.finishedAt': '2026-11-24T11:00:00Z', 'status.message': 'other' },
+  },
+  {
+    plural: 'modelreleases',
+    title: 'a first decision',
+    before: { 'status.finishedAt': undefined, 'status.decision': undefined },
+    after: { 'status.decision': 'RollBack' },
+  },
+  { plural: 'modelreleases', title: 'Promote after Shift', before: running('Shift'), after: { 'status.decision': 'Promote' } },
+  { plural: 'modelreleases', title: 'RollBack after Shift', before: running('Shift'), after: { 'status.decision': 'RollBack' } },
+  { plural: 'modelreleases', title: 'RollBack after Promote', before: running('Promote'), after: { 'status.decision': 'RollBack' } },
+  { plural: 'modelreleases', title: 'the same decision again', before: running('RollBack'), after: { 'status.step': 1 } },
+  {
+    plural: 'modelreleases',
+    title: 'Shift after Promote',
+    before: running('Promote'),
+    after: { 'status.decision': 'Shift' },
+    message: RISES,
+  },
+  {
+    plural: 'modelreleases',
+    title: 'Shift after RollBack',
+    before: running('RollBack'),
+    after: { 'status.decision': 'Shift' },
+    message: RISES,
+  },
+  {
+    plural: 'modelreleases',
+    title: 'Promote after RollBack',
+    before: running('RollBack'),
+    after: { 'status.decision': 'Promote' },
+    message: RISES,
+  },
+  {
+    plural: 'modelreleases',
+    title: 'a removed decision',
+    before: running('Shift'),
+    after: { 'status.decision': undefined },
+    message: RISES,
+  },
+  {
+    plural: 'modelreleases',
+    title: 'a removed status under way',
+    before: running('RollBack'),
+    after: { status: undefined },
+    message: RISES,
+  },
+];
+
+/** Updates of stored objects. */
+export const CHANGES: readonly Update[] = UPDATES.map((each) => ({
+  ...each,
+  expectation: each.message === undefined ? ('takes' as const) : ('refuses' as const),
+}));

@@ -1,0 +1,152 @@
+// Objects of our kinds that hold every field, and how to change one field of an object.
+
+import { load } from 'js-yaml';
+
+export type Body = {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string };
+  spec: Record<string, unknown>;
+  status?: Record<string, unknown>;
+};
+
+const CONDITIONS = `
+    - {type: Ready, status: 'True', observedGeneration: 1, lastTransitionTime: '2026-11-24T10:00:00Z', reason: Serving, message: serves}`;
+const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
+const END = `{version: 1.3.2, digest: '${DIGEST}', revision: 3f9a1c07be}`;
+const SIDE = `{version: 1.3.2, digest: '${DIGEST}', revision: 3f9a1c07be, slot: a, readyReplicas: 3, since: '2026-11-24T10:00:00Z'}`;
+
+const TEXTS = {
+  modelversions: `
+metadata: {name: fraud-1.4.0}
+spec:
+  model: fraud
+  version: 1.4.0
+  displayVersion: v1.4.0+cu12
+  format: {name: sklearn, version: '1.8'}
+  source: {http: {url: 'https://models.example.com/fraud/1.4.0.tar.gz'}}
+  access: {serviceAccountName: model-reader, secretRef: {name: model-store}}
+  digest: ${DIGEST}
+  provenance:
+    code: {repository: 'https://github.com/example/fraud', commit: 4f0c2a7d9be1}
+    data: [{name: transactions, uri: 's3://data/transactions.parquet', digest: 'md5:0cc175b9c0f1b6a831c399e269772661'}]
+    training: {pipeline: weekly, run: 8c1f6e0b7a, image: 'example/train@sha256:2c26', parameters: {max_depth: '6'}}
+    parents: [fraud-1.3.2]
+  evaluation: {metrics: {auc: '0.947', drop: '-3'}, report: 'https://reports.example.com/1.html'}
+status:
+  observedGeneration: 1
+  schema: 1
+  resolved:
+    uri: https://models.example.com/fraud/1.4.0.tar.gz
+    digest: ${DIGEST}
+    omsDigest: ${DIGEST}
+    files: 2
+    bytes: 1048576
+    resolvedAt: '2026-11-24T10:00:00Z'
+  conditions: ${CONDITIONS}`,
+  modeldeployments: `
+metadata: {name: fraud}
+spec:
+  model: fraud
+  version: 1.4.0
+  replicas: 3
+  runtime: {preset: mlserver, template: {metadata: {labels: {team: risk}}, spec: {containers: [{name: model, image: x}]}}}
+  traffic:
+    gateway:
+      parentRefs: [{name: public, namespace: gateways, sectionName: https, port: 443}]
+      hostnames: [fraud.example.com, '*.models.example.com']
+      timeouts: {request: 10s, backendRequest: 5s}
+    drain: 30s
+  probe: {requests: {configMapRef: {name: fraud-probe}}}
+  rollout:
+    steps: [{name: canary, weight: 5, hold: 5m}, {name: half, weight: 50, hold: 1h30m}]
+    unavailableGrace: 30s
+    progressDeadline: 15m
+    evidenceDeadline: 1h
+  analysis:
+    interval: 15s
+    minRequests: 100
+    checks:
+      - {name: errors, errorRate: {relativeMargin: 50%, absoluteFloor: 0.5%}}
+      - {name: slow, latency: {slowerThan: 250ms, relativeMargin: 20%, absoluteFloor: 1%}}
+      - {name: queue, limit: {query: 'max(queue_depth)', max: '100', min: '-0.5'}}
+  triggers: {alerts: {matchLabels: {severity: page}}}
+status:
+  observedGeneration: 1
+  schema: 1
+  phase: Holding
+  verdict: Pass
+  weight: 5
+  release: fraud-r7
+  stable: ${SIDE}
+  candidate: ${SIDE}
+  previous: ${SIDE}
+  traffic: {inCluster: StableOnly}
+  verdicts: [{check: errors, verdict: Pass, explanation: as good, at: '2026-11-24T10:00:00Z'}]
+  conditions: ${CONDITIONS}`,
+  modelreleases: `
+metadata: {name: fraud-r7}
+spec:
+  deployment: fraud
+  number: 7
+  from: ${END}
+  to: ${END}
+  cause: {type: Version, changedBy: alice, commit: 4f0c2a7d9be1}
+  plan:
+    steps: [{name: canary, weight: 5, hold: 5m}]
+    checks: [{name: errors, type: errorRate, parameters: {relativeMargin: 50%}}]
+    interval: 15s
+    minRequests: 100
+    unavailableGrace: 30s
+    progressDeadline: 15m
+    evidenceDeadline: 1h
+    settle: 20s
+status:
+  schema: 1
+  phase: Holding
+  decision: Shift
+  step: 0
+  windows: [{step: 0, weight: 5, from: '2026-11-24T10:00:00Z', to: '2026-11-24T10:05:00Z'}]
+  evidenceSince: '2026-11-24T10:00:00Z'
+  outcome: RolledBack
+  class: Evidence
+  reason: ErrorRateWorse
+  message: errors failed
+  unavailableSince: '2026-11-24T10:03:00Z'
+  timeline: [{at: '2026-11-24T10:00:00Z', event: Shifted, weight: 5, message: weight 0 to 5 %}]
+  checks: [{name: errors, verdict: Fail, explanation: worse, evidence: {candidateFailed: '23'}}]
+  requests: {candidate: 1240}
+  startedAt: '2026-11-24T09:58:00Z'
+  finishedAt: '2026-11-24T10:26:00Z'
+  conditions: ${CONDITIONS}`,
+} as const;
+
+const KINDS = { modelversions: 'ModelVersion', modeldeployments: 'ModelDeployment', modelreleases: 'ModelRelease' } as const;
+export type Plural = keyof typeof TEXTS;
+
+/** An accepted object with every field of its kind, status included. */
+export function fullObject(plural: Plural): Body {
+  return { apiVersion: 'plimsoll.dev/v1alpha1', kind: KINDS[plural], ...(load(TEXTS[plural]) as Omit<Body, 'apiVersion' | 'kind'>) };
+}
+
+/** A copy with the value at a path such as spec.rollout.steps[1].weight; undefined removes the field. Throws if there is no such parent. */
+export function withValue<T extends object>(object: T, path: string, value: unknown): T {
+  const copy = structuredClone(object);
+  const keys = keysOf(path);
+  const last = keys.pop()!;
+  const parent = keys.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], copy) as
+    Record<string, unknown> | undefined;
+  if (parent === undefined) throw new Error(`Nothing is at ${path}.`);
+  if (value === undefined) Reflect.deleteProperty(parent, last);
+  else parent[last] = value;
+  return copy;
+}
+
+/** The value at a path, or undefined. */
+export function valueAt(object: object, path: string): unknown {
+  return keysOf(path).reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], object);
+}
+
+function keysOf(path: string): string[] {
+  return path.replaceAll('[', '.').replaceAll(']', '').split('.');
+}
