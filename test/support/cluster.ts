@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,20 +58,27 @@ function read(status: number, answer: string): Answer {
   return { status, body, message: body['kind'] === 'Status' && typeof body['message'] === 'string' ? body['message'] : '' };
 }
 
-// Of its own, since kubectl takes no notice of a kind that is younger than what it keeps in the usual folder.
-let cacheFolder: string | undefined;
-
 /** Runs kubectl as the administrator, with `input` as its standard input, and gives its standard output. Rejects if it fails. */
-export async function kubectl(words: readonly string[], options: { readonly input?: string } = {}): Promise<string> {
-  cacheFolder ??= mkdtempSync(join(tmpdir(), 'plimsoll-kubectl-'));
-  const args = ['--cache-dir', cacheFolder, ...words];
-  if (process.env['PLIMSOLL_KUBECONFIG'] === undefined) return await localKubectl(args, options.input);
-  const child = spawn('kubectl', ['--kubeconfig', kubeconfig(), ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+export async function kubectl(args: readonly string[], options: { readonly input?: string } = {}): Promise<string> {
+  // An empty folder, since kubectl does not see a kind that is younger than what it keeps in the usual one.
+  const cache = mkdtempSync(join(tmpdir(), 'plimsoll-kubectl-'));
+  const words = ['--cache-dir', cache, ...args];
+  try {
+    return process.env['PLIMSOLL_KUBECONFIG'] === undefined
+      ? await localKubectl(words, options.input)
+      : await installedKubectl(['--kubeconfig', kubeconfig(), ...words], options.input ?? '');
+  } finally {
+    rmSync(cache, { recursive: true, force: true });
+  }
+}
+
+async function installedKubectl(words: readonly string[], input: string): Promise<string> {
+  const child = spawn('kubectl', words, { stdio: ['pipe', 'pipe', 'pipe'] });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
   });
-  child.stdin.end(options.input ?? '');
+  child.stdin.end(input);
   const [output, complaint, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   if (code !== 0) throw new Error(`kubectl ${words.join(' ')} failed: ${complaint}`);
   return output;
