@@ -33,7 +33,7 @@ export interface ModelVersionSource {
   readonly http: ModelVersionSourceHttp;
 }
 
-/** A Secret in this namespace that holds what the source asks for; it is mounted into the pods that fetch. */
+/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication). It is mounted into the pods that fetch. */
 export interface ModelVersionAccessSecretRef {
   /** Name of the Secret. Example: model-store. */
   readonly name: string;
@@ -43,7 +43,7 @@ export interface ModelVersionAccessSecretRef {
 export interface ModelVersionAccess {
   /** ServiceAccount of the Job that resolves the source. Default: default. Example: model-reader. */
   readonly serviceAccountName?: string;
-  /** A Secret in this namespace that holds what the source asks for; it is mounted into the pods that fetch. */
+  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication). It is mounted into the pods that fetch. */
   readonly secretRef?: ModelVersionAccessSecretRef;
 }
 
