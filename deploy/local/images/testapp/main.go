@@ -6,11 +6,15 @@
 //	read FILE ...       print each file's name and content
 //	refuse FILE         exit 0 when FILE can NOT be written, 1 when it can
 //	allocate MIB        fill MIB mebibytes of memory, then exit
+//	api PATH            print the status of a GET of PATH at the API server, as the pod's ServiceAccount
+//	fail                exit 1
 //
 // Several commands may be given, divided by the argument "and".
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"math/rand"
 	"net/http"
@@ -59,8 +63,12 @@ func run(command []string) error {
 		return nil
 	case len(command) == 2 && command[0] == "allocate":
 		return allocate(command[1])
+	case len(command) == 2 && command[0] == "api":
+		return api(command[1])
+	case len(command) == 1 && command[0] == "fail":
+		return fmt.Errorf("failing as told")
 	}
-	return fmt.Errorf("usage: testapp pause | serve | write FILE TEXT | read FILE ... | refuse FILE | allocate MIB, not %q", command)
+	return fmt.Errorf("usage: testapp pause | serve | write FILE TEXT | read FILE ... | refuse FILE | allocate MIB | api PATH | fail, not %q", command)
 }
 
 func read(files []string) error {
@@ -89,6 +97,34 @@ func allocate(text string) error {
 		blocks = append(blocks, block)
 	}
 	fmt.Println("allocated", len(blocks), "MiB")
+	return nil
+}
+
+const account = "/var/run/secrets/kubernetes.io/serviceaccount/"
+
+func api(path string) error {
+	token, err := os.ReadFile(account + "token")
+	if err != nil {
+		return err
+	}
+	authority, err := os.ReadFile(account + "ca.crt")
+	if err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(authority)
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}, Timeout: 10 * time.Second}
+	request, err := http.NewRequest(http.MethodGet, "https://kubernetes.default.svc"+path, nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+string(token))
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	fmt.Printf("%s: %s\n", path, response.Status)
 	return nil
 }
 
