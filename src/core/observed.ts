@@ -151,6 +151,8 @@ export interface Plan {
 export interface View {
   readonly phase: string;
   readonly weight: number;
+  /** ln of the combined e-value; undefined while nothing is compared. */
+  readonly logE: number | undefined;
   readonly checks: readonly CheckView[];
 }
 

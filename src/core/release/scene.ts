@@ -3,7 +3,7 @@ import type { Slot } from '../analysis/measurement.ts';
 import type { Observed, RevisionState, RouteDecision } from '../observed.ts';
 import type { Owner } from '../resources/children.ts';
 import type { JsonObject } from '../resources/overlay.ts';
-import { presetNamed } from '../resources/preset.ts';
+import { presetNamed } from '../resources/presets.ts';
 import { targetRevision, type Snapshot, type Target } from '../resources/revision.ts';
 import { durationMs } from '../time.ts';
 import { activeRelease, lastPromoted } from './ledger.ts';

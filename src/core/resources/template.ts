@@ -1,7 +1,7 @@
 import { canonicalJson } from '../canonical.ts';
 import { durationMs, seconds } from '../time.ts';
 import { mergeTemplate, type JsonObject } from './overlay.ts';
-import { presetNamed } from './preset.ts';
+import { presetNamed } from './presets.ts';
 
 /** Where the model lives in a serving pod: bytes in `model/`, the server's settings beside it. */
 export const MODEL_ROOT = '/mnt/models';

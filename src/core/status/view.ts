@@ -10,6 +10,7 @@ export function viewOf(scene: Scene, progress: Progress | undefined, evaluation:
   return {
     phase: progress?.phase ?? scene.observed.deployment.status?.phase ?? 'Waiting',
     weight: revision === undefined ? 0 : weightOf(scene, revision),
+    logE: evaluation?.checks.some(({ judgement }) => judgement) === true ? evaluation.logE : undefined,
     checks: (evaluation?.checks ?? []).map(({ name, verdict, judgement }) => ({
       check: name,
       verdict,

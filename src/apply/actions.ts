@@ -1,0 +1,65 @@
+import { FIELD_MANAGER, LABEL, MANAGED_BY_VALUE } from '../api/names.ts';
+import { resourceOf, type ObjectBody } from '../api/resources.ts';
+import type { KubeClient } from '../controller/client.ts';
+import type { Action, KubeObject } from '../core/observed.ts';
+import type { Prober } from './probe.ts';
+
+export interface Applier {
+  readonly client: KubeClient;
+  readonly prober: Prober;
+  /** Throws when this process may no longer lead; returns how long a write may take, in milliseconds. */
+  readonly mustStillLead: () => number;
+}
+
+/**
+ * Carries out the actions of a pass in their order; the only writer of the operator. The first failure ends the pass by being thrown: the
+ * next pass sees the world as it then is and plans anew.
+ */
+export async function applyActions(applier: Applier, actions: readonly Action[], signal: AbortSignal): Promise<void> {
+  for (const action of actions) await applyAction(applier, action, signal);
+}
+
+async function applyAction(applier: Applier, action: Action, signal: AbortSignal): Promise<void> {
+  const { client, prober } = applier;
+  if (action.type === 'Probe') return prober.start(action);
+  const options = { signal, deadlineMs: Math.min(applier.mustStillLead(), 10_000) };
+  switch (action.type) {
+    case 'Apply': {
+      const { object, resourceVersion } = splitVersion(action.object);
+      if (action.expectAbsent === true) await refuseForeign(client, object, signal);
+      await client.apply(object, { ...options, fieldManager: action.fieldManager, resourceVersion, priority: action.urgent });
+      return;
+    }
+    case 'ApplyStatus': {
+      const { object, resourceVersion } = splitVersion(action.object);
+      await client.apply(object, { ...options, fieldManager: FIELD_MANAGER.status, subresource: 'status', resourceVersion });
+      return;
+    }
+    case 'Create':
+      await client.create(action.object, options);
+      return;
+    case 'Delete':
+      await client.remove({ resource: resourceOf(action), namespace: action.namespace, name: action.name }, { ...options, propagation: 'Background' });
+      return;
+  }
+}
+
+/** The optimistic lock travels as an option; an empty version (an object that was never read) is none. */
+function splitVersion(object: KubeObject): { readonly object: ObjectBody; readonly resourceVersion: string | undefined } {
+  const { resourceVersion, ...metadata } = object.metadata;
+  return { object: { ...object, metadata }, resourceVersion: resourceVersion === '' ? undefined : resourceVersion };
+}
+
+/** Server-side apply would take over an object of the same name that somebody else made. */
+async function refuseForeign(client: KubeClient, object: ObjectBody, signal: AbortSignal): Promise<void> {
+  const { name, namespace } = object.metadata;
+  const found = await client.get({ resource: resourceOf(object), namespace, name }, { signal });
+  if (found && found.metadata.labels?.[LABEL.managedBy] !== MANAGED_BY_VALUE) {
+    throw new NameTaken(`${object.kind} ${name} exists and is not Plimsoll's; rename it or the ModelDeployment`);
+  }
+}
+
+/** An object that this operator must write exists already and belongs to somebody else. */
+export class NameTaken extends Error {
+  override readonly name = 'NameTaken';
+}

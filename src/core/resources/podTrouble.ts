@@ -1,0 +1,99 @@
+import type { PodTrouble } from '../observed.ts';
+import { decodeTermination } from '../version/termination.ts';
+
+/** A Pod as the API server gives it, as far as it is read. */
+export interface PodObject {
+  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+  readonly status?: {
+    readonly phase?: string;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string }[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+    readonly containerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+interface ContainerStatus {
+  readonly name: string;
+  readonly ready?: boolean;
+  readonly state?: ContainerState;
+  readonly lastState?: ContainerState;
+}
+
+interface ContainerState {
+  readonly waiting?: { readonly reason?: string; readonly message?: string };
+  readonly running?: object;
+  readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly message?: string };
+}
+
+/** Reasons for which kubelet cannot even start a container: nothing that a model does. */
+const CANNOT_START = ['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull', 'CreateContainerConfigError', 'CreateContainerError'];
+/** Fetch failures that the same bytes will meet again: they speak against the version. */
+const FINAL_FETCH = ['FormatUnclear', 'EmptyModel', 'ArchiveRefused', 'TooLarge'];
+
+/**
+ * The worst thing that keeps these pods from being Ready, undefined when nothing does. A crash or an out-of-memory kill speaks against the
+ * revision; a missing image, an unreachable source or a full cluster does not. Messages hold no counts, so that they stay the same while
+ * the state does.
+ */
+export function findTrouble(pods: readonly PodObject[]): PodTrouble | undefined {
+  const found = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined).flatMap((pod) => troublesOf(pod));
+  return found.sort((a, b) => a.rank - b.rank)[0]?.trouble;
+}
+
+interface Ranked {
+  /** Lower is worse: what is certain about the revision before what may pass. */
+  readonly rank: number;
+  readonly trouble: PodTrouble;
+}
+
+function troublesOf(pod: PodObject): readonly Ranked[] {
+  const { status } = pod;
+  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  const all: (Ranked | undefined)[] = [
+    ...(status?.containerStatuses ?? []).map(crash),
+    ...(status?.initContainerStatuses ?? []).map(fetchFailure),
+    ...[...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].map(cannotStart),
+    scheduled?.status === 'False' ? infrastructure(5, 'Unschedulable', `no node takes the pod: ${scheduled.message ?? scheduled.reason ?? ''}`) : undefined,
+    status?.reason === 'NodeLost' || status?.phase === 'Unknown' ? infrastructure(6, 'NodeLost', 'the node of a pod does not answer') : undefined,
+    status?.reason === 'Evicted' ? infrastructure(6, 'Evicted', `a pod was evicted: ${status.message ?? ''}`) : undefined,
+    ...(status?.containerStatuses ?? []).map(notReady),
+  ];
+  return all.filter((ranked) => ranked !== undefined);
+}
+
+function crash({ name, state, lastState }: ContainerStatus): Ranked | undefined {
+  const ended = state?.terminated ?? (state?.waiting?.reason === 'CrashLoopBackOff' || state?.running ? lastState?.terminated : undefined);
+  if (!ended) return undefined;
+  if (ended.reason === 'OOMKilled') return evidence(0, 'OOMKilled', `container ${name} was killed for want of memory; raise its memory limit if the model needs it`);
+  return evidence(1, 'CrashLoop', `container ${name} ends by itself with exit code ${ended.exitCode}${ended.exitCode === 0 ? ', which a server must not' : ''}`);
+}
+
+/** The fetch container tells in its last words what kept it from bringing the verified bytes. */
+function fetchFailure({ name, state, lastState }: ContainerStatus): Ranked | undefined {
+  const ended = state?.terminated ?? lastState?.terminated;
+  if (!ended || ended.exitCode === 0 || (state?.running && !lastState?.terminated)) return undefined;
+  const said = decodeTermination(ended.message);
+  if (!said.ok || said.value.kind !== 'failed') return infrastructure(3, 'InitFailed', `init container ${name} ended with exit code ${ended.exitCode}`);
+  const { reason, message } = said.value.failure;
+  return FINAL_FETCH.includes(reason) ? evidence(2, reason, message) : infrastructure(3, reason, message);
+}
+
+function cannotStart({ name, state }: ContainerStatus): Ranked | undefined {
+  const reason = state?.waiting?.reason ?? '';
+  if (!CANNOT_START.includes(reason)) return undefined;
+  return infrastructure(4, reason, `container ${name} cannot start: ${state?.waiting?.message ?? reason}`);
+}
+
+function notReady({ name, ready, state }: ContainerStatus): Ranked | undefined {
+  return state?.running && ready !== true ? evidence(9, 'NotReady', `container ${name} runs, but its readiness probe does not succeed`) : undefined;
+}
+
+function evidence(rank: number, reason: string, message: string): Ranked {
+  return { rank, trouble: { class: 'Evidence', reason, message } };
+}
+
+function infrastructure(rank: number, reason: string, message: string): Ranked {
+  return { rank, trouble: { class: 'Infrastructure', reason, message } };
+}

@@ -1,0 +1,80 @@
+// Entry point of the one image: the operator, and the two short programs that it starts in tenants' namespaces.
+// The only reader of process.env and process.argv.
+import { readFileSync } from 'node:fs';
+import { readSettings } from './operator/settings.ts';
+import { createLogger } from './telemetry/logger.ts';
+
+const USAGE = 'usage: plimsoll operator | resolve | fetch';
+const OLDEST_NODE = [22, 19] as const;
+
+async function main(): Promise<number> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
+    process.stderr.write(`Plimsoll needs Node ${OLDEST_NODE.join('.')} or newer; this is ${process.versions.node}. Use the Node of the locked packages.\n`);
+    return 1;
+  }
+  switch (process.argv[2]) {
+    case 'operator':
+      return operate();
+    case 'resolve':
+    case 'fetch':
+      return runJob(process.argv[2]);
+    default:
+      process.stderr.write(`${USAGE}\n`);
+      return 2;
+  }
+}
+
+async function operate(): Promise<number> {
+  const parsed = readSettings(process.env, readVersion());
+  if (!parsed.ok) {
+    for (const problem of parsed.problems) process.stderr.write(`${problem}\n`);
+    return 2;
+  }
+  const { logger, closeLogger } = createLogger({ level: parsed.settings.logLevel, stream: process.stdout, now: Date.now });
+  const { runOperator } = await import('./operator/run.ts');
+  logger.info('Plimsoll starts', { version: parsed.settings.version, image: parsed.settings.image, prometheus: parsed.settings.prometheusUrl });
+  process.once('unhandledRejection', (error) => {
+    // What nobody awaited has left the program in an unknown state: Kubernetes starts a clean one.
+    logger.error('Unhandled rejection', { error });
+    void closeLogger().then(() => process.exit(1));
+  });
+  try {
+    await runOperator(parsed.settings, logger, Math.random, stopSignal());
+    logger.info('Plimsoll has stopped');
+    return 0;
+  } catch (error) {
+    logger.error('Plimsoll ends', { error });
+    return 1;
+  } finally {
+    await closeLogger();
+  }
+}
+
+/** The short programs write lines for people: their output is read with `kubectl logs`. */
+async function runJob(name: 'resolve' | 'fetch'): Promise<number> {
+  const io = {
+    log: (line: string) => process.stdout.write(`${line}\n`),
+    now: Date.now,
+    random: Math.random,
+    terminationLog: '/dev/termination-log',
+    signal: stopSignal(),
+  };
+  const text = process.env['PLIMSOLL_JOB'];
+  const { parseFetchOptions, parseResolveOptions } = await import('./sources/options.ts');
+  if (name === 'fetch') return (await import('./sources/fetch.ts')).runFetch(parseFetchOptions(text), io);
+  return (await import('./sources/resolve.ts')).runResolve(parseResolveOptions(text), io);
+}
+
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  return stop.signal;
+}
+
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  return version;
+}
+
+process.exit(await main());

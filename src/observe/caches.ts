@@ -1,0 +1,119 @@
+import type { ModelDeployment } from '../api/generated/modeldeployment.ts';
+import type { ModelRelease } from '../api/generated/modelrelease.ts';
+import type { ModelVersion } from '../api/generated/modelversion.ts';
+import { LABEL, MANAGED_BY_VALUE } from '../api/names.ts';
+import { RESOURCE, type KubeObject, type ObjectMeta, type ResourceType } from '../api/resources.ts';
+import type { KubeClient } from '../controller/client.ts';
+import type { Clock, Random } from '../controller/clock.ts';
+import { createReflector, type Reflector } from '../controller/reflector.ts';
+import { keyOf } from '../controller/store.ts';
+import { versionLabel } from '../core/resources/resolveJob.ts';
+import * as project from './projections.ts';
+
+/** Local copies of everything that a pass looks at, by label: no pass waits for the API server to learn the state of the world. */
+export interface Caches {
+  readonly versions: Reflector<ModelVersion>;
+  readonly deployments: Reflector<ModelDeployment>;
+  readonly releases: Reflector<ModelRelease>;
+  readonly workloads: Reflector<project.Workload>;
+  readonly services: Reflector<project.ServiceChild>;
+  readonly budgets: Reflector<project.Child>;
+  readonly snapshots: Reflector<project.SnapshotChild>;
+  readonly endpoints: Reflector<project.Endpoints>;
+  readonly routes: Reflector<project.RouteChild>;
+  readonly jobs: Reflector<project.JobChild>;
+}
+
+export interface CachesOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Something changed that a pass over this object should see. */
+  readonly onDeployment: (namespace: string, name: string) => void;
+  readonly onVersion: (namespace: string, name: string) => void;
+  readonly onError: (resource: string, error: Error, doing: string) => void;
+}
+
+/** Index by `namespace/name` of the ModelDeployment that an object belongs to. */
+export const BY_DEPLOYMENT = 'deployment';
+/** Index of ModelDeployments by `namespace/name` of the ModelVersion that they name; of Jobs by that of the ModelVersion's label. */
+export const BY_VERSION = 'version';
+
+interface Belonging {
+  readonly metadata: ObjectMeta;
+}
+
+/** Caches that are not running yet. */
+export function createCaches(options: CachesOptions): Caches {
+  const tellDeployment = (child: Belonging | undefined): void => {
+    const name = child?.metadata.labels?.[LABEL.deployment];
+    if (name !== undefined) options.onDeployment(child?.metadata.namespace ?? '', name);
+  };
+  const children = <T extends Belonging>(resource: ResourceType, projection: (object: KubeObject) => T): Reflector<T> =>
+    reflect(options, resource, projection, {
+      labelSelector: `${LABEL.managedBy}=${MANAGED_BY_VALUE}`,
+      indexes: { [BY_DEPLOYMENT]: (child: T) => byDeployment(child) },
+      onChange: (before, after) => tellDeployment(after ?? before),
+    });
+  const deployments: Reflector<ModelDeployment> = reflect(options, RESOURCE.modelDeployment, project.own<ModelDeployment>, {
+    indexes: { [BY_VERSION]: ({ metadata, spec }) => [keyOf(metadata.namespace, `${spec.model}-${spec.version}`)] },
+    onChange: (before, after) => tellOwn(options.onDeployment, after ?? before),
+  });
+  const tellVersion = (version: Belonging | undefined): void => {
+    if (!version) return;
+    const { namespace = '', name } = version.metadata;
+    options.onVersion(namespace, name);
+    for (const { metadata } of deployments.byIndex(BY_VERSION, keyOf(namespace, name))) options.onDeployment(namespace, metadata.name);
+  };
+  const versions = reflect(options, RESOURCE.modelVersion, project.own<ModelVersion>, {
+    indexes: { [BY_VERSION]: ({ metadata }: ModelVersion) => [keyOf(metadata.namespace, versionLabel(metadata.name))] },
+    onChange: (before, after) => tellVersion(after ?? before),
+  });
+  return {
+    versions,
+    deployments,
+    releases: children(RESOURCE.modelRelease, project.own<ModelRelease>),
+    workloads: children(RESOURCE.deployment, project.workload),
+    services: children(RESOURCE.service, project.service),
+    budgets: children(RESOURCE.podDisruptionBudget, project.child),
+    snapshots: children(RESOURCE.controllerRevision, project.snapshot),
+    endpoints: children(RESOURCE.endpointSlice, project.endpoints),
+    routes: children(RESOURCE.httpRoute, project.route),
+    jobs: reflect(options, RESOURCE.job, project.job, {
+      labelSelector: `${LABEL.managedBy}=${MANAGED_BY_VALUE}`,
+      indexes: { [BY_VERSION]: ({ metadata }: project.JobChild) => [keyOf(metadata.namespace, metadata.labels?.[LABEL.modelVersion] ?? '')] },
+      onChange: (before, after) => {
+        const label = (after ?? before)?.metadata;
+        for (const version of versions.byIndex(BY_VERSION, keyOf(label?.namespace, label?.labels?.[LABEL.modelVersion] ?? ''))) tellVersion(version);
+      },
+    }),
+  };
+}
+
+/** All of them, for running, readiness and metrics. */
+export function allCaches(caches: Caches): readonly (readonly [string, Reflector<unknown>])[] {
+  return Object.entries(caches) as [string, Reflector<unknown>][];
+}
+
+function reflect<T>(
+  options: CachesOptions,
+  resource: ResourceType,
+  projection: (object: KubeObject) => T,
+  more: {
+    readonly labelSelector?: string;
+    readonly indexes: Readonly<Record<string, (value: T) => readonly string[]>>;
+    readonly onChange: (before: T | undefined, after: T | undefined) => void;
+  },
+): Reflector<T> {
+  const { client, clock, random, onError } = options;
+  return createReflector({ client, clock, random, resource, project: projection, ...more, onError: (error, doing) => onError(resource.plural, error, doing) });
+}
+
+function byDeployment({ metadata }: Belonging): readonly string[] {
+  const name = metadata.labels?.[LABEL.deployment];
+  return name === undefined ? [] : [keyOf(metadata.namespace, name)];
+}
+
+function tellOwn(tell: (namespace: string, name: string) => void, object: Belonging | undefined): void {
+  if (object) tell(object.metadata.namespace ?? '', object.metadata.name);
+}

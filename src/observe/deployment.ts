@@ -1,0 +1,79 @@
+import type { ModelDeployment } from '../api/generated/modeldeployment.ts';
+import { LABEL } from '../api/names.ts';
+import { RESOURCE } from '../api/resources.ts';
+import type { KubeClient } from '../controller/client.ts';
+import { keyOf } from '../controller/store.ts';
+import type { FiringAlert } from '../core/analysis/alert.ts';
+import type { CheckSamples } from '../core/analysis/measurement.ts';
+import type { Observed, PodTrouble, ProbeResult, RevisionState, Settings } from '../core/observed.ts';
+import { findTrouble, type PodObject } from '../core/resources/podTrouble.ts';
+import { BY_DEPLOYMENT, type Caches } from './caches.ts';
+import type { Child } from './projections.ts';
+
+export interface DeploymentSources {
+  readonly client: KubeClient;
+  readonly caches: Caches;
+  readonly settings: Settings;
+  readonly probes: (namespace: string, deployment: string) => ReadonlyMap<string, ProbeResult>;
+  readonly samples: (namespace: string, deployment: string) => readonly CheckSamples[];
+  readonly alerts: (namespace: string) => readonly FiringAlert[];
+}
+
+/** Everything that a pass over this ModelDeployment may know; undefined when it does not exist. Only troubled pods are asked for live. */
+export async function observeDeployment(sources: DeploymentSources, namespace: string, name: string, signal: AbortSignal): Promise<Observed | undefined> {
+  const { caches } = sources;
+  const deployment = caches.deployments.get(namespace, name);
+  if (!deployment) return undefined;
+  const key = keyOf(namespace, name);
+  const service = caches.services.get(namespace, name);
+  const route = caches.routes.get(namespace, name);
+  return {
+    deployment,
+    version: caches.versions.get(namespace, `${deployment.spec.model}-${deployment.spec.version}`),
+    releases: [...caches.releases.byIndex(BY_DEPLOYMENT, key)].sort((a, b) => a.spec.number - b.spec.number),
+    revisions: await observeRevisions(sources, deployment, key, signal),
+    service: service && { revision: service.selects, resourceVersion: service.metadata.resourceVersion ?? '' },
+    route: route?.state,
+    probes: sources.probes(namespace, name),
+    samples: sources.samples(namespace, name),
+    alerts: sources.alerts(namespace),
+    settings: sources.settings,
+  };
+}
+
+async function observeRevisions(sources: DeploymentSources, deployment: ModelDeployment, key: string, signal: AbortSignal): Promise<ReadonlyMap<string, RevisionState>> {
+  const { caches } = sources;
+  const of = <T extends Child>(list: readonly T[], revision: string): T | undefined => list.find((child) => child.revision === revision);
+  const workloads = caches.workloads.byIndex(BY_DEPLOYMENT, key);
+  const services = caches.services.byIndex(BY_DEPLOYMENT, key);
+  const budgets = caches.budgets.byIndex(BY_DEPLOYMENT, key);
+  const snapshots = caches.snapshots.byIndex(BY_DEPLOYMENT, key);
+  const endpoints = caches.endpoints.byIndex(BY_DEPLOYMENT, key);
+  const revisions = new Set([...workloads, ...services, ...budgets, ...snapshots].flatMap(({ revision }) => (revision === undefined ? [] : [revision])));
+  const states = await Promise.all(
+    [...revisions].sort().map(async (revision): Promise<RevisionState> => {
+      const workload = of(workloads, revision)?.state;
+      const service = of(services, revision);
+      const troubled = workload !== undefined && workload.readyReplicas < workload.replicas;
+      return {
+        revision,
+        snapshot: of(snapshots, revision)?.snapshot,
+        workload,
+        service: service && { revision: service.selects, resourceVersion: service.metadata.resourceVersion ?? '' },
+        hasDisruptionBudget: of(budgets, revision) !== undefined,
+        readyEndpoints: endpoints.filter((slice) => slice.revision === revision).reduce((sum, { ready }) => sum + ready, 0),
+        trouble: troubled ? await findPodTrouble(sources.client, deployment, revision, signal) : undefined,
+      };
+    }),
+  );
+  return new Map(states.map((state) => [state.revision, state]));
+}
+
+async function findPodTrouble(client: KubeClient, { metadata }: ModelDeployment, revision: string, signal: AbortSignal): Promise<PodTrouble | undefined> {
+  const { items } = await client.list(RESOURCE.pod, {
+    namespace: metadata.namespace,
+    labelSelector: `${LABEL.deployment}=${metadata.name},${LABEL.revision}=${revision}`,
+    signal,
+  });
+  return findTrouble(items as unknown as readonly PodObject[]);
+}

@@ -1,0 +1,41 @@
+import { RESOURCE } from '../api/resources.ts';
+import type { KubeClient } from '../controller/client.ts';
+import { keyOf } from '../controller/store.ts';
+import type { Settings } from '../core/observed.ts';
+import { findTrouble, type PodObject } from '../core/resources/podTrouble.ts';
+import { versionLabel } from '../core/resources/resolveJob.ts';
+import type { JobState, ObservedVersion } from '../core/version/plan.ts';
+import { decodeTermination } from '../core/version/termination.ts';
+import { BY_VERSION, type Caches } from './caches.ts';
+import type { JobChild } from './projections.ts';
+
+export interface VersionSources {
+  readonly client: KubeClient;
+  readonly caches: Caches;
+  readonly settings: Settings;
+}
+
+/** Everything that a pass over this ModelVersion may know; undefined when it does not exist. */
+export async function observeVersion({ client, caches, settings }: VersionSources, namespace: string, name: string, signal: AbortSignal): Promise<ObservedVersion | undefined> {
+  const version = caches.versions.get(namespace, name);
+  if (!version) return undefined;
+  const jobs = caches.jobs.byIndex(BY_VERSION, keyOf(namespace, versionLabel(name)));
+  const newest = [...jobs].filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === version.metadata.uid)).sort((a, b) => b.attempt - a.attempt)[0];
+  const isResolved = version.status?.resolved !== undefined;
+  return { version, job: newest && !isResolved ? await observeJob(client, newest, signal) : undefined, settings };
+}
+
+async function observeJob(client: KubeClient, job: JobChild, signal: AbortSignal): Promise<JobState> {
+  const { name, namespace } = job.metadata;
+  const { items } = await client.list(RESOURCE.pod, { namespace, labelSelector: `batch.kubernetes.io/job-name=${name}`, signal });
+  const pods = items as unknown as readonly PodObject[];
+  const ended = pods.flatMap((pod) => pod.status?.containerStatuses ?? []).find(({ state }) => state?.terminated !== undefined)?.state?.terminated;
+  return {
+    name,
+    attempt: job.attempt,
+    state: job.state,
+    termination: ended ? decodeTermination(ended.message) : undefined,
+    trouble: job.state === 'Succeeded' || ended ? undefined : findTrouble(pods),
+    finishedAtMs: job.finishedAtMs,
+  };
+}

@@ -1,0 +1,263 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { createProber } from '../apply/probe.ts';
+import type { Applier } from '../apply/actions.ts';
+import { systemClock, type Clock } from '../controller/clock.ts';
+import { createEventRecorder } from '../controller/events.ts';
+import { createKubeClient } from '../controller/kubeClient.ts';
+import { createLeaderElector, type LeaderElector } from '../controller/lease.ts';
+import { runLoop, type ReconcileResult } from '../controller/loop.ts';
+import { createWorkQueue, type WorkQueue } from '../controller/workqueue.ts';
+import type { Settings } from '../core/observed.ts';
+import { createAlerts } from '../metrics/alerts.ts';
+import { createMeasurements } from '../metrics/measurements.ts';
+import { createPrometheus, type Prometheus } from '../metrics/prometheus.ts';
+import { allCaches, createCaches, type Caches } from '../observe/caches.ts';
+import { startHealthServer } from '../telemetry/health.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { reconcileDeployment, type DeploymentReconciler } from './reconcileDeployment.ts';
+import { reconcileVersion, type VersionReconciler } from './reconcileVersion.ts';
+import type { OperatorSettings } from './settings.ts';
+
+const LEASE_NAME = 'plimsoll';
+const PASS_DEADLINE_MS = 60_000;
+const DRAIN_MS = 8000;
+const PROBE_TIMEOUT_MS = 30_000;
+
+/**
+ * Runs the operator until `signal` aborts; resolves when everything is put down and the lease is given back. Rejects when leadership was lost:
+ * the process must end then, because another one leads.
+ */
+export async function runOperator(settings: OperatorSettings, logger: Logger, random: () => number, signal: AbortSignal): Promise<void> {
+  const clock = systemClock;
+  const metrics = createMetrics({ version: settings.version, commit: '', monotonicMs: clock.monotonic, processMetrics: true });
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromDefault();
+  const client = createKubeClient(kubeConfig, { clock, onCall: metrics.recordApiCall, userAgent: `plimsoll/${settings.version}` });
+  const queue = createWorkQueue({ clock, onLength: (length) => metrics.setQueueDepth('all', length) });
+  const add = keysOf(queue);
+  const caches = createCaches({
+    client,
+    clock,
+    random,
+    onDeployment: add.deployment,
+    onVersion: add.version,
+    onError: (resource, error, doing) => logger.warn('Watching failed; trying again', { resource, doing, error }),
+  });
+  const lost = new AbortController();
+  const stop = AbortSignal.any([signal, lost.signal]);
+  const elector = createLeaderElector({
+    client,
+    clock,
+    random,
+    namespace: settings.namespace,
+    name: LEASE_NAME,
+    identity: `${settings.instance}_${Math.floor(random() * 0xffffffff).toString(16)}`,
+    onAcquired: () => {
+      metrics.setLeader(true);
+      logger.info('This process leads');
+    },
+    onLost: (reason) => {
+      metrics.setLeader(false);
+      logger.error('Leadership was lost', { reason });
+      lost.abort(new Error(`leadership was lost: ${reason}`));
+    },
+    onError: (error) => logger.warn('Renewing the lease failed', { error }),
+  });
+  const health = await startHealthServer({
+    port: settings.port,
+    readiness: { caches: () => unsynced(caches) },
+    metrics: metrics.render,
+    onError: (error) => logger.error('Rendering the metrics failed', { error }),
+  });
+  const work = workOf({ settings, logger, metrics, clock, client, caches, elector, add });
+  const running = [...allCaches(caches).map(([, cache]) => cache.run(stop)), watchAges(caches, metrics, clock, stop)];
+  await lead({ queue, elector, caches, work, clock, metrics, logger, stop });
+  await Promise.all(running);
+  await work.close();
+  await health.close();
+  metrics.close();
+  if (lost.signal.aborted) throw lost.signal.reason;
+}
+
+interface Keys {
+  readonly deployment: (namespace: string, name: string, urgent?: boolean) => void;
+  readonly version: (namespace: string, name: string) => void;
+}
+
+/** Keys of the queue: kind, namespace and name. */
+function keysOf(queue: WorkQueue): Keys {
+  return {
+    deployment: (namespace, name, urgent) => queue.add(`ModelDeployment/${namespace}/${name}`, { priority: urgent }),
+    version: (namespace, name) => queue.add(`ModelVersion/${namespace}/${name}`),
+  };
+}
+
+interface Work {
+  readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
+  readonly start: (signal: AbortSignal) => void;
+  readonly close: () => Promise<void>;
+}
+
+interface Parts {
+  readonly settings: OperatorSettings;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly client: ReturnType<typeof createKubeClient>;
+  readonly caches: Caches;
+  readonly elector: LeaderElector;
+  readonly add: Keys;
+}
+
+/** Everything that a pass needs, put together. */
+function workOf({ settings, logger, metrics, clock, client, caches, elector, add }: Parts): Work {
+  const prometheus = counted(createPrometheus({ url: settings.prometheusUrl, now: clock.monotonic }), metrics);
+  const measurements = createMeasurements({ prometheus, clock, onData: (key) => add.deployment(...split(key), true) });
+  const alerts = createAlerts({
+    prometheus,
+    clock,
+    intervalMs: settings.alertsIntervalMs,
+    onChange: (namespace) => {
+      for (const { metadata } of caches.deployments.list()) if (metadata.namespace === namespace) add.deployment(namespace, metadata.name, true);
+    },
+  });
+  const events = createEventRecorder({
+    client,
+    clock,
+    component: 'plimsoll',
+    instance: settings.instance,
+    onError: (error, note) => logger.warn('An Event could not be written', { error, reason: note.reason }),
+  });
+  const prober = createProber({
+    client,
+    timeoutMs: PROBE_TIMEOUT_MS,
+    onResult: (namespace, deployment, revision, result) => {
+      logger.info('Probe answered', { namespace, deployment, revision, state: result.state, said: result.message });
+      add.deployment(namespace, deployment);
+    },
+  });
+  const applier: Applier = { client, prober, mustStillLead: elector.mustStillLead };
+  const core: Settings = { image: settings.image, imagePullPolicy: settings.imagePullPolicy, settleMs: settings.settleMs };
+  const { now } = clock;
+  const version: VersionReconciler = { sources: { client, caches, settings: core }, applier, events, logger, now };
+  const deployment: DeploymentReconciler = {
+    sources: {
+      client,
+      caches,
+      settings: core,
+      probes: prober.results,
+      samples: (namespace, name) => measurements.samples(`${namespace}/${name}`),
+      alerts: (namespace) => alerts.firing(namespace),
+    },
+    applier,
+    measurements,
+    events,
+    metrics,
+    logger,
+    now,
+  };
+  return {
+    reconcile: (key, signal) => {
+      const [kind, namespace = '', name = ''] = key.split('/');
+      return kind === 'ModelVersion' ? reconcileVersion(version, namespace, name, signal) : reconcileDeployment(deployment, namespace, name, signal);
+    },
+    start: (signal) => {
+      measurements.start(signal);
+      alerts.start(signal);
+    },
+    close: async () => {
+      await events.flush();
+      prometheus.close();
+    },
+  };
+}
+
+interface Leading {
+  readonly queue: WorkQueue;
+  readonly elector: LeaderElector;
+  readonly caches: Caches;
+  readonly work: Work;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly stop: AbortSignal;
+}
+
+/** Competes for the lease; works while it leads. Work ends before the lease is given back, so that two processes never work at once. */
+async function lead({ queue, elector, caches, work, clock, metrics, logger, stop }: Leading): Promise<void> {
+  const release = new AbortController();
+  const leading = elector.run(release.signal);
+  await until(clock, stop, () => elector.isLeader() && unsynced(caches) === undefined);
+  if (!stop.aborted) {
+    work.start(stop);
+    await runLoop(
+      {
+        queue,
+        clock,
+        reconcile: work.reconcile,
+        workers: 16,
+        deadlineMs: PASS_DEADLINE_MS,
+        drainMs: DRAIN_MS,
+        onResult: ({ key, result, seconds }) => metrics.recordReconcile(key.split('/')[0] ?? '', result, seconds),
+        onError: (key, error) => logger.warn('A pass failed; trying again', { key, error }),
+      },
+      stop,
+    );
+  }
+  release.abort();
+  await leading;
+}
+
+/** Names of the caches that have not got their first list; undefined when all have. */
+function unsynced(caches: Caches): string | undefined {
+  const missing = allCaches(caches).filter(([, cache]) => !cache.hasSynced());
+  return missing.length === 0 ? undefined : `waiting for ${missing.map(([name]) => name).join(', ')}`;
+}
+
+const POLL_MS = 100;
+
+async function until(clock: Clock, stop: AbortSignal, isTrue: () => boolean): Promise<void> {
+  while (!stop.aborted && !isTrue()) await new Promise<void>((resolve) => clock.after(POLL_MS, resolve));
+}
+
+const WATCH_AGE_MS = 5000;
+
+/** Keeps the age of each watch in /metrics: a watch that died silently shows as one that grows old. */
+async function watchAges(caches: Caches, metrics: Metrics, clock: Clock, stop: AbortSignal): Promise<void> {
+  const before = new Map<string, number>();
+  while (!stop.aborted) {
+    for (const [name, cache] of allCaches(caches)) {
+      const age = cache.secondsSinceActivity();
+      if (age < (before.get(name) ?? Infinity)) metrics.recordWatchActivity(name);
+      before.set(name, age);
+    }
+    await new Promise<void>((resolve) => {
+      const finish = (): void => {
+        cancel();
+        stop.removeEventListener('abort', finish);
+        resolve();
+      };
+      const cancel = clock.after(WATCH_AGE_MS, finish);
+      stop.addEventListener('abort', finish);
+    });
+  }
+}
+
+function counted(prometheus: Prometheus, metrics: Metrics): Prometheus {
+  const count = async <T extends { readonly ok: boolean }>(query: Promise<T>): Promise<T> => {
+    const result = await query;
+    metrics.recordPrometheusQuery(result.ok ? 'ok' : 'error');
+    return result;
+  };
+  return {
+    instant: (query, atMs) => count(prometheus.instant(query, atMs)),
+    range: (query, startMs, endMs, stepMs) => count(prometheus.range(query, startMs, endMs, stepMs)),
+    close: () => prometheus.close(),
+  };
+}
+
+function split(key: string): [namespace: string, name: string] {
+  const [namespace = '', name = ''] = key.split('/');
+  return [namespace, name];
+}

@@ -1,0 +1,65 @@
+import { parseLogLevel, type LogLevel } from '../telemetry/logger.ts';
+import { durationMs } from '../core/time.ts';
+
+/** What the administrator sets, by environment variables of the operator's Deployment. */
+export interface OperatorSettings {
+  /** This operator's own image, which the resolve Jobs and fetch containers run. */
+  readonly image: string;
+  readonly imagePullPolicy: string;
+  readonly prometheusUrl: string;
+  readonly settleMs: number;
+  readonly alertsIntervalMs: number;
+  readonly namespace: string;
+  /** Name of this pod. */
+  readonly instance: string;
+  readonly port: number;
+  readonly logLevel: LogLevel;
+  readonly workers: number;
+  readonly version: string;
+}
+
+export type ParsedSettings = { readonly ok: true; readonly settings: OperatorSettings } | { readonly ok: false; readonly problems: readonly string[] };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads the settings; every problem is named at once, so that one restart is enough to mend them. */
+export function readSettings(env: Environment, version: string): ParsedSettings {
+  const problems: string[] = [];
+  const text = (name: string, fallback?: string): string => {
+    const value = env[name] ?? fallback;
+    if (value === undefined || value === '') problems.push(`${name} is not set`);
+    return value ?? '';
+  };
+  const duration = (name: string, fallback: string): number => {
+    try {
+      return durationMs(env[name] === '' ? undefined : env[name], fallback);
+    } catch {
+      problems.push(`${name} is ${JSON.stringify(env[name])}; write a duration such as 10s`);
+      return 0;
+    }
+  };
+  const integer = (name: string, fallback: number): number => {
+    const value = env[name];
+    if (value === undefined || value === '') return fallback;
+    if (!/^[0-9]{1,5}$/.test(value) || Number(value) === 0) problems.push(`${name} is ${JSON.stringify(value)}; write a whole number from 1 to 99999`);
+    return Number(value);
+  };
+  const logLevel = parseLogLevel(env['PLIMSOLL_LOG_LEVEL'] ?? 'info');
+  if (!logLevel) problems.push(`PLIMSOLL_LOG_LEVEL is ${JSON.stringify(env['PLIMSOLL_LOG_LEVEL'])}; write error, warn, info or debug`);
+  const prometheusUrl = text('PLIMSOLL_PROMETHEUS_URL');
+  if (prometheusUrl !== '' && !/^https?:\/\//.test(prometheusUrl)) problems.push(`PLIMSOLL_PROMETHEUS_URL is ${JSON.stringify(prometheusUrl)}; write an address such as http://prometheus.monitoring:9090`);
+  const settings: OperatorSettings = {
+    image: text('PLIMSOLL_IMAGE'),
+    imagePullPolicy: text('PLIMSOLL_IMAGE_PULL_POLICY', 'IfNotPresent'),
+    prometheusUrl,
+    settleMs: duration('PLIMSOLL_SETTLE', '20s'),
+    alertsIntervalMs: duration('PLIMSOLL_ALERTS_INTERVAL', '5s'),
+    namespace: text('POD_NAMESPACE', 'plimsoll-system'),
+    instance: text('POD_NAME', 'plimsoll'),
+    port: integer('PLIMSOLL_PORT', 8080),
+    logLevel: logLevel ?? 'info',
+    workers: integer('PLIMSOLL_WORKERS', 16),
+    version,
+  };
+  return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
+}
