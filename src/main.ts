@@ -1,6 +1,7 @@
 // Entry point of the one image: the operator, and the two short programs that it starts in tenants' namespaces.
 // The only reader of process.env and process.argv.
 import { readFileSync } from 'node:fs';
+import { createSystemClock } from './controller/clock.ts';
 import { readSettings } from './operator/settings.ts';
 import { createLogger } from './telemetry/logger.ts';
 
@@ -40,7 +41,7 @@ async function operate(): Promise<number> {
     void closeLogger().then(() => process.exit(1));
   });
   try {
-    await runOperator(parsed.settings, logger, Math.random, stopSignal());
+    await runOperator(parsed.settings, logger, createSystemClock(Date.now), Math.random, stopSignal());
     logger.info('Plimsoll has stopped');
     return 0;
   } catch (error) {

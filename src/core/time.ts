@@ -29,6 +29,18 @@ export function formatTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+/** A GEP-2257 duration, exact, with at most five digits to a unit. For whole milliseconds below 99,999 hours. */
+export function formatDuration(ms: number): string {
+  const parts = Object.entries(UNIT_MS).reduce<{ readonly rest: number; readonly text: string }>(
+    ({ rest, text }, [unit, size]) => {
+      const amount = Math.floor(rest / size);
+      return { rest: rest - amount * size, text: amount > 0 ? `${text}${amount}${unit}` : text };
+    },
+    { rest: ms, text: '' },
+  );
+  return parts.text === '' ? '0s' : parts.text;
+}
+
 /** A duration for people: `1h5m`, `42s`, `250ms`. */
 export function sayDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)}ms`;

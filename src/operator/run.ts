@@ -1,7 +1,7 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { createProber } from '../apply/probe.ts';
 import type { Applier } from '../apply/actions.ts';
-import { systemClock, type Clock } from '../controller/clock.ts';
+import type { Clock } from '../controller/clock.ts';
 import { createEventRecorder } from '../controller/events.ts';
 import { createKubeClient } from '../controller/kubeClient.ts';
 import { createLeaderElector, type LeaderElector } from '../controller/lease.ts';
@@ -28,8 +28,7 @@ const PROBE_TIMEOUT_MS = 30_000;
  * Runs the operator until `signal` aborts; resolves when everything is put down and the lease is given back. Rejects when leadership was lost:
  * the process must end then, because another one leads.
  */
-export async function runOperator(settings: OperatorSettings, logger: Logger, random: () => number, signal: AbortSignal): Promise<void> {
-  const clock = systemClock;
+export async function runOperator(settings: OperatorSettings, logger: Logger, clock: Clock, random: () => number, signal: AbortSignal): Promise<void> {
   const metrics = createMetrics({ version: settings.version, commit: '', monotonicMs: clock.monotonic, processMetrics: true });
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromDefault();

@@ -1,6 +1,6 @@
 import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
-import { durationMs } from '../time.ts';
+import { durationMs, formatDuration } from '../time.ts';
 
 /** Steps and checks as the user wrote them or, where they did not, as the defaults have it; and the snapshot of them that a release keeps. */
 
@@ -58,7 +58,7 @@ export function planSnapshot(deployment: ModelDeployment, settleMs: number, isFi
     ...(isFirst ? { steps: [], checks: [] } : comparison(deployment)),
     interval: analysis?.interval ?? '15s',
     minRequests: analysis?.minRequests ?? 100,
-    settle: `${settleMs}ms`,
+    settle: formatDuration(settleMs),
     unavailableGrace: rollout?.unavailableGrace ?? '30s',
     progressDeadline: rollout?.progressDeadline ?? '15m',
     evidenceDeadline: rollout?.evidenceDeadline ?? '1h',
