@@ -14,19 +14,25 @@ const REMOVED = ['etc/resolv.conf', 'etc/hostname', 'etc/apt', 'etc/dpkg', 'dev'
 /** Account of every image: it owns nothing in the image and cannot log in. */
 export const USER = '65532:65532';
 
+/** Digest of everything that decides what a base holds, except for Debian's own updates: the cache keeps what it has. */
+export function baseKey(packages: readonly string[]): string {
+  return digestOf(SUITE, ...[...packages].sort(), '', ...EXCLUDED, ...REMOVED);
+}
+
 /** A folder of the cache with the packages and what they depend on; made with mmdebstrap (root only) if it is missing. */
 export async function baseFolder(packages: readonly string[], say: Say): Promise<string> {
   const include = [...packages].sort().join(',');
-  const target = cacheFolder('images', 'base', digestOf(SUITE, include, ...EXCLUDED, ...REMOVED));
-  return await makeOnce(target, say, `a root file system of ${include}`, async (path) => {
+  return await makeOnce(cacheFolder('images', 'base', baseKey(packages)), say, `a root file system of ${include}`, async (path) => {
     const options = EXCLUDED.map((pattern) => `--dpkgopt=path-exclude=${pattern}`);
     await run('mmdebstrap', ['--quiet', '--mode=root', '--variant=extract', ...options, `--include=${include}`, SUITE, path], { cwd: '/' });
     for (const name of REMOVED) await rm(join(path, name), { recursive: true, force: true });
   });
 }
 
-/** The base as parts of a layer, with the accounts and the mount points that a container needs. */
-export function baseParts(folder: string): readonly Part[] {
+type Tree = Extract<Part, { kind: 'tree' }>;
+
+/** The base (the first part) as parts of a layer, with the accounts and the mount points that a container needs. */
+export function baseParts(folder: string): readonly [Tree, ...Part[]] {
   return [
     { kind: 'tree', from: folder, to: '' },
     { kind: 'text', to: 'etc/passwd', text: 'root:x:0:0:root:/root:/sbin/nologin\nplimsoll:x:65532:65532:plimsoll:/tmp:/sbin/nologin\n' },

@@ -40,7 +40,7 @@ const underWay = new Map<string, Promise<string>>();
 /** Removes what processes that were killed left half-made beside `target`. */
 async function sweep(target: string): Promise<void> {
   for (const name of await readdir(dirname(target))) {
-    const pid = /^(.+)\.(\d+)\.making$/.exec(name);
+    const pid = /^(.+)\.(\d+)\.making(\.layers)?$/.exec(name);
     if (pid?.[1] === basename(target) && !existsSync(`/proc/${pid[2] ?? ''}`)) await rm(join(dirname(target), name), { recursive: true, force: true });
   }
 }

