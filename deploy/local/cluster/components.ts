@@ -86,7 +86,8 @@ function controlPlane({ state, nodeAddress }: Settings, { kube }: Programs) {
       files,
       ports: [PORTS.apiserver],
       health: https(PORTS.apiserver, '/readyz'),
-      patience: 20,
+      // it would wait a minute for its watchers; all that it knows is in etcd
+      patience: 3,
     },
     'kube-controller-manager': {
       ...common,
@@ -147,7 +148,7 @@ function services({ state, nodeAddress }: Settings, { coredns, envoyGateway, pro
       argv: [coredns, '-conf', join(state, 'conf/Corefile')],
       env: base,
       files: ['conf/Corefile', 'pki/ca.crt'],
-      ports: [PORTS.dnsHealth],
+      ports: [PORTS.dns, PORTS.dnsHealth],
       health: http(PORTS.dnsHealth, '/health'),
       patience: 10,
     },

@@ -35,7 +35,7 @@ export async function ensureStarted({ settings, programs }: Cluster, name: Compo
 export async function awaitHealthy({ settings, programs }: Cluster, name: ComponentName, seconds: number): Promise<void> {
   const { health } = components(settings, programs)[name];
   const ended = (): boolean => runningProcess(settings.state, name) === undefined;
-  await waitUntil(name, seconds, async () => await askHealth(health), `see ${logPath(settings.state, name)}`, ended);
+  await waitUntil(name, seconds, async () => await askHealth(health), `see ${logPath(settings.state, name)}, then run the same command again`, ended);
 }
 
 /** Ends a process of the cluster; `envoy-gateway` takes Envoy with it. */

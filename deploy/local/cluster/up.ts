@@ -123,7 +123,7 @@ async function awaitNode(cluster: Cluster): Promise<void> {
     const ready = await kubectlOn(cluster, ['get', 'node', NETWORK.node, '--ignore-not-found', '-o', `jsonpath=${path}`]);
     return ready === 'True' ? 'ok' : `Ready is ${ready === '' ? 'not reported' : ready}`;
   };
-  await waitUntil(`node ${NETWORK.node}`, 90, check, `see ${log}`, () => runningProcess(cluster.settings.state, 'kubelet') === undefined);
+  await waitUntil(`node ${NETWORK.node}`, 90, check, `see ${log}, then run the same command again`, () => runningProcess(cluster.settings.state, 'kubelet') === undefined);
 }
 
 async function ensureGateway(cluster: Cluster): Promise<void> {
@@ -133,6 +133,6 @@ async function ensureGateway(cluster: Cluster): Promise<void> {
   if (runningProcess(state, 'envoy-gateway') !== undefined && envoyProcesses(state).length === 0) await endComponent(cluster, 'envoy-gateway');
   await ensureStarted(cluster, 'envoy-gateway');
   const ended = (): boolean => runningProcess(state, 'envoy-gateway') === undefined;
-  await waitUntil('Envoy', 90, async () => await askHealth(ENVOY_HEALTH), `see ${log}`, ended);
-  await waitUntil('the Gateway default/eg', 60, askListener, `see ${log}`, ended);
+  await waitUntil('Envoy', 90, async () => await askHealth(ENVOY_HEALTH), `see ${log}, then run the same command again`, ended);
+  await waitUntil('the Gateway default/eg', 60, askListener, `see ${log}, then run the same command again`, ended);
 }
