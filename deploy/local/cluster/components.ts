@@ -1,5 +1,6 @@
 // The processes of the cluster: how each is started, which ports it needs, and how to see that it is well.
 import { createHash } from 'node:crypto';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Programs } from './build.ts';
 import { readIfPresent } from './configuration.ts';
@@ -48,7 +49,7 @@ export function containerdSocket(state: string): string {
 
 function environment(): Record<string, string> {
   // none of the caller's settings: a proxy would stand between the parts of the cluster
-  return { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', HOME: process.env['HOME'] ?? '/root' };
+  return { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', HOME: homedir() };
 }
 
 function controlPlane({ state, nodeAddress }: Settings, { kube }: Programs) {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { mountsBelow } from '../../../deploy/local/cluster/host.ts';
 import { absentFrom } from '../../../deploy/local/cluster/packages.ts';
@@ -43,19 +44,26 @@ describe('processes', () => {
   let state: string;
   beforeEach(() => void (state = mkdtempSync(join(tmpdir(), 'plimsoll-processes-'))));
   afterEach(() => rmSync(state, { recursive: true }));
+  const firstOutput = async (name: string): Promise<string> => {
+    for (;;) {
+      const output = readFileSync(logPath(state, name), 'utf8');
+      if (output !== '') return output;
+      await sleep(10);
+    }
+  };
 
   test('a launched process is recorded, logged, and ended by name', async () => {
     const record = await launch(state, 'x', ['/bin/sh', '-c', 'echo $GREETING; exec sleep 60'], { GREETING: 'hello', PATH: '/bin:/usr/bin' }, 'f1');
     expect(runningProcess(state, 'x')).toEqual(record);
+    expect(await firstOutput('x')).toBe('hello\n');
     await end(state, 'x', 5);
     expect(isRunning(record)).toBe(false);
     expect(runningProcess(state, 'x')).toBeUndefined();
-    expect(readFileSync(logPath(state, 'x'), 'utf8')).toBe('hello\n');
   });
 
   test('a process that ignores the request to end is killed when its time is over', async () => {
     const record = await launch(state, 'x', ['/bin/sh', '-c', 'trap "" TERM; echo ready; while true; do sleep 0.1; done'], { PATH: '/bin:/usr/bin' }, 'f1');
-    while (readFileSync(logPath(state, 'x'), 'utf8') === '') await new Promise((resolve) => setTimeout(resolve, 10));
+    await firstOutput('x');
     await end(state, 'x', 0.2);
     expect(isRunning(record)).toBe(false);
   });
