@@ -18,6 +18,8 @@ export interface ProberOptions {
   readonly client: KubeClient;
   /** Called when a result is in. */
   readonly onResult: (namespace: string, deployment: string, revision: string, result: ProbeResult) => void;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   /** Milliseconds for one request. */
   readonly timeoutMs: number;
   /** Base URL of a Service; by its DNS name in the cluster. */
@@ -60,7 +62,7 @@ async function probe(options: ProberOptions, action: ProbeAction): Promise<Probe
     }
     return { state: 'Passed', message: `${bodies.length} inference request${bodies.length === 1 ? '' : 's'} answered` };
   } catch (error) {
-    return { state: 'Unreachable', message: sayError(error) };
+    return { state: 'Unreachable', message: sayError(error), atMs: options.now() };
   }
 }
 

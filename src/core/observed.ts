@@ -103,7 +103,7 @@ export type ProbeResult =
   | { readonly state: 'Passed'; readonly message: string }
   | { readonly state: 'Failed'; readonly message: string }
   /** No answer that says anything about the model: tried again. */
-  | { readonly state: 'Unreachable'; readonly message: string };
+  | { readonly state: 'Unreachable'; readonly message: string; readonly atMs: number };
 
 /** Something to do to the world. Actions run in their order; the first that fails ends the pass. */
 export type Action =

@@ -50,7 +50,7 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
   const before = progressOf(release);
   const evaluation = evaluate(parameters, scene.observed.samples, before.windows ?? [], scene.now);
   const turn = advance(scene, release, before, parameters, evaluation);
-  const progress = recordChecks(turn.progress, evaluation, turn.progress.finishedAt !== undefined);
+  const progress = recordChecks(before, turn.progress, evaluation);
   const finished = progress.finishedAt !== undefined;
   const actions = [
     ...turn.actions,

@@ -2,6 +2,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { createProber } from '../apply/probe.ts';
 import type { Applier } from '../apply/actions.ts';
 import type { Clock } from '../controller/clock.ts';
+import { isKubeError } from '../controller/errors.ts';
 import { createEventRecorder } from '../controller/events.ts';
 import { createKubeClient } from '../controller/kubeClient.ts';
 import { createLeaderElector, type LeaderElector } from '../controller/lease.ts';
@@ -130,13 +131,14 @@ function workOf({ settings, logger, metrics, clock, client, caches, elector, add
   });
   const prober = createProber({
     client,
+    now: clock.now,
     timeoutMs: PROBE_TIMEOUT_MS,
     onResult: (namespace, deployment, revision, result) => {
       logger.info('Probe answered', { namespace, deployment, revision, state: result.state, said: result.message });
       add.deployment(namespace, deployment);
     },
   });
-  const applier: Applier = { client, prober, mustStillLead: elector.mustStillLead };
+  const applier: Applier = { client, prober, mustStillLead: () => elector.mustStillLead() };
   const core: Settings = { image: settings.image, imagePullPolicy: settings.imagePullPolicy, settleMs: settings.settleMs };
   const { now } = clock;
   const version: VersionReconciler = { sources: { client, caches, settings: core }, applier, events, logger, now };
@@ -199,7 +201,11 @@ async function lead({ queue, elector, caches, work, clock, metrics, logger, stop
         deadlineMs: PASS_DEADLINE_MS,
         drainMs: DRAIN_MS,
         onResult: ({ key, result, seconds }) => metrics.recordReconcile(key.split('/')[0] ?? '', result, seconds),
-        onError: (key, error) => logger.warn('A pass failed; trying again', { key, error }),
+        onError: (key, error) => {
+          // A conflict only says that this pass saw an older world than the one it wrote to: the next one follows at once.
+          if (isKubeError(error, 'Conflict')) logger.debug('A pass was overtaken; trying again', { key, said: error.message });
+          else logger.warn('A pass failed; trying again', { key, error });
+        },
       },
       stop,
     );

@@ -56,7 +56,7 @@ export function readSettings(env: Environment, version: string): ParsedSettings 
     alertsIntervalMs: duration('PLIMSOLL_ALERTS_INTERVAL', '5s'),
     namespace: text('POD_NAMESPACE', 'plimsoll-system'),
     instance: text('POD_NAME', 'plimsoll'),
-    port: integer('PLIMSOLL_PORT', 8080),
+    port: integer('PLIMSOLL_HTTP_PORT', 8080),
     logLevel: logLevel ?? 'info',
     workers: integer('PLIMSOLL_WORKERS', 16),
     version,

@@ -85,10 +85,10 @@ async function installedKubectl(words: readonly string[], input: string): Promis
 }
 
 /** Makes a namespace of its own for a test, named `<prefix>-<random>`. */
-export async function createNamespace(prefix: string): Promise<string> {
+export async function createNamespace(prefix: string, labels: Readonly<Record<string, string>> = {}): Promise<string> {
   const name = `${prefix}-${randomUUID().slice(0, 8)}`;
   const { status, message } = await request('POST', '/api/v1/namespaces', {
-    body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
+    body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } },
   });
   if (status !== 201) throw new Error(`Namespace ${name} cannot be made: ${message}`);
   return name;

@@ -23,8 +23,8 @@ export function substitutePromql(template: string, names: PromqlNames): PromqlRe
   const promql = template.replaceAll(/\{\{\s*(.*?)\s*\}\}/gs, (_, name: string) => {
     const value = known.get(name);
     if (value === undefined) problems.push(`{{${name}}} is unknown: use {{${[...known.keys()].join('}}, {{')}}}`);
-    else if (!SAFE.test(value)) problems.push(`the ${name} ${JSON.stringify(value)} has letters other than A-Z, a-z, 0-9, ".", "_" and "-"`);
-    else return value;
+    else if (SAFE.test(value)) return value;
+    else problems.push(`the ${name} ${JSON.stringify(value)} has characters other than A-Z, a-z, 0-9, ".", "_" and "-"`);
     return '';
   });
   return problems[0] === undefined ? { ok: true, promql } : { ok: false, problem: `In the query, ${problems[0]}.` };

@@ -122,7 +122,7 @@ function judgeComparison(check: Extract<Check, { type: 'errorRate' | 'latency' }
 }
 
 /** With several checks only all evidence together may fail a release, so what one check calls an abort is a suspicion here. */
-function verdictOf({ verdict }: Judgement): Verdict {
+function verdictOf({ verdict, series }: Judgement): Verdict {
   switch (verdict) {
     case 'pass':
       return 'Pass';
@@ -132,7 +132,8 @@ function verdictOf({ verdict }: Judgement): Verdict {
     case 'continue':
       return 'Inconclusive/Collecting';
     case 'nodata':
-      return 'Inconclusive/NoData';
+      // Before the first look of a step there is nothing to miss.
+      return series.length === 0 ? 'Inconclusive/Collecting' : 'Inconclusive/NoData';
   }
 }
 

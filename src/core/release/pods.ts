@@ -26,9 +26,12 @@ export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: numbe
   return missing.map((object) => ({ type: 'Apply', object, fieldManager: FIELD_MANAGER.children }));
 }
 
+/** Pods are asked what keeps them after this, and again: nothing tells when one begins to fail. */
+const LOOK_AGAIN_MS = 5000;
+
 export type PodsState =
   | { readonly state: 'Ready' }
-  | { readonly state: 'Starting'; readonly actions: readonly Action[]; readonly message: string; readonly deadlineMs: number }
+  | { readonly state: 'Starting'; readonly actions: readonly Action[]; readonly message: string; readonly sinceMs: number; readonly wakeAtMs: number }
   | { readonly state: 'Failed'; readonly class: FailureClass; readonly reason: string; readonly message: string };
 
 /**
@@ -51,11 +54,13 @@ export function bringUp(scene: Scene, snapshot: Snapshot, replicas: number, dead
       message: `version ${snapshot.version} had no ${replicas} Ready pods within its progress deadline: ${cause}`,
     };
   }
-  const waiting = trouble?.message ?? state?.workload?.failure;
+  // A pod that starts is not Ready yet: that is no news, and telling it would only cost writes.
+  const waiting = (trouble?.reason === 'NotReady' ? undefined : trouble?.message) ?? state?.workload?.failure;
   return {
     state: 'Starting',
     actions,
     message: `waiting for ${replicas} Ready pods of version ${snapshot.version}${waiting === undefined ? '' : `: ${waiting}`}`,
-    deadlineMs: since + deadlineMs,
+    sinceMs: since,
+    wakeAtMs: Math.min(since + deadlineMs, scene.now + LOOK_AGAIN_MS),
   };
 }

@@ -8,7 +8,7 @@ import { rollBack } from './rollback.ts';
 import { podsFor, revisionState, type Scene } from './scene.ts';
 
 /** While the probe finds nobody to answer it is tried again after this. */
-const PROBE_AGAIN_MS = 2000;
+const PROBE_AGAIN_MS = 1000;
 
 /**
  * Before any traffic: the candidate's pods for the first step, and one real inference through their Service. Undefined when both are done.
@@ -22,7 +22,7 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
   if (!snapshot) return wait(begun(`waiting for ModelVersion ${scene.observed.deployment.spec.model}-${to.version}`));
   const pods = bringUp(scene, snapshot, replicas, parameters.progressDeadlineMs);
   if (pods.state === 'Failed') return rollBack(scene, release, progress, pods);
-  if (pods.state === 'Starting') return { actions: pods.actions, progress: begun(pods.message), events: [], wakeAtMs: pods.deadlineMs };
+  if (pods.state === 'Starting') return { actions: pods.actions, progress: begun(pods.message), events: [], wakeAtMs: pods.wakeAtMs };
   const probe = scene.observed.probes.get(to.revision);
   switch (probe?.state) {
     case 'Passed':
@@ -43,7 +43,10 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
           message: `the probe reached no pod of version ${to.version} within its progress deadline: ${probe.message}`,
         });
       }
-      return { ...wait(begun(`the probe reached no pod of version ${to.version}: ${probe.message}`), scene.now + PROBE_AGAIN_MS), actions: [probeAction(scene, to.revision)] };
+      return {
+        ...wait(begun(`the probe reached no pod of version ${to.version}: ${probe.message}`), probe.atMs + PROBE_AGAIN_MS),
+        actions: scene.now >= probe.atMs + PROBE_AGAIN_MS ? [probeAction(scene, to.revision)] : [],
+      };
   }
 }
 

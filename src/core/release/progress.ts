@@ -31,6 +31,9 @@ export function act(progress: Progress, actions: readonly Action[], events: read
   return { actions, progress, events, wakeAtMs: undefined };
 }
 
+/** A Scaling, Shifting or Promoting that lasts longer than this is written to status; a shorter one would only cost writes. */
+export const WORTH_TELLING_MS = 10_000;
+
 const TIMELINE_LENGTH = 64;
 
 /** `progress` with one more line in its timeline; the oldest lines but the first give way. */

@@ -2,19 +2,18 @@ import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
 import type { Action } from '../observed.ts';
 import { stableService } from '../resources/children.ts';
-import { act, closeWindow, enter, finish, wait, type Progress, type Turn } from './progress.ts';
+import { act, closeWindow, enter, finish, wait, WORTH_TELLING_MS, type Progress, type Turn } from './progress.ts';
 import { routeDecision, type Scene } from './scene.ts';
 import { shiftTraffic, weightOf } from './traffic.ts';
 
 /**
  * Makes the candidate's own pods the stable ones. They are at full size and Ready by now, so nothing restarts and nothing is copied: the
- * route sends them everything, then the Service for callers in the cluster selects them, then the record says so.
+ * route sends them everything and carries the decision, then the Service for callers in the cluster selects them, then the record says so.
  */
 export function promote(scene: Scene, release: ModelRelease, progress: Progress, why: string): Turn {
   const { to } = release.spec;
-  const decided: Progress = { ...enter(closeWindow(progress, scene.now), scene.now, 'Promoting', why, 100), decision: 'Promote' };
   const write = shiftTraffic(scene, release, 100, { decision: 'Promote', detail: to.revision, message: why });
-  return act(decided, [write], [{ type: 'Normal', reason: 'Promoting', message: `version ${to.version} gets all traffic: ${why}` }]);
+  return act(progress, [write], [{ type: 'Normal', reason: 'Promoting', message: `version ${to.version} gets all traffic: ${why}` }]);
 }
 
 /** Goes on with a promotion that the route or the record says is decided. */
@@ -30,8 +29,11 @@ export function continuePromotion(scene: Scene, release: ModelRelease, progress:
     return act(decided, [shiftTraffic(scene, release, 100, { decision: 'Promote', detail: to.revision, message: why })]);
   }
   const select = selectStable(scene, to.revision);
-  if (select) return act(decided, [select]);
-  if (scene.observed.route?.acceptance.state !== 'Accepted') return wait(decided);
+  if (select) return act(progress, [select]);
+  if (scene.observed.route?.acceptance.state !== 'Accepted') {
+    const tellAtMs = written.atMs + WORTH_TELLING_MS;
+    return scene.now < tellAtMs ? wait(progress, tellAtMs) : wait(decided);
+  }
   const message = `version ${to.version} serves: ${why}`;
   const finished = finish(decided, scene.now, { phase: 'Promoted', outcome: 'Promoted', reason: 'Promoted', message, weight: 100 });
   return act(finished, [], [{ type: 'Normal', reason: 'Promoted', message }]);

@@ -6,11 +6,12 @@ import type { CheckResult, Evaluation } from './evaluation.ts';
 import { clip, type Progress } from './progress.ts';
 
 /**
- * `progress` with what the checks say. Written when a verdict changes and when the release ends, never for a changed number: live numbers are
- * in /metrics. The explanation belongs to the moment of the change.
+ * `progress` with what the checks say. Written with a transition of the release and never on its own: verdicts as they change are in the status
+ * of the ModelDeployment, live numbers in /metrics. The explanation belongs to the moment of the change.
  */
-export function recordChecks(progress: Progress, evaluation: Evaluation, isFinal: boolean): Progress {
-  if ((progress.windows ?? []).length === 0) return progress;
+export function recordChecks(before: Progress, progress: Progress, evaluation: Evaluation): Progress {
+  if (progress === before || (progress.windows ?? []).length === 0) return progress;
+  const isFinal = progress.finishedAt !== undefined;
   const known = new Map((progress.checks ?? []).map((check) => [check.name, check.verdict]));
   const changed = evaluation.checks.some(({ name, verdict }) => known.get(name) !== verdict);
   const candidate = Math.round([...evaluation.requests.values()].reduce((sum, count) => sum + count, 0));

@@ -3,14 +3,11 @@ import { formatTime, parseTime, sayDuration } from '../time.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Parameters, Step } from './parameters.ts';
 import { bringUp, snapshotOf } from './pods.ts';
-import { act, closeWindow, enter, openWindow, wait, type Progress, type Turn } from './progress.ts';
+import { act, closeWindow, enter, openWindow, wait, WORTH_TELLING_MS, type Progress, type Turn } from './progress.ts';
 import { promote } from './promotion.ts';
 import { rollBack } from './rollback.ts';
 import { podsFor, routeDecision, type Scene } from './scene.ts';
 import { shiftTraffic, weightOf } from './traffic.ts';
-
-/** A Scaling that lasts longer than this is written to status; a shorter one would only cost a write. */
-const WORTH_TELLING_MS = 10_000;
 
 /**
  * Goes on through the steps: pods first, then weight, then the gateway's word, then the hold. Which step is reached is read from the route,
@@ -39,7 +36,12 @@ function goTo(scene: Scene, release: ModelRelease, progress: Progress, parameter
   if (route?.acceptance.state === 'Accepted') return beginHold(scene, progress, parameters, step, index, written.atMs);
   const deadline = written.atMs + parameters.progressDeadlineMs;
   const said = route?.acceptance.message ?? 'the route is gone';
-  if (scene.now <= deadline) return wait(enter(progress, scene.now, 'Shifting', said, step.weight), deadline);
+  const tellAtMs = written.atMs + WORTH_TELLING_MS;
+  if (scene.now < Math.min(tellAtMs, deadline)) return wait(progress, Math.min(tellAtMs, deadline));
+  if (scene.now <= deadline) {
+    const lasting = scene.now >= written.atMs + WORTH_TELLING_MS;
+    return lasting ? wait(enter(progress, scene.now, 'Shifting', said, step.weight), deadline) : wait(progress, written.atMs + WORTH_TELLING_MS);
+  }
   return rollBack(scene, release, progress, {
     class: 'Infrastructure',
     reason: 'RouteNotAccepted',
@@ -58,10 +60,9 @@ function scale(scene: Scene, release: ModelRelease, progress: Progress, paramete
     case 'Failed':
       return rollBack(scene, release, progress, pods);
     case 'Starting': {
-      const startedMs = pods.deadlineMs - parameters.progressDeadlineMs;
-      const lasting = scene.now >= startedMs + WORTH_TELLING_MS;
+      const lasting = scene.now >= pods.sinceMs + WORTH_TELLING_MS;
       const told = lasting ? enter(progress, scene.now, 'Scaling', pods.message) : progress;
-      return { actions: pods.actions, progress: told, events: [], wakeAtMs: lasting ? pods.deadlineMs : startedMs + WORTH_TELLING_MS };
+      return { actions: pods.actions, progress: told, events: [], wakeAtMs: pods.wakeAtMs };
     }
   }
 }

@@ -40,6 +40,7 @@ export function resolveJob(version: ModelVersion, attempt: number, settings: Set
         spec: {
           restartPolicy: 'Never',
           automountServiceAccountToken: false,
+          enableServiceLinks: false,
           ...(spec.access?.serviceAccountName === undefined ? {} : { serviceAccountName: spec.access.serviceAccountName }),
           securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
           containers: [container(version, settings, secret)],

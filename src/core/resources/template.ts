@@ -73,6 +73,7 @@ const SECURE_CONTAINER: JsonObject = {
 };
 const POD_DEFAULTS: JsonObject = {
   automountServiceAccountToken: false,
+  enableServiceLinks: false,
   securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
 };
 
