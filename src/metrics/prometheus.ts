@@ -47,10 +47,10 @@ export function createPrometheus(options: PrometheusOptions): Prometheus {
   async function ask(path: string, form: Readonly<Record<string, string>>): Promise<QueryResult> {
     const waiting = breaker.refuses();
     if (waiting !== undefined) return failure('skipped', waiting);
-    const body = new URLSearchParams({ ...form, timeout: `${seconds(timeoutMs)}s` }).toString();
-    const result = await post(await connection(path), body, timeoutMs, options.maxBytes ?? 16 * 1024 * 1024).catch((error: unknown) =>
-      failure('unreachable', `Prometheus at ${base.host} cannot be asked: ${reasonOf(error)}.`),
-    );
+    const body = new URLSearchParams({ ...form, timeout: `${String(timeoutMs)}ms` }).toString();
+    const result = await connection(path)
+      .then((target) => post(target, body, timeoutMs, options.maxBytes ?? 16 * 1024 * 1024))
+      .catch((error: unknown) => failure('unreachable', `Prometheus at ${base.host} cannot be asked: ${reasonOf(error)}.`));
     breaker.report(result);
     return result;
   }
