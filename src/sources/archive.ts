@@ -1,0 +1,136 @@
+// Unpacks a .tar.gz from a stranger, as a stream: what reaches the sink is a plain file under a checked path, within limits.
+
+import { Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+
+import { extract as tarReader } from 'tar-stream';
+import type { Header } from 'tar-stream';
+
+import { finalFailure, passingFailure } from '../core/version/failure.ts';
+import { RATIO_FREE_BYTES } from '../core/version/limits.ts';
+import type { Limits } from '../core/version/limits.ts';
+import { checkPath } from '../core/version/paths.ts';
+import { quote } from '../core/version/text.ts';
+import { codeOf, errorOf, SourceError } from './error.ts';
+
+/** Tar spends at most this much on an entry besides its content (header, long name, padding), as far as honest archives go. */
+const OVERHEAD_PER_FILE = 8192;
+
+/** Reads a file's content to its end under a checked path. */
+type Take = (path: string, content: AsyncIterable<Uint8Array>) => Promise<void>;
+
+interface Entry extends AsyncIterable<Uint8Array> {
+  readonly header: Header;
+  readonly resume: () => unknown;
+}
+
+/**
+ * Gives each file of the archive to `take`, in the archive's order; `take` must read its content to the end. Throws a
+ * SourceError for a hostile or broken archive, and whatever `packed` and `take` throw. Empty folders are dropped: the digest
+ * does not cover them.
+ */
+export async function unpack(packed: Readable, limits: Limits, take: Take): Promise<void> {
+  const extract = tarReader();
+  // Its types come from streamx, which has none of its own: what an entry is, is said here.
+  const entries = extract as AsyncIterable<unknown> as AsyncIterable<Entry>;
+  const sizes = { packed: 0, unpacked: 0 };
+  const feeding = pipeline(packed, countPacked(sizes), createGunzip({ chunkSize: 256 * 1024 }), limitUnpacked(sizes, limits), extract);
+  const [fed, read] = await Promise.allSettled([feeding, readEntries(entries, limits, take)]);
+  if (fed.status === 'fulfilled' && read.status === 'fulfilled') return;
+  // When one side fails the other is torn down with it: what we said ourselves explains more than the noise of the tearing.
+  const reasons = [read, fed].filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
+  throw reasons.find((reason) => reason instanceof SourceError) ?? brokenArchive(fed.status === 'rejected' ? fed.reason : reasons[0]);
+}
+
+async function readEntries(entries: AsyncIterable<Entry>, limits: Limits, take: Take): Promise<void> {
+  let count = 0;
+  for await (const entry of entries) {
+    count += 1;
+    // Folders are counted with the files: a million of them are as bad.
+    if (count > 2 * limits.files) throw errorOf(finalFailure('TooLarge', `The archive has more than ${2 * limits.files} entries.`));
+    const path = checkEntry(entry.header);
+    if (path === undefined) entry.resume();
+    else await take(path, exactly(entry, entry.header.size, path));
+  }
+}
+
+/** The checked path of a file, or undefined for a folder; throws for everything that must not be unpacked. */
+function checkEntry(header: Header): string | undefined {
+  const { name, type } = header;
+  const isFolder = type === 'directory';
+  if (!isFolder && type !== 'file' && type !== 'contiguous-file') {
+    throw refused(name, `is ${KINDS[type] ?? 'of an unknown kind'}; only files and folders are unpacked`);
+  }
+  if (Object.keys(header.pax ?? {}).some((key) => key.startsWith('GNU.sparse.'))) throw refused(name, 'is a sparse file; pack it without --sparse');
+  const path = name.replace(/^(\.\/+)+/, '');
+  if (isFolder && (path === '' || path === '.')) return undefined;
+  const problem = checkPath(isFolder ? path.replace(/\/$/, '') : path);
+  if (problem !== undefined) throw refused(name, problem);
+  return isFolder ? undefined : path;
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  link: 'a hard link',
+  symlink: 'a symbolic link',
+  'character-device': 'a device',
+  'block-device': 'a device',
+  fifo: 'a named pipe',
+};
+
+/** An entry's content; fails when the archive ends in the middle of it. */
+async function* exactly(content: AsyncIterable<Uint8Array>, size: number, path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  let bytes = 0;
+  for await (const chunk of content) {
+    bytes += chunk.length;
+    yield chunk;
+  }
+  if (bytes !== size) throw refused(path, `ends after ${bytes} of ${size} bytes`);
+}
+
+interface Sizes {
+  packed: number;
+  unpacked: number;
+}
+
+function countPacked(sizes: Sizes): Transform {
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      sizes.packed += chunk.length;
+      done(null, chunk);
+    },
+  });
+}
+
+/** Stops a bomb while it unfolds. Headers count too: a tar of nothing but headers is one as well. */
+function limitUnpacked(sizes: Sizes, limits: Limits): Transform {
+  const most = limits.bytes + OVERHEAD_PER_FILE * limits.files;
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      sizes.unpacked += chunk.length;
+      if (sizes.unpacked > most) done(errorOf(finalFailure('TooLarge', `The archive unpacks to more than ${limits.bytes} bytes.`)));
+      else if (sizes.unpacked > RATIO_FREE_BYTES && sizes.unpacked > limits.ratio * sizes.packed) done(errorOf(bomb(limits)));
+      else done(null, chunk);
+    },
+  });
+}
+
+function bomb(limits: Limits): ReturnType<typeof finalFailure> {
+  return finalFailure('TooLarge', `The archive unpacks to more than ${limits.ratio} times its packed size, which model files do not. If it is meant, raise limits.ratio.`);
+}
+
+function refused(name: string, problem: string): SourceError {
+  return errorOf(finalFailure('ArchiveRefused', `The archive was not unpacked: its entry ${quote(name)} ${problem}.`));
+}
+
+/** An error of gunzip or of the tar reader in words for people. Any other error is unexpected and thrown on. */
+function brokenArchive(error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === 'Z_BUF_ERROR') return errorOf(passingFailure('Truncated', 'The archive ends in the middle of its compressed data.'), error);
+  if (code.startsWith('Z_')) return errorOf(finalFailure('ArchiveRefused', 'The archive is not valid gzip. Pack it with tar -czf.'), error);
+  const message = error instanceof Error ? error.message : '';
+  if (/^Invalid (tar )?header|^Header exceeds/i.test(message)) return errorOf(finalFailure('ArchiveRefused', 'The archive is gzip, but what is inside is not a valid tar. Pack it with tar -czf.'), error);
+  if (message === 'Unexpected end of data') return errorOf(finalFailure('ArchiveRefused', 'The tar inside the archive ends in the middle of an entry.'), error);
+  return error;
+}

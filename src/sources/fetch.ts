@@ -1,0 +1,88 @@
+// Program `fetch`: brings a version's bytes into the volume that the model server reads. What is not verified is never at the
+// place where a server looks: the bytes grow in model.partial, and become model by one rename after their digest was found right.
+
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { modelDigest } from '../core/version/digest.ts';
+import type { FileDigest } from '../core/version/digest.ts';
+import { success } from '../core/version/failure.ts';
+import type { Outcome } from '../core/version/failure.ts';
+import { MODEL_SETTINGS, modelSettings } from '../core/version/formats.ts';
+import { runJob } from './job.ts';
+import type { JobIo } from './job.ts';
+import { failureOf } from './error.ts';
+import { sourceOf } from './options.ts';
+import type { FetchOptions } from './options.ts';
+import { folderSink, storageError } from './sink.ts';
+import { transfer, verify } from './transfer.ts';
+import type { TransferContext } from './transfer.ts';
+import { hashTree, removeTree, sealTree } from './tree.ts';
+
+/** Folder of the verified bytes below `to`; the settings that preset mlserver writes point into it. */
+const MODEL_FOLDER = 'model';
+
+/**
+ * Makes `<to>/model` hold exactly the bytes of `digest`, and for preset mlserver `<to>/model-settings.json` beside it unless the
+ * version brings its own. A complete folder from an earlier start is verified and kept. Returns the exit code, 0 or 1; after 1
+ * nothing is at `<to>/model` that was not verified. Never throws.
+ */
+export async function runFetch(options: Outcome<FetchOptions>, io: JobIo): Promise<number> {
+  return runJob(options, io, async (context) => {
+    if (!options.ok) return options;
+    try {
+      const fetched = await fetchInto(options.value, context);
+      if (!fetched.ok) return fetched;
+      io.log(`verified ${options.value.digest}`);
+      return success({ termination: '' });
+    } catch (error) {
+      return failureOf(storageError(options.value.to, error));
+    }
+  });
+}
+
+async function fetchInto(options: FetchOptions, context: TransferContext): Promise<Outcome<undefined>> {
+  const model = join(options.to, MODEL_FOLDER);
+  const partial = `${model}.partial`;
+  await removeTree(partial);
+  const kept = await hashTree(model);
+  if (kept !== undefined && kept.length > 0 && modelDigest(kept) === options.digest) {
+    context.log(`${model} is complete from an earlier start and was verified again`);
+    return writeSettings(options, kept);
+  }
+  await removeTree(model);
+  await mkdir(partial, { recursive: true });
+  const settled = await fill(partial, options, context);
+  if (!settled.ok) {
+    await removeTree(partial);
+    return settled;
+  }
+  await sealTree(partial);
+  await rename(partial, model);
+  return settled;
+}
+
+/** Downloads into `partial` and verifies; the settings are written last, when nothing else can go wrong. */
+async function fill(partial: string, options: FetchOptions, context: TransferContext): Promise<Outcome<undefined>> {
+  const started = context.now();
+  const came = await transfer(sourceOf(options), folderSink(partial), context);
+  if (!came.ok) return came;
+  const { files, bytes, uri } = came.value;
+  context.log(`read ${files.length} files, ${bytes} bytes from ${uri} in ${((context.now() - started) / 1000).toFixed(1)} s`);
+  const digest = verify(files, options.digest);
+  return digest.ok ? writeSettings(options, files) : digest;
+}
+
+/** Writes model-settings.json where the server wants one, and takes away one from another version. */
+async function writeSettings(options: FetchOptions, files: readonly FileDigest[]): Promise<Outcome<undefined>> {
+  const path = join(options.to, MODEL_SETTINGS);
+  await rm(path, { force: true });
+  const { model, version, format, preset } = options;
+  if (preset === 'custom' || format === undefined) return success(undefined);
+  const settings = modelSettings({ model, version, format, paths: files.map((file) => file.path) });
+  if (!settings.ok) return settings;
+  if (settings.value === undefined) return success(undefined);
+  await writeFile(path, `${JSON.stringify(settings.value, undefined, 2)}\n`);
+  await chmod(path, 0o444);
+  return success(undefined);
+}

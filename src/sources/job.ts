@@ -1,0 +1,61 @@
+// What resolve and fetch have in common as programs: a time limit, a log, an exit code, and a last word for whoever reads the pod's status.
+
+import { writeFile } from 'node:fs/promises';
+import { lookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+
+import { finalFailure } from '../core/version/failure.ts';
+import type { Outcome } from '../core/version/failure.ts';
+import { encodeFailure } from '../core/version/termination.ts';
+import type { ResolveOptions } from './options.ts';
+import type { TransferContext } from './transfer.ts';
+
+/** The world outside a job. `terminationLog` is the path of the file that kubelet reads when the container has ended. */
+export interface JobIo {
+  readonly log: (line: string) => void;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly terminationLog: string;
+  /** Fires when the job is told to stop. */
+  readonly signal?: AbortSignal;
+  readonly lookup?: LookupFunction;
+}
+
+/** What a job that went well leaves as its termination message. */
+export interface JobResult {
+  readonly termination: string;
+}
+
+/** Runs a job to its exit code: 0, or 1 with the failure logged and written as termination message. Never throws. */
+export async function runJob(options: Outcome<ResolveOptions>, io: JobIo, work: (context: TransferContext) => Promise<Outcome<JobResult>>): Promise<number> {
+  const outcome = options.ok ? await guarded(() => work(contextOf(options.value, io)), io) : options;
+  if (!outcome.ok) io.log(`${outcome.failure.reason}: ${outcome.failure.message}`);
+  await leave(outcome.ok ? outcome.value.termination : encodeFailure(outcome.failure), io);
+  return outcome.ok ? 0 : 1;
+}
+
+function contextOf(options: ResolveOptions, io: JobIo): TransferContext {
+  const { limits, timeouts } = options;
+  const deadline = AbortSignal.timeout(timeouts.totalMs);
+  const signal = io.signal === undefined ? deadline : AbortSignal.any([io.signal, deadline]);
+  return { limits, timeouts, signal, log: io.log, now: io.now, random: io.random, lookup: io.lookup ?? lookup };
+}
+
+/** An unexpected error is a defect: its stack belongs into the log, its message where the user looks. */
+async function guarded(work: () => Promise<Outcome<JobResult>>, io: JobIo): Promise<Outcome<JobResult>> {
+  try {
+    return await work();
+  } catch (error) {
+    io.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    const message = error instanceof Error ? error.message : 'no message';
+    return finalFailure('InternalError', `An unexpected error: ${message}. This is a defect of Plimsoll; the log of this container says where.`);
+  }
+}
+
+async function leave(message: string, io: JobIo): Promise<void> {
+  try {
+    await writeFile(io.terminationLog, message);
+  } catch (error) {
+    io.log(`The termination message could not be written to ${io.terminationLog}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

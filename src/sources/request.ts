@@ -1,0 +1,130 @@
+// One HTTP GET with everything that a hostile or broken server must not be able to do: lead elsewhere, stall, or lie about lengths.
+// Node's own client is used rather than fetch, because its lookup option is where the address of a connection can be checked.
+
+import http from 'node:http';
+import https from 'node:https';
+
+import { finalFailure, passingFailure, success } from '../core/version/failure.ts';
+import type { Failure, Outcome } from '../core/version/failure.ts';
+import { checkHost, guardedLookup } from './address.ts';
+import { codeOf, errorOf, SourceError } from './error.ts';
+import type { SourceContext } from './source.ts';
+
+const MAX_REDIRECTS = 5;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** TLS failures that trying again does not mend. */
+const TLS_FAILURE = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_|ERR_SSL_|INVALID_CA|HOSTNAME_MISMATCH|EPROTO)/;
+
+/** A URL for people: scheme, host and path. Userinfo and query can hold credentials and are never shown. */
+export function describeUrl(url: URL): string {
+  const text = `${url.origin}${url.pathname}`;
+  return text.length <= 300 ? text : `${text.slice(0, 299)}…`;
+}
+
+/**
+ * Gets a URL and follows at most five redirects. `authorization` goes to the URL's own origin only. Succeeds with any status
+ * that is no redirect; the caller must consume or destroy the response.
+ */
+export async function get(url: URL, authorization: string | undefined, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
+  let current = url;
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
+    const host = checkHost(current);
+    if (!host.ok) return host;
+    const answer = await requestOnce(current, current.origin === url.origin ? authorization : undefined, context);
+    if (!answer.ok || !REDIRECTS.has(answer.value.statusCode ?? 0)) return answer;
+    answer.value.destroy();
+    const next = redirectTarget(current, answer.value.headers.location);
+    if (!next.ok) return next;
+    current = next.value;
+  }
+  return finalFailure('RedirectRefused', `${describeUrl(url)} redirects more than ${MAX_REDIRECTS} times. Give the URL where the redirects end.`);
+}
+
+/** Where a redirect leads, without credentials in it; refused when that is no longer http(s), or less safe than before. */
+function redirectTarget(from: URL, location: string | undefined): Outcome<URL> {
+  const shown = describeUrl(from);
+  const target = location === undefined ? null : URL.parse(location, from.href);
+  if (target === null) return finalFailure('RedirectRefused', `${shown} answered with a redirect that names no valid URL.`);
+  if (target.protocol !== 'http:' && target.protocol !== 'https:') {
+    return finalFailure('RedirectRefused', `${shown} redirects to a ${target.protocol.slice(0, 20)} URL; only http and https are followed.`);
+  }
+  if (from.protocol === 'https:' && target.protocol === 'http:') {
+    return finalFailure('RedirectRefused', `${shown} redirects from https to http (${describeUrl(target)}), where anyone on the way could change the bytes.`);
+  }
+  target.username = '';
+  target.password = '';
+  return success(target);
+}
+
+/** One request and its response's head. The connection is this request's alone, and is given up when it stalls or `signal` fires. */
+function requestOnce(url: URL, authorization: string | undefined, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
+  const { timeouts, signal } = context;
+  const secure = url.protocol === 'https:';
+  const headers = {
+    accept: '*/*',
+    'accept-encoding': 'identity', // the digest is of the file as it is stored
+    'user-agent': 'plimsoll',
+    ...(authorization === undefined ? {} : { authorization }),
+  };
+  return new Promise((resolve) => {
+    let response: http.IncomingMessage | undefined;
+    const request = (secure ? https : http).request(url, { agent: false, headers, lookup: guardedLookup(context.lookup), timeout: timeouts.idleMs });
+    // After the response's head only the response can carry the reason to whoever reads it: destroying the request then says 'aborted'.
+    const giveUp = (error: SourceError) => (response ?? request).destroy(error);
+    const stop = () => giveUp(errorOf(interrupted(signal)));
+    const connecting = setTimeout(() => giveUp(errorOf(tooSlow(url, 'could not be connected to within', timeouts.connectMs))), timeouts.connectMs);
+    request.on('socket', (socket) => socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(connecting)));
+    request.on('timeout', () => giveUp(errorOf(tooSlow(url, 'has sent nothing for', timeouts.idleMs))));
+    request.on('close', () => {
+      clearTimeout(connecting);
+      signal.removeEventListener('abort', stop);
+    });
+    request.on('error', (error) => {
+      // Once there is a response, such an error says that the server sent more than it announced, or no valid HTTP any more.
+      response?.destroy(new SourceError(networkFailure(url, error), { cause: error }));
+      resolve({ ok: false, failure: networkFailure(url, error) });
+    });
+    request.on('response', (head) => {
+      response = head;
+      resolve(success(head));
+    });
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    request.end();
+  });
+}
+
+/** What a network error means for people. An error of ours keeps its own words. */
+export function networkFailure(url: URL, error: unknown): Failure {
+  if (error instanceof SourceError) return error.failure;
+  const shown = describeUrl(url);
+  const code = codeOf(error);
+  if (TLS_FAILURE.test(code)) {
+    return finalFailure('SourceUnreachable', `No trusted TLS connection to ${url.host} could be made (${code}); wanted: ${shown}.`).failure;
+  }
+  const meaning = MEANINGS[code] ?? (code.startsWith('HPE_') ? 'the answer is not valid HTTP, or longer than announced' : undefined) ?? `the connection failed (${code === '' ? 'no code' : code})`;
+  return passingFailure('SourceUnreachable', `${shown} could not be read: ${meaning}.`).failure;
+}
+
+const MEANINGS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'the host name does not resolve',
+  EAI_AGAIN: 'the host name could not be resolved just now',
+  ECONNREFUSED: 'nothing listens there (connection refused)',
+  ECONNRESET: 'the server broke the connection off',
+  EPIPE: 'the server broke the connection off',
+  ETIMEDOUT: 'the connection timed out',
+  EHOSTUNREACH: 'there is no route to the host',
+  ENETUNREACH: 'there is no route to the host',
+};
+
+/** Why `signal` fired: the job's own time limit, or whoever runs the job. */
+export function interrupted(signal: AbortSignal): ReturnType<typeof finalFailure> {
+  const timedOut = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
+  const why = timedOut ? 'The download did not end within the time that it was given (timeouts.totalMs).' : 'The download was told to stop.';
+  return passingFailure('Interrupted', why);
+}
+
+function tooSlow(url: URL, what: string, milliseconds: number): ReturnType<typeof passingFailure> {
+  return passingFailure('SourceUnreachable', `${describeUrl(url)} ${what} ${milliseconds / 1000} s.`);
+}

@@ -1,0 +1,45 @@
+// Program `resolve`: reads a version once to its end, keeps nothing, and says what it is.
+
+import { omsDigest } from '../core/version/digest.ts';
+import { success } from '../core/version/failure.ts';
+import type { Outcome } from '../core/version/failure.ts';
+import { compareBytes } from '../core/version/paths.ts';
+import { encodeResolved } from '../core/version/termination.ts';
+import { runJob } from './job.ts';
+import type { JobIo } from './job.ts';
+import { sourceOf } from './options.ts';
+import type { ResolveOptions } from './options.ts';
+import { discardSink } from './sink.ts';
+import { transfer, verify } from './transfer.ts';
+import type { Transferred } from './transfer.ts';
+
+/** The log keeps the listing of this many files; the digest covers all of them. */
+const LISTED_FILES = 1000;
+
+/**
+ * Downloads the version, hashes it, and leaves `{resolved: {digest, omsDigest, files, bytes, uri, resolvedAt}}` or
+ * `{failure: {reason, message, retryable}}` as termination message. Returns the exit code, 0 or 1. Never throws.
+ */
+export async function runResolve(options: Outcome<ResolveOptions>, io: JobIo): Promise<number> {
+  return runJob(options, io, async (context) => {
+    if (!options.ok) return options;
+    const started = io.now();
+    const came = await transfer(sourceOf(options.value), discardSink(), context);
+    if (!came.ok) return came;
+    const { uri, files, bytes } = came.value;
+    logListing(came.value, (io.now() - started) / 1000, io);
+    const digest = verify(files, options.value.digest);
+    if (!digest.ok) return digest;
+    io.log(`digest ${digest.value}`);
+    const resolvedAt = `${new Date(io.now()).toISOString().slice(0, 19)}Z`;
+    return success({ termination: encodeResolved({ digest: digest.value, omsDigest: omsDigest(files), files: files.length, bytes, uri, resolvedAt }) });
+  });
+}
+
+/** The files as `sha256sum` prints them, so that the log of the Job can be checked with coreutils. */
+function logListing(came: Transferred, seconds: number, io: JobIo): void {
+  io.log(`read ${came.files.length} files, ${came.bytes} bytes from ${came.uri} in ${seconds.toFixed(1)} s`);
+  const sorted = came.files.toSorted((a, b) => compareBytes(a.path, b.path));
+  for (const file of sorted.slice(0, LISTED_FILES)) io.log(`${file.sha256}  ${file.path}`);
+  if (sorted.length > LISTED_FILES) io.log(`and ${sorted.length - LISTED_FILES} more files`);
+}

@@ -1,0 +1,47 @@
+// The interface behind which every kind of source stands: resolve -> list -> open, then hash and verify, which is the same for all.
+//
+//   resolve  a pointer (URL, alias, tag, branch) -> a place whose content is meant not to change
+//   list     that place -> the parts to get: files by name, or archives whose files are known only once they are read
+//   open     a part -> its bytes as a stream
+//
+// A source knows its protocol and nothing else. Limits on files, hashing, unpacking, retries and writing live in transfer.ts,
+// so that no source can forget them. Nothing is executed, and no text from a source reaches a shell.
+
+import type { LookupFunction } from 'node:net';
+import type { Readable } from 'node:stream';
+
+import type { Outcome } from '../core/version/failure.ts';
+import type { Timeouts } from '../core/version/limits.ts';
+
+/** What a source may use while it works. `signal` ends everything: the job's time is up, or it was told to stop. */
+export interface SourceContext {
+  readonly signal: AbortSignal;
+  readonly timeouts: Timeouts;
+  readonly log: (line: string) => void;
+  /** Name resolution; every address that it returns is still checked (see address.ts). */
+  readonly lookup: LookupFunction;
+}
+
+/** One thing to download. A file's `path` is relative to the version's root and not yet checked. */
+export type Part = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'archive'; readonly encoding: 'tar.gz' };
+
+/**
+ * A part's bytes as they come. `length` is what the source announced, in bytes. The stream fails with a SourceError when the
+ * source breaks off, sends another length, or falls silent; destroying it closes the connection.
+ */
+export interface Body {
+  readonly stream: Readable;
+  readonly length: number | undefined;
+}
+
+/** A pointer that was followed. `uri` is fit for status and logs: no credentials, no query. */
+export interface Pinned {
+  readonly uri: string;
+  readonly list: () => Promise<Outcome<readonly Part[]>>;
+  readonly open: (part: Part) => Promise<Outcome<Body>>;
+}
+
+/** A place that models come from. Each call makes one attempt; a failure says whether another may help. */
+export interface Source {
+  readonly resolve: (context: SourceContext) => Promise<Outcome<Pinned>>;
+}

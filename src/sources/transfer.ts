@@ -1,0 +1,145 @@
+// Gets a version from any source into a sink, and says what came: the one way for bytes to enter.
+
+import { createHash } from 'node:crypto';
+
+import { finalFailure, success } from '../core/version/failure.ts';
+import type { Outcome } from '../core/version/failure.ts';
+import type { FileDigest } from '../core/version/digest.ts';
+import { modelDigest } from '../core/version/digest.ts';
+import type { Limits } from '../core/version/limits.ts';
+import { pathSet } from '../core/version/paths.ts';
+import type { PathSet } from '../core/version/paths.ts';
+import { quote } from '../core/version/text.ts';
+import { unpack } from './archive.ts';
+import { errorOf, failureOf, valueOf } from './error.ts';
+import { retrying } from './retry.ts';
+import type { RetryContext } from './retry.ts';
+import type { Sink } from './sink.ts';
+import type { Body, Part, Pinned, Source, SourceContext } from './source.ts';
+
+export interface TransferContext extends SourceContext, RetryContext {
+  readonly limits: Limits;
+}
+
+/** A file that came, with its size. */
+export interface TransferredFile extends FileDigest {
+  readonly bytes: number;
+}
+
+/** A version that came: every file with the digest of the bytes that the sink was given. */
+export interface Transferred {
+  readonly uri: string;
+  readonly files: readonly TransferredFile[];
+  readonly bytes: number;
+}
+
+/**
+ * Resolves `source` and gives all its files to `sink`, in constant memory, part after part. A part that fails on the way is
+ * removed from the sink and tried again from its beginning; after a failure the sink may hold files and must be thrown away.
+ */
+export async function transfer(source: Source, sink: Sink, context: TransferContext): Promise<Outcome<Transferred>> {
+  const { retryMs } = context.timeouts;
+  const pinned = await retrying(() => source.resolve(context), retryMs, context);
+  if (!pinned.ok) return pinned;
+  const parts = await retrying(() => pinned.value.list(), retryMs, context);
+  if (!parts.ok) return parts;
+  const files: TransferredFile[] = [];
+  for (const part of parts.value) {
+    const taken = await retrying(() => attempt(pinned.value, part, sink, files, context), retryMs, context);
+    if (!taken.ok) return taken;
+    files.push(...taken.value);
+  }
+  if (files.length === 0) return finalFailure('EmptyModel', `${pinned.value.uri} holds not one file.`);
+  return success({ uri: pinned.value.uri, files, bytes: sum(files) });
+}
+
+/** Compares what came with the digest that was recorded, if one was. */
+export function verify(files: readonly FileDigest[], expected: string | undefined): Outcome<string> {
+  const digest = modelDigest(files);
+  if (expected === undefined || expected === digest) return success(digest);
+  return finalFailure(
+    'DigestMismatch',
+    `The bytes are not the recorded ones: expected ${expected}, got ${digest}. Nothing of them is served. ` +
+      'Bring the recorded bytes back to the source, or make a new ModelVersion for the new ones.',
+  );
+}
+
+/** One attempt at one part; `before` are the files that other parts brought. */
+async function attempt(pinned: Pinned, part: Part, sink: Sink, before: readonly TransferredFile[], context: TransferContext): Promise<Outcome<readonly TransferredFile[]>> {
+  const taker = new Taker(sink, before, context.limits);
+  const opened = await pinned.open(part);
+  if (!opened.ok) return opened;
+  const { stream } = opened.value;
+  try {
+    valueOf(checkAnnounced(opened.value, part, taker.room()));
+    if (part.kind === 'file') await taker.take(part.path, stream);
+    else await unpack(stream, { ...context.limits, bytes: taker.room() }, (path, content) => taker.take(path, content));
+    return success(taker.taken);
+  } catch (error) {
+    for (const path of taker.touched) await sink.remove(path);
+    return failureOf(error);
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** Takes the files of one part, within what the limits leave. */
+class Taker {
+  readonly taken: TransferredFile[] = [];
+  readonly touched: string[] = [];
+  readonly #sink: Sink;
+  readonly #limits: Limits;
+  readonly #paths: PathSet;
+  #files: number;
+  #bytes: number;
+
+  constructor(sink: Sink, before: readonly TransferredFile[], limits: Limits) {
+    this.#sink = sink;
+    this.#limits = limits;
+    this.#paths = pathSet(before.map((file) => file.path));
+    this.#files = before.length;
+    this.#bytes = sum(before);
+  }
+
+  /** Bytes that may still come. */
+  room(): number {
+    return this.#limits.bytes - this.#bytes;
+  }
+
+  /** Hashes a file on its way into the sink. */
+  async take(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const problem = this.#paths.add(path);
+    if (problem !== undefined) throw errorOf(finalFailure('ArchiveRefused', `The version was refused: its file ${quote(path)} ${problem}.`));
+    this.#files += 1;
+    if (this.#files > this.#limits.files) throw errorOf(finalFailure('TooLarge', `The version has more than ${this.#limits.files} files. If it is meant, raise limits.files.`));
+    this.touched.push(path);
+    const hash = createHash('sha256');
+    const before = this.#bytes;
+    await this.#sink.write(path, this.#metered(content, (chunk) => hash.update(chunk)));
+    this.taken.push({ path, sha256: hash.digest('hex'), bytes: this.#bytes - before });
+  }
+
+  async *#metered(content: AsyncIterable<Uint8Array>, see: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of content) {
+      this.#bytes += chunk.length;
+      if (this.room() < 0) throw errorOf(tooLarge(this.#limits));
+      see(chunk);
+      yield chunk;
+    }
+  }
+}
+
+/** Refuses by the announced length before a byte is read. An archive's packed size is held to the same bound: it only grows. */
+function checkAnnounced(body: Body, part: Part, room: number): Outcome<undefined> {
+  if (body.length === undefined || body.length <= room) return success(undefined);
+  const what = part.kind === 'file' ? `The file ${quote(part.path)}` : 'The archive';
+  return finalFailure('TooLarge', `${what} has ${body.length} bytes, but only ${room} are allowed. If it is meant, raise limits.bytes.`);
+}
+
+function tooLarge(limits: Limits): ReturnType<typeof finalFailure> {
+  return finalFailure('TooLarge', `The version has more than ${limits.bytes} bytes. If it is meant, raise limits.bytes.`);
+}
+
+function sum(files: readonly TransferredFile[]): number {
+  return files.reduce((total, file) => total + file.bytes, 0);
+}
