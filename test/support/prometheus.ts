@@ -141,11 +141,13 @@ function readQuestion(path: string, method: string, form: URLSearchParams, heade
 function send(response: ServerResponse, answer: FakeAnswer, asked: Asked): void {
   switch (answer.kind) {
     case 'samples':
-      return sendJson(response, toResult(answer.at, asked), answer.warnings);
+      sendJson(response, toResult(answer.at, asked), answer.warnings);
+      return;
     case 'scalar': {
       const { at } = answer;
       const instant = { resultType: 'scalar', result: [asked.endMs / 1000, goNumber(at(asked.endMs))] };
-      return sendJson(response, asked.path === '/api/v1/query' ? instant : toResult((ms) => [{ labels: {}, value: at(ms) }], asked));
+      sendJson(response, asked.path === '/api/v1/query' ? instant : toResult((ms) => [{ labels: {}, value: at(ms) }], asked));
+      return;
     }
     case 'text':
       response.writeHead(answer.status, answer.status === 302 ? { location: '/login' } : {}).end(answer.text);
