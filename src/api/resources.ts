@@ -46,12 +46,14 @@ export type KubeObject = {
   readonly [field: string]: unknown;
 };
 
-/** An object to write. It has no index signature, so that generated interfaces fit too. */
-export type ObjectBody = {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string | undefined };
-};
+/** An object to write: one that was read, a literal, or a generated interface (which has no index signature; hence the union). */
+export type ObjectBody =
+  | KubeObject
+  | {
+      readonly apiVersion: string;
+      readonly kind: string;
+      readonly metadata: { readonly name: string; readonly namespace?: string | undefined };
+    };
 
 export const RESOURCE = {
   modelVersion: { apiVersion: API_VERSION, kind: 'ModelVersion', plural: 'modelversions', namespaced: true },

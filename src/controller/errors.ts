@@ -80,7 +80,7 @@ export function errorFromResponse(call: string, code: number, body: string, retr
 /** The error in a watch event of type ERROR, whose object is a v1 Status. */
 export function errorFromStatusObject(call: string, status: unknown): KubeError {
   const code = typeof status === 'object' && status !== null && 'code' in status && typeof status.code === 'number' ? status.code : 500;
-  return errorFromResponse(call, code, JSON.stringify(status), undefined, 0);
+  return errorFromResponse(call, code, JSON.stringify(status ?? {}), undefined, 0);
 }
 
 /** The error for a request that got no answer: refused, reset, name not found, bad certificate. */

@@ -223,6 +223,7 @@ function listPage(store: ApiStore, route: Route, query: Readonly<Record<string, 
 
 function serveWatch(state: State, route: Route, query: Readonly<Record<string, string>>, response: ServerResponse, injection: Injection | undefined): void {
   const { store, watchers } = state;
+  if (response.destroyed) return; // the client has gone while an injected delay went on
   const send = (type: string, object: unknown): void => void response.write(`${JSON.stringify({ type, object })}\n`);
   response.writeHead(200, { 'content-type': 'application/json' });
   response.flushHeaders();
