@@ -6,6 +6,7 @@ import type { Say } from '../images/cache.ts';
 import { ensurePrograms } from './build.ts';
 import type { ComponentName } from './components.ts';
 import { takeDown } from './down.ts';
+import { witnessOf } from './lock.ts';
 import { awaitHealthy, endComponent, ensureStarted, importImageOn, kubectlOn, type Cluster } from './operations.ts';
 import { kubeconfigOf } from './pki.ts';
 import { reloadPrometheus } from './prometheus.ts';
@@ -53,6 +54,16 @@ export async function down(options: DownOptions = {}): Promise<void> {
 /** How each part is. */
 export async function status(): Promise<readonly PartStatus[]> {
   return await inspect(await opened());
+}
+
+/** Whether any process of the cluster runs. Asks nobody and builds nothing. */
+export function isUp(): boolean {
+  return witnessOf(stateFolder()) !== undefined;
+}
+
+/** Folder of everything that the cluster writes; `bin` in it has kubectl. */
+export function stateFolder(): string {
+  return settingsFrom(process.env).state;
 }
 
 /** Path of the administrator's kubeconfig. */

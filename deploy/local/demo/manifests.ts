@@ -1,0 +1,122 @@
+// What the demo applies, as a user would write it. The texts are kept in a folder for the reader.
+import { MLSERVER_IMAGE } from '../images/mlserver.ts';
+import { SLOWER_THAN_MS } from './figures.ts';
+
+export const NAMESPACE = 'plimsoll-demo';
+/** Name of the ModelDeployment, and of the model. */
+export const MODEL = 'digits';
+export const HOST = 'digits.example.com';
+export const FIRST_VERSION = 'v1';
+export const VERSIONS = ['v1', 'v2', 'v4', 'v7'] as const;
+
+/** A file to apply. */
+export interface Manifest {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** v7 knows only the values up to this of one pixel; a row below it is one that every version answers. */
+const KNOWN_PIXEL = 20;
+const LARGEST_KNOWN = 12;
+
+/** The first row that every version can answer: what the probe asks. */
+export function probeRow(rows: readonly (readonly number[])[]): readonly number[] {
+  const row = rows.find((each) => (each[KNOWN_PIXEL] ?? Infinity) <= LARGEST_KNOWN);
+  if (row === undefined) throw new Error(`No row has ${LARGEST_KNOWN} or less in column ${KNOWN_PIXEL}, which the probe needs.`);
+  return row;
+}
+
+/** All files, in the order in which they are applied. `urlOf` gives the address of a path on the server of the models. */
+export function manifests(urlOf: (path: string) => string, rows: readonly (readonly number[])[]): readonly Manifest[] {
+  return [
+    { file: '1-namespace.yaml', text: namespace() },
+    { file: '2-versions.yaml', text: VERSIONS.map((version) => modelVersion(version, urlOf(`/${version}/model.joblib`))).join('---\n') },
+    { file: '3-probe.yaml', text: probe(probeRow(rows)) },
+    { file: '4-deployment.yaml', text: modelDeployment() },
+  ];
+}
+
+function namespace(): string {
+  return `apiVersion: v1
+kind: Namespace
+metadata:
+  name: ${NAMESPACE}
+  labels:
+    pod-security.kubernetes.io/enforce: restricted
+`;
+}
+
+function modelVersion(version: string, url: string): string {
+  return `apiVersion: plimsoll.dev/v1alpha1
+kind: ModelVersion
+metadata:
+  name: ${MODEL}-${version}
+  namespace: ${NAMESPACE}
+spec:
+  model: ${MODEL}
+  version: ${version}
+  format: {name: sklearn}
+  source:
+    http: {url: "${url}"}
+`;
+}
+
+function probe(row: readonly number[]): string {
+  const request = { inputs: [{ name: 'predict', shape: [1, row.length], datatype: 'FP64', data: row }] };
+  return `# What a new version must answer before it gets any traffic: a real row, as a request of the V2 inference protocol.
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: ${MODEL}-probe
+  namespace: ${NAMESPACE}
+data:
+  row.json: |
+    ${JSON.stringify(request)}
+`;
+}
+
+function modelDeployment(): string {
+  return `apiVersion: plimsoll.dev/v1alpha1
+kind: ModelDeployment
+metadata:
+  name: ${MODEL}
+  namespace: ${NAMESPACE}
+spec:
+  model: ${MODEL}
+  version: ${FIRST_VERSION}          # changing this line is a release
+  replicas: 2
+  runtime:
+    preset: mlserver
+    template:
+      spec:
+        containers:
+          - name: model
+            image: ${MLSERVER_IMAGE}
+            imagePullPolicy: Never
+            env:
+              # With 0 a busy slow model would not answer its readiness probe, and would be taken off for that instead.
+              - {name: MLSERVER_PARALLEL_WORKERS, value: "1"}
+            resources:
+              requests: {cpu: 50m, memory: 256Mi}
+              limits: {memory: 1536Mi}
+  traffic:
+    gateway:
+      parentRefs: [{name: eg, namespace: default}]
+      hostnames: [${HOST}]
+    drain: 10s
+  probe:
+    requests: {configMapRef: {name: ${MODEL}-probe}}
+  rollout:
+    steps:
+      - {weight: 5, hold: 50s}
+      - {weight: 25, hold: 20s}
+      - {weight: 50, hold: 20s}
+    progressDeadline: 5m
+    evidenceDeadline: 5m
+  analysis:
+    interval: 5s
+    checks:
+      - {name: errors, errorRate: {relativeMargin: 50%, absoluteFloor: 1%}}
+      - {name: latency, latency: {slowerThan: ${SLOWER_THAN_MS}ms, relativeMargin: 20%, absoluteFloor: 5%}}
+`;
+}

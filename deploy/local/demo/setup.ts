@@ -1,0 +1,119 @@
+// From nothing to the first version serving through the gateway, in the steps that a user would take.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { RESOURCE } from '../../../src/api/resources.ts';
+import { down, importImages, isUp, kubeconfigPath, stateFolder, up } from '../cluster/index.ts';
+import { readIfPresent } from '../cluster/configuration.ts';
+import { isRunning, parseRecord, startTimeOf } from '../cluster/processes.ts';
+import { buildImages } from '../images/main.ts';
+import { buildModels, type DigitsModels } from '../models/digits.ts';
+import { startFileServer } from '../models/server.ts';
+import { DemoError } from './failure.ts';
+import { awaitServing } from './follow.ts';
+import type { Teardown } from './interruption.ts';
+import { createKubectl, type Kubectl } from './kubectl.ts';
+import { manifests, NAMESPACE } from './manifests.ts';
+import { createObserver, type Observer } from './observer.ts';
+import type { Stage } from './stage.ts';
+
+/** What is there once the set-up is done. */
+export interface Ready {
+  readonly models: DigitsModels;
+  readonly kubectl: Kubectl;
+  readonly observer: Observer;
+  /** Folder of the manifests that were applied. */
+  readonly folder: string;
+  /** Whether the cluster was there before and stays. */
+  readonly clusterStays: boolean;
+}
+
+const SYSTEM = 'plimsoll-system';
+const ROOT = resolve(import.meta.dirname, '../../..');
+/** On the operator's pods: which image they run. All builds have one tag, so this is what makes new ones replace old ones. */
+const IMAGE_ANNOTATION = 'plimsoll.dev/local-image';
+
+/** Does it all; every step that starts something says first how it is ended. */
+export async function setUp(stage: Stage): Promise<Ready> {
+  const { narrator, errands, teardown } = stage;
+  const folder = claimFolder(teardown);
+  const clusterStays = isUp();
+  narrator.heading('Local cluster');
+  if (clusterStays) narrator.tell('A cluster is up already: the demo uses it and leaves it up.');
+  else teardown.add('taking the cluster down', async () => await down({ say: narrator.tell }));
+  await errands.run(up({ say: narrator.tell }));
+
+  narrator.heading('Images and models');
+  const images = await errands.run(buildImages(['operator', 'mlserver'], narrator.tell));
+  const models = await errands.run(buildModels(narrator.tell));
+  await errands.run(importImages(images.map(({ archive }) => archive)));
+  narrator.tell(`the node has ${images.map(({ reference }) => reference).join(' and ')}`);
+
+  const kubectl = createKubectl(stage, folder);
+  const observer = createObserver(kubeconfigPath(), stage.now);
+  await install(stage, kubectl, observer, images[0]?.digest ?? '');
+  const ready = { models, kubectl, observer, folder, clusterStays };
+  await applyManifests(stage, ready);
+  await awaitServing(stage, observer);
+  return ready;
+}
+
+/** The folder of this demo. It is one demo's at a time, since all of them would use the same namespace. */
+function claimFolder(teardown: Teardown): string {
+  const folder = join(stateFolder(), 'demo');
+  const owner = join(folder, 'process');
+  const holder = parseRecord(readIfPresent(owner) ?? '');
+  if (holder !== undefined && isRunning(holder)) {
+    throw new DemoError(`Another demo runs already (pid ${holder.pid}): press Ctrl-C there, or \`kill ${holder.pid}\`, then run the same command again.`);
+  }
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(owner, `${process.pid} ${startTimeOf(process.pid) ?? '0'} demo\n`);
+  teardown.add('giving the folder back', () => {
+    rmSync(owner, { force: true });
+  });
+  return folder;
+}
+
+/** As a user would install it. */
+async function install({ narrator }: Stage, kubectl: Kubectl, observer: Observer, digest: string): Promise<void> {
+  narrator.heading('Plimsoll');
+  const ref = { resource: RESOURCE.deployment, namespace: SYSTEM, name: 'plimsoll' };
+  const before = await observer.exists(ref);
+  await kubectl.show(['apply', '-k', 'deploy/local'], ['apply', '-k', join(ROOT, 'deploy/local')]);
+  if (before !== undefined && annotationOf(before) !== digest) {
+    narrator.tell('an operator of another build was there: its pod is replaced');
+    const patch = { spec: { template: { metadata: { annotations: { [IMAGE_ANNOTATION]: digest } } } } };
+    await kubectl.quietly(['-n', SYSTEM, 'patch', 'deployment', 'plimsoll', '-p', JSON.stringify(patch)]);
+  }
+  try {
+    await kubectl.show(['-n', SYSTEM, 'rollout', 'status', 'deployment/plimsoll', '--timeout=120s']);
+  } catch (error) {
+    const log = await kubectl.quietly(['-n', SYSTEM, 'logs', 'deployment/plimsoll', '--tail=5']).catch(() => 'it has no log yet');
+    throw new DemoError(`Plimsoll's own pod did not become Ready within 120 s. The end of its log:\n${log.trimEnd()}`, { cause: error });
+  }
+}
+
+function annotationOf(deployment: { readonly spec?: unknown }): string | undefined {
+  const spec = deployment.spec as { readonly template?: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } } } | undefined;
+  return spec?.template?.metadata?.annotations?.[IMAGE_ANNOTATION];
+}
+
+async function applyManifests({ narrator, errands, teardown }: Stage, { kubectl, models, folder, clusterStays }: Ready): Promise<void> {
+  narrator.heading(`Model digits, in namespace ${NAMESPACE}`);
+  if ((await kubectl.quietly(['get', 'namespace', NAMESPACE, '--ignore-not-found', '-o', 'name'])) !== '') {
+    narrator.tell(`namespace ${NAMESPACE} is left from a demo that did not end well: it is deleted first`);
+    await kubectl.quietly(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=120s']);
+  }
+  const server = await errands.run(startFileServer(models.folder));
+  teardown.add('ending the server of the models', async () => await server.close());
+  narrator.tell(`the models are served from this machine, as from any web server: ${server.url('/v1/model.joblib')}`);
+  teardown.add(`deleting namespace ${NAMESPACE}`, async () => {
+    narrator.tell(`deleting namespace ${NAMESPACE}${clusterStays ? '; the cluster was there before and stays up, with Plimsoll in it' : ''}`);
+    await kubectl.atTheEnd(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=90s']);
+  });
+  for (const { file, text } of manifests((path) => server.url(path), models.heldOut.rows)) {
+    writeFileSync(join(folder, file), text);
+    await kubectl.show(['apply', '-f', join(folder, file)]);
+    if (text.includes('kind: ModelDeployment')) narrator.show(text.replaceAll(/^/gm, '        ').trimEnd());
+  }
+}
