@@ -27,8 +27,10 @@ export type ApplyOptions = CallOptions & {
   readonly fieldManager: string;
   readonly subresource?: 'status' | undefined;
   readonly dryRun?: boolean | undefined;
-  /** Optimistic lock: the write fails with Conflict unless the object is still at this version (and fails if it is gone). */
+  /** Optimistic lock: Conflict when the object has another version. An object that is gone is made anew all the same: see `uid`. */
   readonly resourceVersion?: string | undefined;
+  /** Conflict when the object is gone, or is a later one of the same name. */
+  readonly uid?: string | undefined;
 };
 
 export type RemoveOptions = CallOptions & {

@@ -68,7 +68,13 @@ export function createKubeClient(kubeConfig: KubeConfig, options: KubeClientOpti
       }
       return { items, resourceVersion };
     },
-    apply: (object, apply) => write(applyCall(object, apply), apply),
+    apply: async (object, apply) => {
+      try {
+        return await write(applyCall(object, apply), apply);
+      } catch (error) {
+        throw isOtherUid(error, apply) ? new KubeError('Conflict', error.message, { code: 409, cause: error }) : error;
+      }
+    },
     create: (object, call) => write(createCall(object), call),
     replace: (object, call) => write(replaceCall(object), call),
     remove: async (ref, remove) => {
@@ -125,14 +131,19 @@ function getCall(ref: ObjectRef): HttpCall {
 }
 
 function applyCall(object: ObjectBody, options: ApplyOptions): HttpCall {
-  const { resourceVersion } = options;
-  const body = resourceVersion === undefined ? object : { ...object, metadata: { ...object.metadata, resourceVersion } };
+  const { resourceVersion, uid } = options;
+  const locked = { ...object.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }), ...(uid === undefined ? {} : { uid }) };
   return {
     ...callOn('PATCH', 'patch', refOf(object), options.subresource),
     query: { fieldManager: options.fieldManager, force: 'true', dryRun: options.dryRun === true ? 'All' : undefined },
     contentType: 'application/apply-patch+yaml', // JSON is YAML
-    body,
+    body: { ...object, metadata: locked },
   };
+}
+
+/** Against a later object of the same name the server complains that the uid cannot be changed; that is the conflict asked for. */
+function isOtherUid(error: unknown, { uid }: ApplyOptions): error is KubeError {
+  return uid !== undefined && isKubeError(error, 'Invalid') && error.message.includes('metadata.uid');
 }
 
 function createCall(object: ObjectBody): HttpCall {

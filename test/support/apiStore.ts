@@ -31,6 +31,7 @@ export class Refusal extends Error {
 const withoutStatus = new Set(['configmaps', 'events', 'leases', 'controllerrevisions', 'endpointslices', 'secrets', 'serviceaccounts']);
 
 export class ApiStore {
+  readonly #now: () => number;
   readonly #objects = new Map<string, StoredObject>();
   readonly #applied = new Map<string, unknown>();
   readonly #listeners = new Set<(event: StoreEvent) => void>();
@@ -38,6 +39,11 @@ export class ApiStore {
   #version = 100;
   #forgottenUpTo = 0;
   #uid = 0;
+
+  /** `now`: milliseconds since 1970, for creation and deletion times. */
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
 
   /** The newest resource version. */
   version(): number {
@@ -73,13 +79,14 @@ export class ApiStore {
 
   /** Server-side apply with force. */
   apply(collection: string, body: StoredObject, manager: string, subresource?: string, dryRun = false): StoredObject {
-    const { namespace, name, resourceVersion } = body.metadata;
+    const { namespace, name, resourceVersion, uid } = body.metadata;
     const before = this.get(collection, namespace, name);
-    if (before === undefined && (subresource !== undefined || resourceVersion !== undefined)) {
-      throw new Refusal(404, 'NotFound', `${collection} "${name}" not found`);
-    }
+    if (before === undefined && subresource !== undefined) throw new Refusal(404, 'NotFound', `${collection} "${name}" not found`);
+    // As in the real one: a version does not keep an object that is gone from being made anew, a uid does.
+    if (before === undefined && uid !== undefined) throw new Refusal(409, 'Conflict', `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
     if (before !== undefined) checkVersion(before, resourceVersion);
-    const intent = onlySubresource(collection, { ...body, metadata: without(body.metadata, 'resourceVersion') }, subresource);
+    if (before !== undefined && uid !== undefined && uid !== before.metadata.uid) throw new Refusal(422, 'Invalid', 'metadata.uid: Invalid value: field is immutable');
+    const intent = onlySubresource(collection, { ...body, metadata: without(without(body.metadata, 'resourceVersion'), 'uid') }, subresource);
     const objectKey = keyFor(collection, namespace, name);
     const managerKey = `${objectKey}|${subresource ?? ''}|${manager}`;
     const others = [...this.#applied].filter(([key]) => key.startsWith(`${objectKey}|`) && key !== managerKey).map(([, applied]) => applied);
@@ -96,7 +103,7 @@ export class ApiStore {
     if (preconditions?.uid !== undefined && preconditions.uid !== before.metadata.uid) throw new Refusal(409, 'Conflict', 'the UID in the precondition does not match');
     checkVersion(before, preconditions?.resourceVersion);
     if (finalizersOf(before).length > 0) {
-      return this.#save(collection, before, { ...before, metadata: { ...before.metadata, deletionTimestamp: before.metadata['deletionTimestamp'] ?? new Date().toISOString() } });
+      return this.#save(collection, before, { ...before, metadata: { ...before.metadata, deletionTimestamp: before.metadata['deletionTimestamp'] ?? this.#time() } });
     }
     return this.#erase(collection, before);
   }
@@ -135,7 +142,7 @@ export class ApiStore {
     after.metadata = {
       ...after.metadata,
       uid: before?.metadata.uid ?? `uid-${String((this.#uid += 1))}`,
-      creationTimestamp: before?.metadata['creationTimestamp'] ?? new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+      creationTimestamp: before?.metadata['creationTimestamp'] ?? this.#time(),
       resourceVersion: before?.metadata.resourceVersion ?? '',
       generation: before?.metadata.generation ?? 1,
     };
@@ -165,6 +172,11 @@ export class ApiStore {
       }
     }
     return last;
+  }
+
+  /** The API server keeps whole seconds. */
+  #time(): string {
+    return new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z');
   }
 
   #tell(event: StoreEvent): void {

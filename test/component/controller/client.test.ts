@@ -92,6 +92,16 @@ describe('writing', () => {
     expect(server.get('apps/v1', 'deployments', 'risk', 'a')?.['spec']).toEqual({ replicas: 2 });
   });
 
+  test('an apply for one certain object neither makes it anew when it is gone nor touches a later one of that name', async () => {
+    const { metadata } = await client.apply(deployment('a'), { fieldManager: 'tester' });
+    await client.remove(ref('a'));
+    expect(await failure(client.apply(deployment('a'), { fieldManager: 'tester', uid: metadata.uid }))).toMatchObject({ kind: 'Conflict' });
+    expect(await client.get(ref('a'))).toBeUndefined();
+    await client.apply(deployment('a'), { fieldManager: 'tester' });
+    expect(await failure(client.apply(deployment('a', { replicas: 9 }), { fieldManager: 'tester', uid: metadata.uid }))).toMatchObject({ kind: 'Conflict', code: 409 });
+    expect((await client.get(ref('a')))?.spec).toEqual({ replicas: 1 });
+  });
+
   test('a dry run is said to be one and stores nothing', async () => {
     await client.apply(deployment('a'), { fieldManager: 'tester', dryRun: true });
     expect(server.requests[0]?.query['dryRun']).toBe('All');

@@ -1,0 +1,181 @@
+// Client, reflector, lease and events against a real API server: what the fake one is believed to do like it.
+
+import { KubeConfig } from '@kubernetes/client-node';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
+import { RESOURCE } from '../../src/api/resources.ts';
+import type { CallReport, KubeClient } from '../../src/controller/client.ts';
+import { createEventRecorder } from '../../src/controller/events.ts';
+import { createKubeClient } from '../../src/controller/kubeClient.ts';
+import { createLeaderElector } from '../../src/controller/lease.ts';
+import type { Reflector } from '../../src/controller/reflector.ts';
+import { createReflector } from '../../src/controller/reflector.ts';
+import { realClock } from '../support/clocks.ts';
+import { createNamespace, deleteNamespace, kubeconfig, kubectl } from '../support/cluster.ts';
+
+let namespace = '';
+let client: KubeClient;
+const reports: CallReport[] = [];
+
+beforeAll(async () => {
+  namespace = await createNamespace('controller');
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig());
+  client = createKubeClient(config, { clock: realClock, onCall: (report) => reports.push(report) });
+}, 60_000);
+afterAll(() => deleteNamespace(namespace), 60_000);
+
+const configMap = (name: string, data: Record<string, string>, labels: Record<string, string> = {}) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace, labels },
+  data,
+});
+const ref = (name: string) => ({ resource: RESOURCE.configMap, namespace, name });
+
+async function until(what: () => boolean, patienceMs = 15_000): Promise<void> {
+  const end = performance.now() + patienceMs;
+  while (!what()) {
+    if (performance.now() > end) throw new Error(`waited in vain for ${what.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+describe('writing', () => {
+  test('the same apply again changes no resource version, and a field left out is removed', async () => {
+    const first = await client.apply(configMap('applied', { a: '1', b: '2' }), { fieldManager: 'tester' });
+    const again = await client.apply(configMap('applied', { a: '1', b: '2' }), { fieldManager: 'tester' });
+    expect(again.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
+    const less = await client.apply(configMap('applied', { a: '1' }), { fieldManager: 'tester' });
+    expect(less['data']).toEqual({ a: '1' });
+  });
+
+  test('an apply with an old version is a Conflict and changes nothing', async () => {
+    const { metadata } = await client.apply(configMap('locked', { a: '1' }), { fieldManager: 'tester' });
+    await client.apply(configMap('locked', { a: '2' }), { fieldManager: 'tester' });
+    const late = client.apply(configMap('locked', { a: '3' }), { fieldManager: 'tester', resourceVersion: metadata.resourceVersion });
+    await expect(late).rejects.toMatchObject({ kind: 'Conflict' });
+    expect((await client.get(ref('locked')))?.['data']).toEqual({ a: '2' });
+  });
+
+  test('an apply for an object that is gone makes it anew despite the version, but not with its uid', async () => {
+    const { metadata } = await client.apply(configMap('gone', { a: '1' }), { fieldManager: 'tester' });
+    const { uid, resourceVersion } = metadata;
+    await client.remove(ref('gone'));
+    await expect(client.apply(configMap('gone', { a: '2' }), { fieldManager: 'tester', uid, resourceVersion })).rejects.toMatchObject({ kind: 'Conflict' });
+    expect(await client.get(ref('gone'))).toBeUndefined();
+    const anew = await client.apply(configMap('gone', { a: '2' }), { fieldManager: 'tester', resourceVersion });
+    expect(anew.metadata.uid).not.toBe(uid);
+    await expect(client.apply(configMap('gone', { a: '3' }), { fieldManager: 'tester', uid })).rejects.toMatchObject({ kind: 'Conflict' });
+    const locked = await client.apply(configMap('gone', { a: '3' }), { fieldManager: 'tester', uid: anew.metadata.uid, resourceVersion: anew.metadata.resourceVersion });
+    expect(locked['data']).toEqual({ a: '3' });
+  });
+
+  test('create, replace and remove know AlreadyExists, Conflict and what is gone already', async () => {
+    const made = await client.create(configMap('made', { a: '1' }));
+    await expect(client.create(configMap('made', { a: '1' }))).rejects.toMatchObject({ kind: 'AlreadyExists' });
+    await client.replace({ ...made, data: { a: '2' } });
+    await expect(client.replace({ ...made, data: { a: '3' } })).rejects.toMatchObject({ kind: 'Conflict' });
+    await expect(client.remove(ref('made'), { uid: '00000000-0000-0000-0000-000000000000' })).rejects.toMatchObject({ kind: 'Conflict' });
+    await client.remove(ref('made'), { uid: made.metadata.uid });
+    await client.remove(ref('made'));
+  });
+
+  test('status of a Deployment is written through its own path', async () => {
+    const labels = { app: 'idle' };
+    const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'none.invalid/none:1' }] } };
+    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'idle', namespace }, spec: { replicas: 0, selector: { matchLabels: labels }, template } };
+    await client.apply(deployment, { fieldManager: 'tester' });
+    const { apiVersion, kind, metadata } = deployment;
+    const condition = { type: 'Tested', status: 'True', reason: 'Test', message: '', lastTransitionTime: '2026-01-01T00:00:00Z', lastUpdateTime: '2026-01-01T00:00:00Z' };
+    const after = await client.apply({ apiVersion, kind, metadata, status: { conditions: [condition] } }, { fieldManager: 'tester-status', subresource: 'status' });
+    expect(after.status).toMatchObject({ conditions: expect.arrayContaining([expect.objectContaining({ type: 'Tested' })]) as unknown });
+  });
+
+  test('an invalid object is Invalid and says which field', async () => {
+    await expect(client.apply({ ...configMap('bad', {}), data: { '%%': 'x' } }, { fieldManager: 'tester' })).rejects.toMatchObject({ kind: 'Invalid', code: 422, message: expect.stringContaining('data[%%]') as unknown });
+  });
+});
+
+describe('following', () => {
+  test('lists come in pages and know their kind; a watch follows, and an object that leaves the selection is gone', async () => {
+    for (let index = 0; index < 5; index += 1) await client.apply(configMap(`page-${index}`, { a: '1' }, { set: 'pages' }), { fieldManager: 'tester' });
+    const errors: string[] = [];
+    const stop = new AbortController();
+    const reflector: Reflector<{ name: string; a: string }> = createReflector({
+      client,
+      resource: RESOURCE.configMap,
+      namespace,
+      labelSelector: 'set=pages',
+      pageSize: 2,
+      project: (object) => ({ name: object.metadata.name, a: (object['data'] as { a: string }).a }),
+      onError: (error) => errors.push(error.message),
+      clock: realClock,
+      random: Math.random,
+    });
+    const lists = reports.filter(({ verb }) => verb === 'list').length;
+    const ended = reflector.run(stop.signal);
+    await until(() => reflector.hasSynced());
+    expect(reports.filter(({ verb }) => verb === 'list').length - lists).toBe(3);
+    expect(reflector.list()).toHaveLength(5);
+    await client.apply(configMap('page-0', { a: '2' }, { set: 'pages' }), { fieldManager: 'tester' });
+    await client.apply(configMap('page-1', { a: '1' }, { set: 'other' }), { fieldManager: 'tester' });
+    await client.remove(ref('page-2'));
+    await until(() => reflector.list().length === 3 && reflector.get(namespace, 'page-0')?.a === '2');
+    stop.abort();
+    await ended;
+    expect(errors).toEqual([]);
+  }, 30_000);
+
+  test('a watch from a version that is long gone ends with Gone', async () => {
+    const watch = client.watch(RESOURCE.configMap, { resourceVersion: '1', timeoutSeconds: 5, silenceMs: 10_000 }, new AbortController().signal);
+    await expect(watch.next()).rejects.toMatchObject({ kind: 'Gone' });
+  });
+});
+
+describe('leading', () => {
+  test('two candidates: one leads; when it releases, the other leads within one try', async () => {
+    const leading: string[] = [];
+    const candidate = (identity: string) => {
+      const stop = new AbortController();
+      const elector = createLeaderElector({
+        client,
+        namespace,
+        name: 'lease',
+        identity,
+        clock: realClock,
+        random: Math.random,
+        onAcquired: () => leading.push(identity),
+        onLost: (reason) => leading.push(`${identity} lost: ${reason}`),
+        onError: (error) => leading.push(`${identity}: ${error.message}`),
+      });
+      return { elector, stop, ended: elector.run(stop.signal) };
+    };
+    const one = candidate('one');
+    await until(() => one.elector.isLeader());
+    const two = candidate('two');
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    expect([one.elector.isLeader(), two.elector.isLeader()]).toEqual([true, false]);
+    const released = performance.now();
+    one.stop.abort();
+    await one.ended;
+    await until(() => two.elector.isLeader(), 5000);
+    expect(performance.now() - released).toBeLessThan(3000);
+    expect(leading).toEqual(['one', 'two']);
+    two.stop.abort();
+    await two.ended;
+  }, 30_000);
+});
+
+describe('events', () => {
+  test('kubectl describe shows what was recorded, and how often', async () => {
+    const object = await client.apply(configMap('described', { a: '1' }), { fieldManager: 'tester' });
+    const recorder = createEventRecorder({ client, clock: realClock, component: 'plimsoll', instance: 'test' });
+    for (let times = 0; times < 2; times += 1) {
+      recorder.record({ regarding: object, type: 'Warning', reason: 'RolledBack', message: 'errors: 26 of 105' });
+      await recorder.flush();
+    }
+    const said = await kubectl(['describe', 'configmap', 'described', '--namespace', namespace]);
+    expect(said).toMatch(/Warning\s+RolledBack\s+.*\(x2 over .*\)\s+plimsoll\s+errors: 26 of 105/);
+  });
+});
