@@ -54,12 +54,16 @@ async function writeTypes(crd: Crd): Promise<string> {
   };
   const root = { ...body, properties: { ...head, ...body.properties }, required: ['apiVersion', 'kind', 'metadata', 'spec'] };
   const text = await compile({ ...root, definitions }, crd.kind, {
-    bannerComment: `// generated from ${crd.file}, do not edit\n\nimport type { Condition, ObjectMeta } from '../meta.ts';\n`,
+    bannerComment: `// generated from ${crd.file}, do not edit\n\nimport type { ${hasConditions(crd) ? 'Condition, ' : ''}ObjectMeta } from '../meta.ts';\n`,
     unreachableDefinitions: true,
     style: { singleQuote: true, printWidth: 140, trailingComma: 'all', bracketSpacing: true },
   });
   const lines = text.split('\n').filter((line) => !/^ \* (This interface was referenced by|via the `definition)/.test(line));
   return tidy(lines.join('\n'));
+}
+
+function hasConditions(crd: Crd): boolean {
+  return crd.schema.properties?.['status']?.properties?.['conditions'] !== undefined;
 }
 
 /** Closes the comments that lost their notice, spaces the interfaces, shortens one-line comments and makes every field readonly. */

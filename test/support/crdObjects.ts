@@ -14,7 +14,7 @@ const CONDITIONS = `
     - {type: Ready, status: 'True', observedGeneration: 1, lastTransitionTime: '2026-11-24T10:00:00Z', reason: Serving, message: serves}`;
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 const END = `{version: 1.3.2, digest: '${DIGEST}', revision: 3f9a1c07be}`;
-const SIDE = `{version: 1.3.2, digest: '${DIGEST}', revision: 3f9a1c07be, slot: a, readyReplicas: 3, since: '2026-11-24T10:00:00Z'}`;
+const SIDE = `{version: 1.3.2, digest: '${DIGEST}', revision: 3f9a1c07be, slot: a}`;
 
 const TEXTS = {
   modelversions: `
@@ -80,7 +80,6 @@ status:
   release: fraud-r7
   stable: ${SIDE}
   candidate: ${SIDE}
-  previous: ${SIDE}
   traffic: {inCluster: StableOnly}
   verdicts: [{check: errors, verdict: Pass, explanation: as good, at: '2026-11-24T10:00:00Z'}]
   conditions: ${CONDITIONS}`,
@@ -117,8 +116,7 @@ status:
   checks: [{name: errors, verdict: Fail, explanation: worse, evidence: {candidateFailed: '23'}}]
   requests: {candidate: 1240}
   startedAt: '2026-11-24T09:58:00Z'
-  finishedAt: '2026-11-24T10:26:00Z'
-  conditions: ${CONDITIONS}`,
+  finishedAt: '2026-11-24T10:26:00Z'`,
 } as const;
 
 const KINDS = { modelversions: 'ModelVersion', modeldeployments: 'ModelDeployment', modelreleases: 'ModelRelease' } as const;

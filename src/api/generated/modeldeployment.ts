@@ -190,10 +190,6 @@ export interface ModelDeploymentSide {
   readonly revision?: string;
   /** Its place among the route's two backends. It keeps the place for as long as it gets requests. */
   readonly slot?: 'a' | 'b';
-  /** Pods that are ready. Example: 3. */
-  readonly readyReplicas?: number;
-  /** Since when it has had its present share of the requests. Example: "2026-11-24T10:00:00Z". */
-  readonly since?: string;
 }
 
 /** How requests reach the pods. */
@@ -231,8 +227,6 @@ export interface ModelDeploymentStatus {
   readonly stable?: ModelDeploymentSide;
   /** The revision that is being released, if any. */
   readonly candidate?: ModelDeploymentSide;
-  /** The revision that served before the last promotion. */
-  readonly previous?: ModelDeploymentSide;
   /** How requests reach the pods. */
   readonly traffic?: ModelDeploymentStatusTraffic;
   /** Verdict of each check. Written when a verdict changes, not when a number does; live numbers are in the operator's metrics. */

@@ -1,6 +1,6 @@
 // generated from crds/plimsoll.dev_modelreleases.yaml, do not edit
 
-import type { Condition, ObjectMeta } from '../meta.ts';
+import type { ObjectMeta } from '../meta.ts';
 
 /** One release: from which revision to which, by what plan, and what came of it. Written by the operator only. It has no owner, so the record outlives the ModelDeployment. */
 export interface ModelRelease {
@@ -160,6 +160,4 @@ export interface ModelReleaseStatus {
   readonly startedAt?: string;
   /** When it finished; from then on nothing here changes. Example: "2026-11-24T10:26:00Z". */
   readonly finishedAt?: string;
-  /** State for people and tools. Ready says whether the release has come to an end that served its purpose. */
-  readonly conditions?: readonly Condition[];
 }

@@ -106,6 +106,8 @@ describe.each(cases)('the CRD of %s', (_, crd) => {
 
   test('has the conditions that the hand-written type says', () => {
     const conditions = fields.find(({ path }) => path === 'status.conditions')?.schema.items;
+    // A ModelRelease is a record: it has an outcome and no conditions.
+    if (conditions === undefined && crd.kind === 'ModelRelease') return;
     expect(Object.keys(conditions?.properties ?? {})).toEqual([
       'type',
       'status',
