@@ -45,7 +45,7 @@ const ATTRIBUTION_REQUESTS = 100;
 
 /** Evaluates the samples within the windows. Pure: a restart that reads the same samples gets the same verdicts. */
 export function evaluate(parameters: Parameters, samples: readonly CheckSamples[], windows: readonly Window[], now: number): Evaluation {
-  const evidence = align(samples, windows);
+  const evidence = align(parameters, samples, windows);
   const results = parameters.checks.map((check) => judgeCheck(check, evidence));
   const compared = results.flatMap((result) => (result.judgement ? [{ result, judgement: result.judgement }] : []));
   const decision = decide(compared.map(({ judgement }) => judgement), DEFAULT_ANALYSIS.alpha);
@@ -66,7 +66,7 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
   };
 }
 
-/** Samples as rows, all cut at the same newest look so that the series of several checks stay aligned. */
+/** Samples as rows; those of checks that compare are cut at the same newest look, so that their series stay aligned. */
 interface Evidence {
   readonly rows: (check: string) => { readonly rows: readonly TimedRow[]; readonly history: readonly RawCounts[] } | undefined;
   readonly values: (check: string) => readonly (number | null)[];
@@ -74,13 +74,16 @@ interface Evidence {
   readonly problem: (check: string) => string | undefined;
 }
 
-function align(samples: readonly CheckSamples[], windows: readonly Window[]): Evidence {
-  const newest = Math.min(...samples.map(({ ticks }) => ticks.at(-1)?.atMs ?? -Infinity));
+/** A user's query may answer late: it must not hold up the verdict of the others. */
+function align(parameters: Parameters, samples: readonly CheckSamples[], windows: readonly Window[]): Evidence {
+  const compared = new Set([TRAFFIC, ...parameters.checks.filter(({ type }) => type !== 'limit').map(({ name }) => name)]);
+  const newest = Math.min(...samples.filter(({ check }) => compared.has(check)).map(({ ticks }) => ticks.at(-1)?.atMs ?? -Infinity));
   const spans: RowWindow[] = windows.map(({ from, to }) => ({
     fromMs: parseTime(from) ?? Infinity,
     ...(to === undefined ? {} : { toMs: parseTime(to) ?? Infinity }),
   }));
-  const byName = new Map(samples.map((entry) => [entry.check, { ...entry, ticks: entry.ticks.filter(({ atMs }) => atMs <= newest) }]));
+  const cut = (entry: CheckSamples): CheckSamples => (compared.has(entry.check) ? { ...entry, ticks: entry.ticks.filter(({ atMs }) => atMs <= newest) } : entry);
+  const byName = new Map(samples.map((entry) => [entry.check, cut(entry)]));
   return {
     rows: (check) => {
       const found = byName.get(check);

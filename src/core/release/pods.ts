@@ -45,7 +45,7 @@ export function bringUp(scene: Scene, snapshot: Snapshot, replicas: number, dead
   if (actions.length === 0 && readyPods(scene, snapshot.revision) >= replicas) return { state: 'Ready' };
   const since = actions.length === 0 ? (state?.workload?.scaledAtMs ?? scene.now) : scene.now;
   const trouble = state?.trouble;
-  if (scene.now > since + deadlineMs) {
+  if (scene.now >= since + deadlineMs) {
     const cause = trouble?.message ?? state?.workload?.failure ?? 'its pods did not become Ready in time';
     return {
       state: 'Failed',

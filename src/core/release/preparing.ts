@@ -36,7 +36,7 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
     case undefined:
       return { ...wait(progress), actions: [probeAction(scene, to.revision)] };
     case 'Unreachable':
-      if (scene.now > (revisionState(scene, to.revision)?.workload?.scaledAtMs ?? scene.now) + parameters.progressDeadlineMs) {
+      if (scene.now >= (revisionState(scene, to.revision)?.workload?.scaledAtMs ?? scene.now) + parameters.progressDeadlineMs) {
         return rollBack(scene, release, progress, {
           class: 'Infrastructure',
           reason: 'ProbeUnreachable',

@@ -44,11 +44,12 @@ export function record(progress: Progress, now: number, event: string, message: 
   return { ...progress, timeline };
 }
 
-/** `progress` in this phase, with the transition in its timeline; unchanged when it is in that phase already. */
+/** `progress` in this phase, with a transition of phase or weight in its timeline; unchanged when it says so already. */
 export function enter(progress: Progress, now: number, phase: Phase, message: string, weight?: number): Progress {
   if (progress.phase === phase && progress.message === clip(message, 2048)) return progress;
   const entered = { ...progress, schema: STATUS_SCHEMA, phase, message: clip(message, 2048), startedAt: progress.startedAt ?? formatTime(now) };
-  return progress.phase === phase ? entered : record(entered, now, phase, message, weight);
+  const isTransition = progress.phase !== phase || (weight !== undefined && progress.timeline?.at(-1)?.weight !== weight);
+  return isTransition ? record(entered, now, phase, message, weight) : entered;
 }
 
 /** The last state of a release. It never changes again. */

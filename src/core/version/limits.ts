@@ -18,7 +18,8 @@ export interface Timeouts {
 /** 10,000 files and 200 GiB hold every published open-weights model; gzip of real weights stays under 20:1, zeros reach 1032:1. */
 export const DEFAULT_LIMITS: Limits = { files: 10_000, bytes: 200 * 1024 ** 3, ratio: 200 };
 
-export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, idleMs: 30_000, totalMs: 6 * 3_600_000, retryMs: 120_000 };
+/** The total lies ten minutes below the deadline of the resolve Job, so that the job itself can say why it ends. */
+export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, idleMs: 30_000, totalMs: 350 * 60_000, retryMs: 120_000 };
 
 /** Small archives of text compress well and harm nobody: the ratio is looked at beyond this many unpacked bytes. */
 export const RATIO_FREE_BYTES = 64 * 1024 ** 2;
