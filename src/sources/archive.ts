@@ -39,9 +39,15 @@ export async function unpack(packed: Readable, limits: Limits, take: Take): Prom
   const feeding = pipeline(packed, countPacked(sizes), createGunzip({ chunkSize: 256 * 1024 }), limitUnpacked(sizes, limits), extract);
   const [fed, read] = await Promise.allSettled([feeding, readEntries(entries, limits, take)]);
   if (fed.status === 'fulfilled' && read.status === 'fulfilled') return;
-  // When one side fails the other is torn down with it: what we said ourselves explains more than the noise of the tearing.
-  const reasons = [read, fed].filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
-  throw reasons.find((reason) => reason instanceof SourceError) ?? brokenArchive(fed.status === 'rejected' ? fed.reason : reasons[0]);
+  throw firstCause(fed, read);
+}
+
+/** When one side fails the other is torn down with it: what we said ourselves, and what failed by itself, explain more than the noise of the tearing. */
+function firstCause(fed: PromiseSettledResult<void>, read: PromiseSettledResult<void>): unknown {
+  const reasons = [read, fed].flatMap((result): unknown[] => (result.status === 'rejected' ? [result.reason] : []));
+  const own = reasons.find((reason) => reason instanceof SourceError);
+  const byItself = reasons.findLast((reason) => codeOf(reason) !== 'ERR_STREAM_PREMATURE_CLOSE');
+  return own ?? brokenArchive(byItself ?? reasons[0]);
 }
 
 async function readEntries(entries: AsyncIterable<Entry>, limits: Limits, take: Take): Promise<void> {

@@ -63,6 +63,7 @@ const STORAGE_FAILURE: Readonly<Record<string, string>> = {
   EROFS: 'the volume is mounted read-only',
   EACCES: 'the user of this container may not write there',
   EPERM: 'the user of this container may not write there',
+  ENOTDIR: 'a part of its path is a file and no folder',
   EIO: 'the volume failed (input/output error)',
 };
 

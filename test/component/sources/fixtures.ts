@@ -65,7 +65,7 @@ export async function tarOf(entries: readonly TarEntry[]): Promise<Buffer> {
   const archive = pack();
   for (const { content, ...header } of entries) archive.entry(header, content ?? '');
   archive.finalize();
-  return buffer(archive as unknown as AsyncIterable<Buffer>);
+  return buffer(archive);
 }
 
 export async function tarGzOf(entries: readonly TarEntry[]): Promise<Buffer> {

@@ -1,0 +1,12 @@
+// Runs one job in a process of its own, as in its container, and prints by how much its memory grew: `<exit code> <MiB>`.
+
+import { runFetch } from '../../../src/sources/fetch.ts';
+import { parseFetchOptions, parseResolveOptions } from '../../../src/sources/options.ts';
+import { runResolve } from '../../../src/sources/resolve.ts';
+
+const [name, json, terminationLog = ''] = process.argv.slice(2);
+const io = { log: () => undefined, now: () => Date.now(), random: () => 0, terminationLog };
+const before = process.memoryUsage.rss();
+const code = name === 'fetch' ? await runFetch(parseFetchOptions(json), io) : await runResolve(parseResolveOptions(json), io);
+// maxRSS is the peak in KiB: a spike between two samples counts too.
+process.stdout.write(`${code} ${Math.round(process.resourceUsage().maxRSS / 1024 - before / 1024 ** 2)}\n`);

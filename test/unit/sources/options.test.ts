@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../../../src/core/version/limits.ts';
+import { parseFetchOptions, parseResolveOptions } from '../../../src/sources/options.ts';
+
+const FETCH = {
+  source: { http: { url: 'https://files.example/model.joblib' } },
+  digest: `sha256:${'a'.repeat(64)}`,
+  model: 'fraud',
+  version: '1.4.0',
+  format: 'sklearn',
+  preset: 'mlserver',
+  to: '/mnt/models',
+};
+
+describe('the options of a job', () => {
+  test('for fetch are read with the default limits', () => {
+    expect(parseFetchOptions(JSON.stringify(FETCH))).toEqual({ ok: true, value: { ...FETCH, accessDir: undefined, limits: DEFAULT_LIMITS, timeouts: DEFAULT_TIMEOUTS } });
+  });
+
+  test('for resolve need a source only, and take single limits and timeouts', () => {
+    const json = JSON.stringify({ source: FETCH.source, accessDir: '/var/run/plimsoll/access', limits: { files: 5 }, timeouts: { idleMs: 7 } });
+    expect(parseResolveOptions(json)).toEqual({
+      ok: true,
+      value: {
+        source: FETCH.source,
+        digest: undefined,
+        accessDir: '/var/run/plimsoll/access',
+        limits: { ...DEFAULT_LIMITS, files: 5 },
+        timeouts: { ...DEFAULT_TIMEOUTS, idleMs: 7 },
+      },
+    });
+  });
+
+  test.each([
+    [undefined, 'they are missing'],
+    ['{', 'they are not JSON'],
+    ['[]', 'the document must be a JSON object'],
+    [JSON.stringify({ ...FETCH, sorce: 1 }), "the field 'sorce' is not known"],
+    [JSON.stringify({ ...FETCH, source: { git: {} } }), 'source must hold exactly http'],
+    [JSON.stringify({ ...FETCH, source: { http: {}, git: {} } }), 'source must hold exactly http'],
+    [JSON.stringify({ ...FETCH, source: { http: {} } }), 'source.http.url must be a text'],
+    [JSON.stringify({ ...FETCH, digest: 'md5:1' }), 'digest must be sha256:'],
+    [JSON.stringify({ ...FETCH, digest: undefined }), 'digest is missing'],
+    [JSON.stringify({ ...FETCH, preset: 'triton' }), 'preset must be mlserver or custom'],
+    [JSON.stringify({ ...FETCH, format: undefined }), 'format is missing'],
+    [JSON.stringify({ ...FETCH, to: 'models' }), 'to must be an absolute path'],
+    [JSON.stringify({ ...FETCH, model: '' }), 'model must be a text that is not empty'],
+    [JSON.stringify({ ...FETCH, limits: { bites: 1 } }), "limits has the unknown field 'bites'"],
+    [JSON.stringify({ ...FETCH, limits: { bytes: 0.5 } }), 'limits.bytes must be a positive whole number'],
+    [JSON.stringify({ ...FETCH, timeouts: { idleMs: 0 } }), 'timeouts.idleMs must be a positive whole number'],
+  ])('%s are refused with a sentence', (json, words) => {
+    const outcome = parseFetchOptions(json);
+    expect(outcome).toMatchObject({ ok: false, failure: { reason: 'InvalidOptions', retryable: false } });
+    expect(outcome.ok ? '' : outcome.failure.message).toContain(words);
+  });
+});
