@@ -1,7 +1,7 @@
 import { judge, type Judgement } from '../analysis/analyse.ts';
 import { bounds } from '../analysis/bounds.ts';
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../analysis/config.ts';
-import { decide } from '../analysis/decide.ts';
+import { decide, hasRejected } from '../analysis/decide.ts';
 import type { CheckSamples } from '../analysis/measurement.ts';
 import { freshness, makeRows, makeValues, type TimedRow, type Window as RowWindow } from '../analysis/rows.ts';
 import { explain } from '../analysis/words.ts';
@@ -49,7 +49,7 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
   const results = parameters.checks.map((check) => judgeCheck(check, evidence));
   const compared = results.flatMap((result) => (result.judgement ? [{ result, judgement: result.judgement }] : []));
   const decision = decide(compared.map(({ judgement }) => judgement), DEFAULT_ANALYSIS.alpha);
-  const rejected = compared.length > 0 && decision.verdict === 'abort';
+  const rejected = hasRejected(compared.map(({ judgement }) => judgement), DEFAULT_ANALYSIS.alpha);
   const suspicious = compared.length > 0 && decision.verdict === 'suspect';
   const strongest = decision.index === null ? undefined : compared[decision.index]?.result;
   const broken = results.find(({ verdict }) => verdict === 'Fail');

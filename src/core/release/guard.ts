@@ -17,7 +17,7 @@ export function guardReadiness(scene: Scene, release: ModelRelease, progress: Pr
   const ready = readyPods(scene, revision);
   const written = routeDecision(scene, release);
   if (!written) return undefined;
-  if (weight > 0 && ready < podsFor(scene, weight)) {
+  if (weight > 0 && ready < needed(scene, revision, weight)) {
     const carried = Math.floor((100 * ready) / scene.size);
     const message = `version ${version} has too few Ready pods for its share`;
     const down = { ...closeWindow(progress, scene.now), unavailableSince: progress.unavailableSince ?? formatTime(scene.now) };
@@ -28,7 +28,7 @@ export function guardReadiness(scene: Scene, release: ModelRelease, progress: Pr
   }
   if (progress.unavailableSince === undefined) return undefined;
   const step = parameters.steps[Number(written.detail)];
-  if (step && ready >= podsFor(scene, step.weight)) return undefined;
+  if (step && ready >= needed(scene, revision, step.weight)) return undefined;
   const since = parseTime(progress.unavailableSince) ?? written.atMs;
   if (scene.now < since + parameters.unavailableGraceMs) return wait(progress, since + parameters.unavailableGraceMs);
   const trouble = revisionState(scene, revision)?.trouble;
@@ -37,4 +37,10 @@ export function guardReadiness(scene: Scene, release: ModelRelease, progress: Pr
     reason: 'CandidateUnavailable',
     message: `version ${version} had too few Ready pods for its share for longer than ${sayDuration(parameters.unavailableGraceMs)}${trouble ? `: ${trouble.message}` : ''}`,
   });
+}
+
+/** Pods that must be Ready: those of the share, but no more than were asked for. When `spec.replicas` grows it is not the candidate that fails. */
+function needed(scene: Scene, revision: string, weight: number): number {
+  const asked = revisionState(scene, revision)?.workload?.replicas ?? Infinity;
+  return Math.max(1, Math.min(podsFor(scene, weight), asked));
 }

@@ -26,9 +26,12 @@ export function classOf(release: ModelRelease): FailureClass | undefined {
   return (release.status?.class ?? release.metadata.labels?.[LABEL.failureClass]) as FailureClass | undefined;
 }
 
-/** Numbers are never used twice, also when older releases are gone. */
-export function nextNumber(releases: readonly ModelRelease[]): number {
-  return releases.reduce((highest, release) => Math.max(highest, release.spec.number), 0) + 1;
+/**
+ * Numbers are never used twice, also when older releases are gone. `inRoute`: number of the release whose decision the route carries: a new
+ * release of that number would take it for its own.
+ */
+export function nextNumber(releases: readonly ModelRelease[], inRoute: number | undefined): number {
+  return releases.reduce((highest, release) => Math.max(highest, release.spec.number), inRoute ?? 0) + 1;
 }
 
 /** The release whose evidence condemned this revision; a condemned revision is not tried again by itself. */

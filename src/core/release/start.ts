@@ -16,7 +16,7 @@ const COMMIT = 'plimsoll.dev/commit';
  */
 export function startRelease(scene: Scene, snapshot: Snapshot): { readonly action: Action; readonly event: PlanEvent } {
   const { owner, stable, observed } = scene;
-  const number = nextNumber(observed.releases);
+  const number = nextNumber(observed.releases, observed.route?.decision?.release);
   const { revision, version, digest } = snapshot;
   const annotations = observed.deployment.metadata.annotations ?? {};
   const spec: ModelRelease['spec'] = {

@@ -1,12 +1,13 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime, parseTime, sayDuration } from '../time.ts';
+import type { Action } from '../observed.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Parameters, Step } from './parameters.ts';
-import { bringUp, snapshotOf } from './pods.ts';
+import { bringUp, ensureRevision, snapshotOf } from './pods.ts';
 import { act, closeWindow, enter, openWindow, wait, WORTH_TELLING_MS, type Progress, type Turn } from './progress.ts';
 import { promote } from './promotion.ts';
 import { rollBack } from './rollback.ts';
-import { podsFor, routeDecision, type Scene } from './scene.ts';
+import { podsFor, revisionState, routeDecision, type Scene } from './scene.ts';
 import { shiftTraffic, weightOf } from './traffic.ts';
 
 /**
@@ -36,11 +37,9 @@ function goTo(scene: Scene, release: ModelRelease, progress: Progress, parameter
   if (route?.acceptance.state === 'Accepted') return beginHold(scene, progress, parameters, step, index, written.atMs);
   const deadline = written.atMs + parameters.progressDeadlineMs;
   const said = route?.acceptance.message ?? 'the route is gone';
-  const tellAtMs = written.atMs + WORTH_TELLING_MS;
-  if (scene.now < Math.min(tellAtMs, deadline)) return wait(progress, Math.min(tellAtMs, deadline));
-  if (scene.now <= deadline) {
+  if (scene.now < deadline) {
     const lasting = scene.now >= written.atMs + WORTH_TELLING_MS;
-    return lasting ? wait(enter(progress, scene.now, 'Shifting', said, step.weight), deadline) : wait(progress, written.atMs + WORTH_TELLING_MS);
+    return lasting ? wait(enter(progress, scene.now, 'Shifting', said, step.weight), deadline) : wait(progress, Math.min(written.atMs + WORTH_TELLING_MS, deadline));
   }
   return rollBack(scene, release, progress, {
     class: 'Infrastructure',
@@ -101,14 +100,22 @@ function hold(scene: Scene, release: ModelRelease, progress: Progress, parameter
   const step = parameters.steps[index] as Step;
   const fromMs = parseTime(openWindow(progress)?.from) ?? scene.now;
   const overAtMs = fromMs + step.holdMs;
-  if (scene.now < overAtMs) return wait(progress, overAtMs);
+  const actions = keepCapacity(scene, release, step);
+  if (scene.now < overAtMs) return { ...wait(progress, overAtMs), actions };
   const missing = missingEvidence(evaluation, parameters, index);
   if (missing === undefined) return goTo(scene, release, progress, parameters, index + 1);
   const deadlineMs = overAtMs + parameters.evidenceDeadlineMs;
-  if (scene.now < deadlineMs) return wait(progress, deadlineMs);
+  if (scene.now < deadlineMs) return { ...wait(progress, deadlineMs), actions };
   const message = `paused at ${step.weight} %: ${sayDuration(parameters.evidenceDeadlineMs)} after the hold was over ${missing}; it goes on by itself when the evidence comes`;
   const paused = enter(progress, scene.now, 'Paused', message, step.weight);
-  return act(paused, [], paused === progress ? [] : [{ type: 'Warning', reason: 'Inconclusive', message }]);
+  return act(paused, actions, paused === progress ? [] : [{ type: 'Warning', reason: 'Inconclusive', message }]);
+}
+
+/** More pods for the weight that the candidate has, when `spec.replicas` has grown in the meantime. */
+function keepCapacity(scene: Scene, release: ModelRelease, step: Step): readonly Action[] {
+  const snapshot = snapshotOf(scene, release);
+  const replicas = revisionState(scene, release.spec.to.revision)?.workload?.replicas ?? 0;
+  return snapshot ? ensureRevision(scene, snapshot, Math.max(replicas, podsFor(scene, step.weight))) : [];
 }
 
 /** What keeps a step from ending, undefined when nothing does. */
