@@ -1,0 +1,166 @@
+// What must hold after every write and every pass, whatever happens: the promises that the product makes, in the words of the world.
+import type { ModelRelease } from '../../../src/api/generated/modelrelease.ts';
+import { LABEL } from '../../../src/api/names.ts';
+import { RESOURCE } from '../../../src/api/resources.ts';
+import type { Decision, RouteDecision, RouteState } from '../../../src/core/observed.ts';
+import { readRoute, type HttpRouteObject } from '../../../src/core/traffic/route.ts';
+import type { StoredObject } from '../apiStore.ts';
+import type { World } from '../world.ts';
+import type { Write } from './api.ts';
+import type { Pass } from './operator.ts';
+import { NAME, NAMESPACE } from './objects.ts';
+
+export interface Invariants {
+  /** To be called after each write of an operator that changed the world. */
+  readonly check: (write: Write) => void;
+  readonly afterPass: (pass: Pass) => void;
+  readonly violations: readonly string[];
+}
+
+const RANK: Readonly<Record<Decision, number>> = { Shift: 0, Promote: 1, RollBack: 2 };
+
+export function createInvariants(world: World): Invariants {
+  const violations: string[] = [];
+  const say = (sentence: string): void => {
+    const atS = Math.round((world.now % 86_400_000) / 100) / 10;
+    if (violations.length < 20) violations.push(`at ${atS} s: ${sentence}`);
+  };
+  const served = new Map<string, number>();
+  return {
+    violations,
+    check: (write) => {
+      switch (write.kind) {
+        case 'HTTPRoute':
+          checkRoute(world, write, served, say);
+          break;
+        case 'ModelRelease':
+          checkRelease(world, write, say);
+          break;
+        case 'Deployment':
+          checkWorkload(world, write, say);
+          break;
+        case 'Service':
+          checkService(world, write, say);
+          break;
+        case 'ModelDeployment':
+          if (write.verb !== 'applyStatus') say(`${write.by} wrote to the ModelDeployment, which belongs to its user`);
+          break;
+      }
+    },
+    afterPass: (pass) => checkPass(pass, world, say),
+  };
+}
+
+function releaseNumber(world: World, number: number): ModelRelease | undefined {
+  return world.releases.find(({ spec }) => spec.number === number);
+}
+
+function routeOf(object: StoredObject | undefined): RouteState | undefined {
+  return object && readRoute(object as unknown as HttpRouteObject);
+}
+
+function checkRoute(world: World, write: Write, served: Map<string, number>, say: (sentence: string) => void): void {
+  const [before, after] = [routeOf(write.before), routeOf(write.after)];
+  if (!after) return say('the route was removed or spoilt');
+  const { a, b } = after.slots;
+  if (a.weight + b.weight !== 100) say(`the weights are ${a.weight} and ${b.weight}, which is not 100`);
+  if (!after.decision) return say('a route carries no decision');
+  const release = releaseNumber(world, after.decision.release);
+  checkDecision(before, after, say);
+  for (const slot of ['a', 'b'] as const) {
+    const { revision, weight } = after.slots[slot];
+    if (!world.api.get(RESOURCE.service, NAMESPACE, `${NAME}-${revision}`)) say(`slot ${slot} points at a Service that does not exist (revision ${revision})`);
+    const was = before ? weightIn(before, revision) : 0;
+    const isFallback = release?.spec.from?.revision === revision;
+    if (weight > was && !isFallback && world.kubelet.ready(revision) === 0) say(`${weight} % go to revision ${revision}, which has no Ready pod`);
+  }
+  if (release) checkEvidence(world, release, before, after, after.decision, served, say);
+}
+
+function weightIn(route: RouteState, revision: string): number {
+  return (['a', 'b'] as const).reduce((sum, slot) => sum + (route.slots[slot].revision === revision ? route.slots[slot].weight : 0), 0);
+}
+
+/** Within a release a decision only rises, and no weight rises once the decision is to roll back. */
+function checkDecision(before: RouteState | undefined, after: RouteState, say: (sentence: string) => void): void {
+  const [was, is] = [before?.decision, after.decision];
+  if (!before || !was || !is) return;
+  if (is.release < was.release) say(`the route went back from release ${was.release} to release ${is.release}`);
+  if (is.release !== was.release) return;
+  if (RANK[is.decision] < RANK[was.decision]) say(`the decision fell from ${was.decision} to ${is.decision}`);
+}
+
+/** No step ends, and nothing is promoted, without the requests that were asked for; a rolled-back candidate gets nothing more. */
+function checkEvidence(
+  world: World,
+  release: ModelRelease,
+  before: RouteState | undefined,
+  after: RouteState,
+  decision: RouteDecision,
+  served: Map<string, number>,
+  say: (sentence: string) => void,
+): void {
+  const { to, plan, number } = release.spec;
+  const weight = weightIn(after, to.revision);
+  if (decision.decision === 'RollBack' && weight > 0 && weight !== 100) say(`release ${number} is rolled back, but its candidate has ${weight} %`);
+  if (before && before.decision?.decision === 'RollBack' && before.decision.release === number && weight > weightIn(before, to.revision)) {
+    say(`the weight of release ${number} rose after it was rolled back`);
+  }
+  const requests = world.gateway.served.get(to.revision)?.requests ?? 0;
+  const step = decision.decision === 'Shift' ? Number(decision.detail) : plan.steps.length;
+  if (decision.decision === 'RollBack') return;
+  const key = (index: number): string => `${number}/${index}`;
+  if (!served.has(key(step))) {
+    served.set(key(step), requests);
+    const began = served.get(key(step - 1));
+    if (step > 0 && began === undefined) say(`release ${number} reached step ${step} without step ${step - 1}`);
+    if (step > 0 && began !== undefined && requests - began < plan.minRequests) {
+      say(`release ${number} left step ${step - 1} after ${requests - began} requests instead of ${plan.minRequests}`);
+    }
+  }
+  if (decision.decision === 'Shift' && weight > (plan.steps[step]?.weight ?? 0)) say(`${weight} % in step ${step} are more than the plan says`);
+}
+
+function checkRelease(world: World, { verb, after, before }: Write, say: (sentence: string) => void): void {
+  const release = after as unknown as ModelRelease | undefined;
+  if (!release) return say('a record of a release was removed');
+  const { revision, digest } = release.spec.to;
+  const others = world.releases.filter(({ spec }) => spec.number !== release.spec.number);
+  if (verb === 'create') {
+    if (others.some(({ status, metadata }) => status?.finishedAt === undefined && metadata.labels?.[LABEL.outcome] === undefined)) say('a release began before the one before it had ended');
+    if (others.some(({ spec, status }) => spec.to.revision === revision && status?.class === 'Evidence')) say(`revision ${revision}, known to be bad, is tried again`);
+    if (others.some(({ status }) => status?.outcome === 'Promoted') && !release.spec.from) say('a later release was taken for the first');
+    if (digest !== world.digest(release.spec.to.version)) say(`release ${release.spec.number} is of other bytes than its version's`);
+  }
+  const [was, is] = [(before as unknown as ModelRelease | undefined)?.status?.finishedAt, release.status];
+  if (was === undefined && is?.finishedAt !== undefined && is.outcome === 'Promoted' && world.route && weightIn(world.route, revision) !== 100) {
+    say(`release ${release.spec.number} is called promoted, but its revision does not serve everything`);
+  }
+}
+
+/** Pods that serve stay as they are: no restart by a promotion, no loss of the capacity that a roll-back needs. */
+function checkWorkload(world: World, { before, after, name }: Write, say: (sentence: string) => void): void {
+  const revision = name.slice(NAME.length + 1);
+  const weight = Math.max(world.route ? weightIn(world.route, revision) : 0, world.gateway.weightOf(revision));
+  if (!after) {
+    if (weight > 0) say(`the pods of revision ${revision} were removed while it had ${weight} % of the traffic`);
+    return;
+  }
+  if (!before) return;
+  const spec = (object: StoredObject): { readonly replicas: number; readonly template: unknown } => object['spec'] as { replicas: number; template: unknown };
+  if (JSON.stringify(spec(before).template) !== JSON.stringify(spec(after).template)) say(`the pods of revision ${revision} were changed`);
+  const wanted = world.deployment.spec.replicas ?? 1;
+  if (weight > 50 && spec(after).replicas < Math.min(wanted, spec(before).replicas)) say(`revision ${revision} lost pods while it had ${weight} % of the traffic`);
+}
+
+function checkService(world: World, { name, after }: Write, say: (sentence: string) => void): void {
+  if (after || name === NAME || !world.route) return;
+  const revision = name.slice(NAME.length + 1);
+  if ([world.route.slots.a.revision, world.route.slots.b.revision].includes(revision)) say(`the Service of revision ${revision} was removed while the route points at it`);
+}
+
+/** With a view of the present world no write is wasted. */
+function checkPass(pass: Pass, world: World, say: (sentence: string) => void): void {
+  const wasted = world.api.writes.slice(-pass.writes || world.api.writes.length).filter(({ before, after, error }) => error === undefined && before === after);
+  if (pass.by === 'operator-0' && world.isFresh(0)) for (const { verb, kind, name } of wasted) say(`${verb} ${kind} ${name} changed nothing`);
+}
