@@ -25,12 +25,30 @@ export type Voice = Pick<Judgement, 'verdict' | 'series' | 'tolerated'>;
  */
 export function decide(metrics: readonly Voice[], alpha: number): Decision {
   if (metrics.length === 0) return { verdict: 'nodata', logE: 0, index: null };
-  const live = metrics.map(({ series, tolerated }) => (tolerated ? series.map((logE) => Math.min(logE, 0)) : series));
+  const live = metrics.map(heard);
   const evidence = combine(live).reduce(stepEvidence, NOTHING_SEEN);
   const last = live.map((series) => series.at(-1) ?? 0);
   const index = last.indexOf(Math.max(...last));
   const kinds = metrics.map(({ verdict }) => verdict);
   return { verdict: overall(kinds, rejects(evidence, alpha), isSuspicious(evidence.logE, alpha)), logE: evidence.logE, index };
+}
+
+/**
+ * Whether all metrics together rejected at any look so far. The bound on false alarms holds for the whole course, not for its last look: so
+ * what was rejected once stays rejected, also for an operator that was away at that look and reads it later.
+ */
+export function hasRejected(metrics: readonly Voice[], alpha: number): boolean {
+  if (metrics.length === 0) return false;
+  let evidence = NOTHING_SEEN;
+  return combine(metrics.map(heard)).some((logE) => {
+    evidence = stepEvidence(evidence, logE);
+    return rejects(evidence, alpha);
+  });
+}
+
+/** The series of a metric as it counts: a tolerated one speaks for the candidate only. */
+function heard({ series, tolerated }: Voice): readonly number[] {
+  return tolerated ? series.map((logE) => Math.min(logE, 0)) : series;
 }
 
 /** ln of the mean of the e-values at every look. */

@@ -80,9 +80,5 @@ function verdicts(scene: Scene, evaluation: Evaluation, before: Status | undefin
 
 function resting(scene: Scene): Status {
   const last = scene.observed.releases.at(-1);
-  const { stable } = scene;
-  return {
-    ...(stable ? { weight: 0 } : {}),
-    ...(last ? { release: releaseName(last.spec.deployment, last.spec.number) } : {}),
-  };
+  return last ? { release: releaseName(last.spec.deployment, last.spec.number) } : {};
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { judge } from '../../../../src/core/analysis/analyse.ts';
 import { DEFAULT_ANALYSIS } from '../../../../src/core/analysis/config.ts';
-import { decide, type Voice } from '../../../../src/core/analysis/decide.ts';
+import { decide, hasRejected, type Voice } from '../../../../src/core/analysis/decide.ts';
 import { eventfulRow, row } from './arbitraries.ts';
 
 const alpha = 0.01;
@@ -80,5 +80,21 @@ describe('decide', () => {
   test('refuses series of different lengths, because looks would be mixed up', () => {
     const short = judge([row(10, 0, 10, 0)], [], DEFAULT_ANALYSIS);
     expect(() => decide([short, quiet], alpha)).toThrow('1, 3');
+  });
+});
+
+describe('hasRejected', () => {
+  const voice = (series: readonly number[], tolerated = false): Voice => ({ verdict: 'continue', series, tolerated });
+
+  test('remembers a rejection that the evidence has drifted back from', () => {
+    const course = [3, 6, 5, 2, 1];
+    expect(decide([voice(course)], 0.01).verdict).not.toBe('abort');
+    expect(hasRejected([voice(course)], 0.01)).toBe(true);
+  });
+
+  test('does not count a single interval, nor a metric that is tolerated, nor nothing', () => {
+    expect(hasRejected([voice([0, 50, 0])], 0.01)).toBe(false);
+    expect(hasRejected([voice([3, 6, 5], true)], 0.01)).toBe(false);
+    expect(hasRejected([], 0.01)).toBe(false);
   });
 });
