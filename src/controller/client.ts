@@ -67,7 +67,10 @@ export type CallReport = {
   readonly seconds: number;
 };
 
-/** All methods reject with KubeError and with nothing else (a mistake of the program apart). */
+/**
+ * All methods reject with KubeError and with nothing else (a mistake of the program apart). A write with a field that the server
+ * does not know is Invalid and changes nothing.
+ */
 export type KubeClient = {
   /** The object, or undefined when it does not exist. */
   readonly get: (ref: ObjectRef, options?: CallOptions) => Promise<KubeObject | undefined>;

@@ -26,6 +26,9 @@ export type KubeClientOptions = {
 const defaultDeadlineMs = 10_000;
 const defaultPageSize = 500;
 
+/** A field that the server does not know is refused. By default it would be dropped, and the write would seem to have worked. */
+const strict = { fieldValidation: 'Strict' } as const;
+
 /** A client for the current cluster of `kubeConfig`. One per process is enough. Throws when the kubeconfig names no cluster. */
 export function createKubeClient(kubeConfig: KubeConfig, options: KubeClientOptions): KubeClient {
   const { clock } = options;
@@ -135,7 +138,7 @@ function applyCall(object: ObjectBody, options: ApplyOptions): HttpCall {
   const locked = { ...object.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }), ...(uid === undefined ? {} : { uid }) };
   return {
     ...callOn('PATCH', 'patch', refOf(object), options.subresource),
-    query: { fieldManager: options.fieldManager, force: 'true', dryRun: options.dryRun === true ? 'All' : undefined },
+    query: { ...strict, fieldManager: options.fieldManager, force: 'true', dryRun: options.dryRun === true ? 'All' : undefined },
     contentType: 'application/apply-patch+yaml', // JSON is YAML
     body: { ...object, metadata: locked },
   };
@@ -149,11 +152,11 @@ function isOtherUid(error: unknown, { uid }: ApplyOptions): error is KubeError {
 function createCall(object: ObjectBody): HttpCall {
   const ref = refOf(object);
   const call = callOn('POST', 'create', ref);
-  return { ...call, path: pathOf(ref.resource, ref.namespace), query: {}, contentType: 'application/json', body: object };
+  return { ...call, path: pathOf(ref.resource, ref.namespace), query: strict, contentType: 'application/json', body: object };
 }
 
 function replaceCall(object: ObjectBody): HttpCall {
-  return { ...callOn('PUT', 'update', refOf(object)), query: {}, contentType: 'application/json', body: object };
+  return { ...callOn('PUT', 'update', refOf(object)), query: strict, contentType: 'application/json', body: object };
 }
 
 function removeCall(ref: ObjectRef, options: RemoveOptions = {}): HttpCall {

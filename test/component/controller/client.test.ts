@@ -120,6 +120,19 @@ describe('writing', () => {
     expect((await client.get(ref('a')))?.spec).toEqual({ replicas: 5 });
   });
 
+  test('every write asks the server to refuse fields that it does not know', async () => {
+    await client.apply(deployment('a'), { fieldManager: 'tester' });
+    await client.apply(deployment('a'), { fieldManager: 'tester', subresource: 'status' });
+    const made = await client.create(deployment('b'));
+    await client.replace(made);
+    expect(server.requests.map(({ verb, query }) => [verb, query['fieldValidation']])).toEqual([
+      ['patch', 'Strict'],
+      ['patch', 'Strict'],
+      ['create', 'Strict'],
+      ['update', 'Strict'],
+    ]);
+  });
+
   test('removing what does not exist is a success', async () => {
     await client.remove(ref('none'));
     expect(server.requests[0]).toMatchObject({ verb: 'delete', status: 404 });
