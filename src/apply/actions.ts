@@ -21,13 +21,16 @@ export async function applyActions(applier: Applier, actions: readonly Action[],
 
 async function applyAction(applier: Applier, action: Action, signal: AbortSignal): Promise<void> {
   const { client, prober } = applier;
-  if (action.type === 'Probe') return prober.start(action);
+  if (action.type === 'Probe') {
+    prober.start(action);
+    return;
+  }
   const options = { signal, deadlineMs: Math.min(applier.mustStillLead(), 10_000) };
   switch (action.type) {
     case 'Apply': {
       const { object, resourceVersion } = splitVersion(action.object);
       if (action.expectAbsent === true) await refuseForeign(client, object, signal);
-      await client.apply(object, { ...options, fieldManager: action.fieldManager, resourceVersion, priority: action.urgent });
+      await client.apply(object, { ...options, fieldManager: action.fieldManager, resourceVersion, priority: action.urgent, dryRun: action.dryRun });
       return;
     }
     case 'ApplyStatus': {

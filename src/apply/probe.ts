@@ -130,7 +130,7 @@ async function send(url: string, body: string | undefined, timeoutMs: number): P
   });
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     length += chunk.length;
     if (length > MOST_BYTES) throw new Error(`the answer is longer than ${MOST_BYTES} bytes`);
     chunks.push(chunk);

@@ -55,7 +55,7 @@ export function createCaches(options: CachesOptions): Caches {
       indexes: { [BY_DEPLOYMENT]: (child: T) => byDeployment(child) },
       onChange: (before, after) => tellDeployment(after ?? before),
     });
-  const deployments: Reflector<ModelDeployment> = reflect(options, RESOURCE.modelDeployment, project.own<ModelDeployment>, {
+  const deployments: Reflector<ModelDeployment> = reflect(options, RESOURCE.modelDeployment, (object) => project.own(object) as unknown as ModelDeployment, {
     indexes: { [BY_VERSION]: ({ metadata, spec }) => [keyOf(metadata.namespace, `${spec.model}-${spec.version}`)] },
     onChange: (before, after) => tellOwn(options.onDeployment, after ?? before),
   });
@@ -65,14 +65,14 @@ export function createCaches(options: CachesOptions): Caches {
     options.onVersion(namespace, name);
     for (const { metadata } of deployments.byIndex(BY_VERSION, keyOf(namespace, name))) options.onDeployment(namespace, metadata.name);
   };
-  const versions = reflect(options, RESOURCE.modelVersion, project.own<ModelVersion>, {
+  const versions = reflect(options, RESOURCE.modelVersion, (object) => project.own(object) as unknown as ModelVersion, {
     indexes: { [BY_VERSION]: ({ metadata }: ModelVersion) => [keyOf(metadata.namespace, versionLabel(metadata.name))] },
     onChange: (before, after) => tellVersion(after ?? before),
   });
   return {
     versions,
     deployments,
-    releases: children(RESOURCE.modelRelease, project.own<ModelRelease>),
+    releases: children(RESOURCE.modelRelease, (object) => project.own(object) as unknown as ModelRelease),
     workloads: children(RESOURCE.deployment, project.workload),
     services: children(RESOURCE.service, project.service),
     budgets: children(RESOURCE.podDisruptionBudget, project.child),

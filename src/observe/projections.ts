@@ -43,9 +43,9 @@ export interface JobChild {
 }
 
 /** Our own kinds are kept whole but for the bookkeeping of field managers. */
-export function own<T extends { readonly metadata: ObjectMeta }>(object: KubeObject): T {
+export function own(object: KubeObject): KubeObject {
   const { managedFields: _, ...metadata } = object.metadata;
-  return { ...object, metadata } as unknown as T;
+  return { ...object, metadata };
 }
 
 export function child(object: KubeObject): Child {

@@ -1,12 +1,11 @@
 import { KubeConfig } from '@kubernetes/client-node';
-import { createProber } from '../apply/probe.ts';
+import { createProber, type Prober } from '../apply/probe.ts';
 import type { Applier } from '../apply/actions.ts';
 import type { Clock } from '../controller/clock.ts';
-import { isKubeError } from '../controller/errors.ts';
 import { createEventRecorder } from '../controller/events.ts';
 import { createKubeClient } from '../controller/kubeClient.ts';
 import { createLeaderElector, type LeaderElector } from '../controller/lease.ts';
-import { runLoop, type ReconcileResult } from '../controller/loop.ts';
+import type { ReconcileResult } from '../controller/loop.ts';
 import { createWorkQueue, type WorkQueue } from '../controller/workqueue.ts';
 import type { Settings } from '../core/observed.ts';
 import { createAlerts } from '../metrics/alerts.ts';
@@ -16,13 +15,12 @@ import { allCaches, createCaches, type Caches } from '../observe/caches.ts';
 import { startHealthServer } from '../telemetry/health.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { lead, unsynced, watchAges } from './lead.ts';
 import { reconcileDeployment, type DeploymentReconciler } from './reconcileDeployment.ts';
 import { reconcileVersion, type VersionReconciler } from './reconcileVersion.ts';
 import type { OperatorSettings } from './settings.ts';
 
 const LEASE_NAME = 'plimsoll';
-const PASS_DEADLINE_MS = 60_000;
-const DRAIN_MS = 8000;
 const PROBE_TIMEOUT_MS = 30_000;
 
 /**
@@ -72,7 +70,7 @@ export async function runOperator(settings: OperatorSettings, logger: Logger, cl
   });
   const work = workOf({ settings, logger, metrics, clock, client, caches, elector, add });
   const running = [...allCaches(caches).map(([, cache]) => cache.run(stop)), watchAges(caches, metrics, clock, stop)];
-  await lead({ queue, elector, caches, work, clock, metrics, logger, stop });
+  await lead({ queue, elector, caches, reconcile: work.reconcile, start: work.start, workers: settings.workers, clock, metrics, logger, stop });
   await Promise.all(running);
   await work.close();
   await health.close();
@@ -129,15 +127,7 @@ function workOf({ settings, logger, metrics, clock, client, caches, elector, add
     instance: settings.instance,
     onError: (error, note) => logger.warn('An Event could not be written', { error, reason: note.reason }),
   });
-  const prober = createProber({
-    client,
-    now: clock.now,
-    timeoutMs: PROBE_TIMEOUT_MS,
-    onResult: (namespace, deployment, revision, result) => {
-      logger.info('Probe answered', { namespace, deployment, revision, state: result.state, said: result.message });
-      add.deployment(namespace, deployment);
-    },
-  });
+  const prober = proberOf(client, clock, logger, add);
   const applier: Applier = { client, prober, mustStillLead: () => elector.mustStillLead() };
   const core: Settings = { image: settings.image, imagePullPolicy: settings.imagePullPolicy, settleMs: settings.settleMs };
   const { now } = clock;
@@ -174,79 +164,16 @@ function workOf({ settings, logger, metrics, clock, client, caches, elector, add
   };
 }
 
-interface Leading {
-  readonly queue: WorkQueue;
-  readonly elector: LeaderElector;
-  readonly caches: Caches;
-  readonly work: Work;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-  readonly stop: AbortSignal;
-}
-
-/** Competes for the lease; works while it leads. Work ends before the lease is given back, so that two processes never work at once. */
-async function lead({ queue, elector, caches, work, clock, metrics, logger, stop }: Leading): Promise<void> {
-  const release = new AbortController();
-  const leading = elector.run(release.signal);
-  await until(clock, stop, () => elector.isLeader() && unsynced(caches) === undefined);
-  if (!stop.aborted) {
-    work.start(stop);
-    await runLoop(
-      {
-        queue,
-        clock,
-        reconcile: work.reconcile,
-        workers: 16,
-        deadlineMs: PASS_DEADLINE_MS,
-        drainMs: DRAIN_MS,
-        onResult: ({ key, result, seconds }) => metrics.recordReconcile(key.split('/')[0] ?? '', result, seconds),
-        onError: (key, error) => {
-          // A conflict only says that this pass saw an older world than the one it wrote to: the next one follows at once.
-          if (isKubeError(error, 'Conflict')) logger.debug('A pass was overtaken; trying again', { key, said: error.message });
-          else logger.warn('A pass failed; trying again', { key, error });
-        },
-      },
-      stop,
-    );
-  }
-  release.abort();
-  await leading;
-}
-
-/** Names of the caches that have not got their first list; undefined when all have. */
-function unsynced(caches: Caches): string | undefined {
-  const missing = allCaches(caches).filter(([, cache]) => !cache.hasSynced());
-  return missing.length === 0 ? undefined : `waiting for ${missing.map(([name]) => name).join(', ')}`;
-}
-
-const POLL_MS = 100;
-
-async function until(clock: Clock, stop: AbortSignal, isTrue: () => boolean): Promise<void> {
-  while (!stop.aborted && !isTrue()) await new Promise<void>((resolve) => clock.after(POLL_MS, resolve));
-}
-
-const WATCH_AGE_MS = 5000;
-
-/** Keeps the age of each watch in /metrics: a watch that died silently shows as one that grows old. */
-async function watchAges(caches: Caches, metrics: Metrics, clock: Clock, stop: AbortSignal): Promise<void> {
-  const before = new Map<string, number>();
-  while (!stop.aborted) {
-    for (const [name, cache] of allCaches(caches)) {
-      const age = cache.secondsSinceActivity();
-      if (age < (before.get(name) ?? Infinity)) metrics.recordWatchActivity(name);
-      before.set(name, age);
-    }
-    await new Promise<void>((resolve) => {
-      const finish = (): void => {
-        cancel();
-        stop.removeEventListener('abort', finish);
-        resolve();
-      };
-      const cancel = clock.after(WATCH_AGE_MS, finish);
-      stop.addEventListener('abort', finish);
-    });
-  }
+function proberOf(client: Parts['client'], clock: Clock, logger: Logger, add: Keys): Prober {
+  return createProber({
+    client,
+    now: clock.now,
+    timeoutMs: PROBE_TIMEOUT_MS,
+    onResult: (namespace, deployment, revision, result) => {
+      logger.info('Probe answered', { namespace, deployment, revision, state: result.state, said: result.message });
+      add.deployment(namespace, deployment);
+    },
+  });
 }
 
 function counted(prometheus: Prometheus, metrics: Metrics): Prometheus {
