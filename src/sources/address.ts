@@ -54,6 +54,7 @@ function refused(address: string, hostname?: string): ReturnType<typeof finalFai
   const what = hostname === undefined ? `the address ${address}` : `${hostname}, which resolves to ${address},`;
   return finalFailure(
     'AddressRefused',
-    `Connecting to ${what} is refused: it belongs to the link-local and cloud metadata addresses, where no model is kept. Give the URL of a file server.`,
+    `Connecting to ${what} is refused: it belongs to the link-local and cloud metadata addresses, where no model is kept. ` +
+      'Give the URL of a file server.',
   );
 }

@@ -42,7 +42,7 @@ export async function unpack(packed: Readable, limits: Limits, take: Take): Prom
   throw firstCause(fed, read);
 }
 
-/** When one side fails the other is torn down with it: what we said ourselves, and what failed by itself, explain more than the noise of the tearing. */
+/** When one side fails the other is torn down too: what we said ourselves, and what failed by itself, explain more than the tearing. */
 function firstCause(fed: PromiseSettledResult<void>, read: PromiseSettledResult<void>): unknown {
   const reasons = [read, fed].flatMap((result): unknown[] => (result.status === 'rejected' ? [result.reason] : []));
   const own = reasons.find((reason) => reason instanceof SourceError);
@@ -69,7 +69,8 @@ function checkEntry(header: Header): string | undefined {
   if (!isFolder && type !== 'file' && type !== 'contiguous-file') {
     throw refused(name, `is ${KINDS[type] ?? 'of an unknown kind'}; only files and folders are unpacked`);
   }
-  if (Object.keys(header.pax ?? {}).some((key) => key.startsWith('GNU.sparse.'))) throw refused(name, 'is a sparse file; pack it without --sparse');
+  if (Object.keys(header.pax ?? {}).some((key) => key.startsWith('GNU.sparse.')))
+    throw refused(name, 'is a sparse file; pack it without --sparse');
   const path = name.replace(/^(\.\/+)+/, '');
   if (isFolder && (path === '' || path === '.')) return undefined;
   const problem = checkPath(isFolder ? path.replace(/\/$/, '') : path);
@@ -123,7 +124,10 @@ function limitUnpacked(sizes: Sizes, limits: Limits): Transform {
 }
 
 function bomb(limits: Limits): ReturnType<typeof finalFailure> {
-  return finalFailure('TooLarge', `The archive unpacks to more than ${limits.ratio} times its packed size, which model files do not. If it is meant, raise limits.ratio.`);
+  return finalFailure(
+    'TooLarge',
+    `The archive unpacks to more than ${limits.ratio} times its packed size, as no model does. If it is meant, raise limits.ratio.`,
+  );
 }
 
 function refused(name: string, problem: string): SourceError {
@@ -136,7 +140,14 @@ function brokenArchive(error: unknown): unknown {
   if (code === 'Z_BUF_ERROR') return errorOf(passingFailure('Truncated', 'The archive ends in the middle of its compressed data.'), error);
   if (code.startsWith('Z_')) return errorOf(finalFailure('ArchiveRefused', 'The archive is not valid gzip. Pack it with tar -czf.'), error);
   const message = error instanceof Error ? error.message : '';
-  if (/^Invalid (tar )?header|^Header exceeds/i.test(message)) return errorOf(finalFailure('ArchiveRefused', 'The archive is gzip, but what is inside is not a valid tar. Pack it with tar -czf.'), error);
-  if (message === 'Unexpected end of data') return errorOf(finalFailure('ArchiveRefused', 'The tar inside the archive ends in the middle of an entry.'), error);
+  if (/^Invalid (tar )?header|^Header exceeds/i.test(message)) {
+    return errorOf(
+      finalFailure('ArchiveRefused', 'The archive is gzip, but what is inside is not a valid tar. Pack it with tar -czf.'),
+      error,
+    );
+  }
+  if (message === 'Unexpected end of data') {
+    return errorOf(finalFailure('ArchiveRefused', 'The tar inside the archive ends in the middle of an entry.'), error);
+  }
   return error;
 }

@@ -50,7 +50,8 @@ function checkUrl(text: string): Outcome<URL> {
   if (url.username !== '' || url.password !== '') {
     return finalFailure(
       'InvalidSource',
-      `spec.source.http.url holds credentials, which everybody can read there. Put them into a Secret, name it in spec.access.secretRef, and write ${describeUrl(url)}.`,
+      'spec.source.http.url holds credentials, which everybody can read there. Put them into a Secret, name it in ' +
+        `spec.access.secretRef, and write ${describeUrl(url)}.`,
     );
   }
   return success(url);
@@ -102,8 +103,12 @@ function statusFailure(url: URL, status: number, authorized: boolean): Failure |
       : 'If it needs credentials, put them into a Secret (token, or username and password) and name it in spec.access.secretRef.';
     return finalFailure('AccessDenied', `${shown} answered ${status}. ${wayOut}`).failure;
   }
-  if (status === 404 || status === 410) return finalFailure('NotFound', `${shown} answered ${status}: there is no such file. Check spec.source.http.url.`).failure;
-  if (status === 408 || status === 425 || status === 429) return passingFailure('SourceFailed', `${shown} answered ${status}: it asks to come back later.`).failure;
+  if (status === 404 || status === 410) {
+    return finalFailure('NotFound', `${shown} answered ${status}: there is no such file. Check spec.source.http.url.`).failure;
+  }
+  if (status === 408 || status === 425 || status === 429) {
+    return passingFailure('SourceFailed', `${shown} answered ${status}: it asks to come back later.`).failure;
+  }
   if (status >= 500) return passingFailure('SourceFailed', `${shown} answered ${status}: the server is in trouble.`).failure;
   return finalFailure('SourceRefused', `${shown} answered ${status}, which brings no file. Check spec.source.http.url.`).failure;
 }
@@ -112,13 +117,15 @@ function statusFailure(url: URL, status: number, authorized: boolean): Failure |
 function contentFailure(url: URL, part: Part, response: IncomingMessage): Failure | undefined {
   const shown = describeUrl(url);
   if (/^text\/html\b/i.test(response.headers['content-type'] ?? '')) {
-    return finalFailure('SourceRefused', `${shown} answered with a web page (text/html), often a login page. Give a URL that leads to the file itself.`).failure;
+    return finalFailure('SourceRefused', `${shown} answered with a web page, often a login page. Give a URL that leads to the file itself.`)
+      .failure;
   }
   // Servers that label x.tar.gz as 'Content-Encoding: gzip' send the archive as it is stored.
   const encoding = response.headers['content-encoding']?.toLowerCase() ?? 'identity';
   const expected = part.kind === 'archive' ? ['identity', 'gzip', 'x-gzip'] : ['identity'];
   if (expected.includes(encoding)) return undefined;
-  return finalFailure('SourceRefused', `${shown} came compressed (Content-Encoding ${quote(encoding)}) though plain bytes were asked for.`).failure;
+  return finalFailure('SourceRefused', `${shown} came compressed (Content-Encoding ${quote(encoding)}) though it was asked for plain.`)
+    .failure;
 }
 
 function announcedLength(response: IncomingMessage): number | undefined {

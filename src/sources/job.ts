@@ -27,7 +27,11 @@ export interface JobResult {
 }
 
 /** Runs a job to its exit code: 0, or 1 with the failure logged and written as termination message. Never throws. */
-export async function runJob(options: Outcome<ResolveOptions>, io: JobIo, work: (context: TransferContext) => Promise<Outcome<JobResult>>): Promise<number> {
+export async function runJob(
+  options: Outcome<ResolveOptions>,
+  io: JobIo,
+  work: (context: TransferContext) => Promise<Outcome<JobResult>>,
+): Promise<number> {
   const outcome = options.ok ? await guarded(() => work(contextOf(options.value, io)), io) : options;
   if (!outcome.ok) io.log(`${outcome.failure.reason}: ${outcome.failure.message}`);
   await leave(outcome.ok ? outcome.value.termination : encodeFailure(outcome.failure), io);
@@ -48,7 +52,7 @@ async function guarded(work: () => Promise<Outcome<JobResult>>, io: JobIo): Prom
   } catch (error) {
     io.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
     const message = error instanceof Error ? error.message : 'no message';
-    return finalFailure('InternalError', `An unexpected error: ${message}. This is a defect of Plimsoll; the log of this container says where.`);
+    return finalFailure('InternalError', `An unexpected error: ${message}. This is a defect of Plimsoll; this container's log says where.`);
   }
 }
 
@@ -56,6 +60,6 @@ async function leave(message: string, io: JobIo): Promise<void> {
   try {
     await writeFile(io.terminationLog, message);
   } catch (error) {
-    io.log(`The termination message could not be written to ${io.terminationLog}: ${error instanceof Error ? error.message : String(error)}`);
+    io.log(`${io.terminationLog} could not be written: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -22,7 +22,7 @@ export interface ResolveOptions {
   readonly timeouts: Timeouts;
 }
 
-/** What only the fetch container needs. `to` is the folder of the shared volume; `format` is spec.format.name, needed by preset mlserver. */
+/** What only fetch needs. `to` is the folder of the shared volume; `format` is spec.format.name, needed by preset mlserver. */
 export interface FetchOptions extends ResolveOptions {
   readonly digest: string;
   readonly model: string;
@@ -75,14 +75,16 @@ function parsing<T>(json: string | undefined, read: (fields: Fields) => T): Outc
     if (unknown !== undefined) throw new Problem(`the field ${quote(unknown)} is not known; known are ${KNOWN.join(', ')}`);
     return success(read(fields));
   } catch (error) {
-    if (error instanceof Problem) return finalFailure('InvalidOptions', `The job's options (PLIMSOLL_JOB) are not usable: ${error.message}.`);
+    if (error instanceof Problem)
+      return finalFailure('InvalidOptions', `The job's options (PLIMSOLL_JOB) are not usable: ${error.message}.`);
     throw error;
   }
 }
 
 function readCommon(fields: Fields): ResolveOptions {
   const digest = fields['digest'] === undefined ? undefined : readText(fields, 'digest');
-  if (digest !== undefined && !DIGEST.test(digest)) throw new Problem(`digest must be sha256: and 64 lower-case hexadecimal characters, not ${quote(digest)}`);
+  if (digest !== undefined && !DIGEST.test(digest))
+    throw new Problem(`digest must be sha256: and 64 hexadecimal characters, not ${quote(digest)}`);
   return {
     source: readSource(fields['source']),
     digest,
@@ -103,7 +105,7 @@ function readNumbers<T extends { readonly [K in keyof T]: number }>(value: unkno
   if (value === undefined) return defaults;
   const fields = asFields(value, name);
   for (const [field, number] of Object.entries(fields)) {
-    if (!Object.hasOwn(defaults, field)) throw new Problem(`${name} has the unknown field ${quote(field)}; known are ${Object.keys(defaults).join(', ')}`);
+    if (!Object.hasOwn(defaults, field)) throw new Problem(`${name} has the unknown field ${quote(field)}`);
     if (!Number.isSafeInteger(number) || (number as number) <= 0) throw new Problem(`${name}.${field} must be a positive whole number`);
   }
   return { ...defaults, ...fields };

@@ -38,7 +38,10 @@ export async function get(url: URL, authorization: string | undefined, context: 
     if (!next.ok) return next;
     current = next.value;
   }
-  return finalFailure('RedirectRefused', `${describeUrl(url)} redirects more than ${MAX_REDIRECTS} times. Give the URL where the redirects end.`);
+  return finalFailure(
+    'RedirectRefused',
+    `${describeUrl(url)} redirects more than ${MAX_REDIRECTS} times. Give the URL where the redirects end.`,
+  );
 }
 
 /** Where a redirect leads, without credentials in it; refused when that is no longer http(s), or less safe than before. */
@@ -47,10 +50,13 @@ function redirectTarget(from: URL, location: string | undefined): Outcome<URL> {
   const target = location === undefined ? null : URL.parse(location, from.href);
   if (target === null) return finalFailure('RedirectRefused', `${shown} answered with a redirect that names no valid URL.`);
   if (target.protocol !== 'http:' && target.protocol !== 'https:') {
-    return finalFailure('RedirectRefused', `${shown} redirects to a ${target.protocol.slice(0, 20)} URL; only http and https are followed.`);
+    return finalFailure(
+      'RedirectRefused',
+      `${shown} redirects to a ${target.protocol.slice(0, 20)} URL; only http and https are followed.`,
+    );
   }
   if (from.protocol === 'https:' && target.protocol === 'http:') {
-    return finalFailure('RedirectRefused', `${shown} redirects from https to http (${describeUrl(target)}), where anyone on the way could change the bytes.`);
+    return finalFailure('RedirectRefused', `${shown} redirects from https to http, where anyone on the way could change the bytes.`);
   }
   target.username = '';
   target.password = '';
@@ -69,11 +75,19 @@ function requestOnce(url: URL, authorization: string | undefined, context: Sourc
   };
   return new Promise((resolve) => {
     let response: http.IncomingMessage | undefined;
-    const request = (secure ? https : http).request(url, { agent: false, headers, lookup: guardedLookup(context.lookup), timeout: timeouts.idleMs });
+    const request = (secure ? https : http).request(url, {
+      agent: false,
+      headers,
+      lookup: guardedLookup(context.lookup),
+      timeout: timeouts.idleMs,
+    });
     // After the response's head only the response can carry the reason to whoever reads it: destroying the request then says 'aborted'.
     const giveUp = (error: SourceError) => (response ?? request).destroy(error);
     const stop = () => giveUp(errorOf(interrupted(signal)));
-    const connecting = setTimeout(() => giveUp(errorOf(tooSlow(url, 'could not be connected to within', timeouts.connectMs))), timeouts.connectMs);
+    const connecting = setTimeout(
+      () => giveUp(errorOf(tooSlow(url, 'could not be connected to within', timeouts.connectMs))),
+      timeouts.connectMs,
+    );
     request.on('socket', (socket) => socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(connecting)));
     request.on('timeout', () => giveUp(errorOf(tooSlow(url, 'has sent nothing for', timeouts.idleMs))));
     request.on('close', () => {
@@ -103,8 +117,12 @@ export function networkFailure(url: URL, error: unknown): Failure {
   if (TLS_FAILURE.test(code)) {
     return finalFailure('SourceUnreachable', `No trusted TLS connection to ${url.host} could be made (${code}); wanted: ${shown}.`).failure;
   }
-  const meaning = MEANINGS[code] ?? (code.startsWith('HPE_') ? 'the answer is not valid HTTP, or longer than announced' : undefined) ?? `the connection failed (${code === '' ? 'no code' : code})`;
-  return passingFailure('SourceUnreachable', `${shown} could not be read: ${meaning}.`).failure;
+  return passingFailure('SourceUnreachable', `${shown} could not be read: ${meaningOf(code)}.`).failure;
+}
+
+function meaningOf(code: string): string {
+  if (code.startsWith('HPE_')) return 'the answer is not valid HTTP, or longer than announced';
+  return MEANINGS[code] ?? `the connection failed (${code === '' ? 'no code' : code})`;
 }
 
 const MEANINGS: Readonly<Record<string, string>> = {
@@ -121,7 +139,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 /** Why `signal` fired: the job's own time limit, or whoever runs the job. */
 export function interrupted(signal: AbortSignal): ReturnType<typeof finalFailure> {
   const timedOut = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
-  const why = timedOut ? 'The download did not end within the time that it was given (timeouts.totalMs).' : 'The download was told to stop.';
+  const why = timedOut ? 'The download did not end in the time given for it (timeouts.totalMs).' : 'The download was told to stop.';
   return passingFailure('Interrupted', why);
 }
 

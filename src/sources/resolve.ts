@@ -32,7 +32,9 @@ export async function runResolve(options: Outcome<ResolveOptions>, io: JobIo): P
     if (!digest.ok) return digest;
     io.log(`digest ${digest.value}`);
     const resolvedAt = `${new Date(io.now()).toISOString().slice(0, 19)}Z`;
-    return success({ termination: encodeResolved({ digest: digest.value, omsDigest: omsDigest(files), files: files.length, bytes, uri, resolvedAt }) });
+    return success({
+      termination: encodeResolved({ digest: digest.value, omsDigest: omsDigest(files), files: files.length, bytes, uri, resolvedAt }),
+    });
   });
 }
 

@@ -65,7 +65,13 @@ export function verify(files: readonly FileDigest[], expected: string | undefine
 }
 
 /** One attempt at one part; `before` are the files that other parts brought. */
-async function attempt(pinned: Pinned, part: Part, sink: Sink, before: readonly TransferredFile[], context: TransferContext): Promise<Outcome<readonly TransferredFile[]>> {
+async function attempt(
+  pinned: Pinned,
+  part: Part,
+  sink: Sink,
+  before: readonly TransferredFile[],
+  context: TransferContext,
+): Promise<Outcome<readonly TransferredFile[]>> {
   const taker = new Taker(sink, before, context.limits);
   const opened = await pinned.open(part);
   if (!opened.ok) return opened;
@@ -109,13 +115,18 @@ class Taker {
   /** Hashes a file on its way into the sink. */
   async take(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
     const problem = this.#paths.add(path);
-    if (problem !== undefined) throw errorOf(finalFailure('ArchiveRefused', `The version was refused: its file ${quote(path)} ${problem}.`));
+    if (problem !== undefined)
+      throw errorOf(finalFailure('ArchiveRefused', `The version was refused: its file ${quote(path)} ${problem}.`));
     this.#files += 1;
-    if (this.#files > this.#limits.files) throw errorOf(finalFailure('TooLarge', `The version has more than ${this.#limits.files} files. If it is meant, raise limits.files.`));
+    if (this.#files > this.#limits.files)
+      throw errorOf(finalFailure('TooLarge', `The version has more than ${this.#limits.files} files. If it is meant, raise limits.files.`));
     this.touched.push(path);
     const hash = createHash('sha256');
     const before = this.#bytes;
-    await this.#sink.write(path, this.#metered(content, (chunk) => hash.update(chunk)));
+    await this.#sink.write(
+      path,
+      this.#metered(content, (chunk) => hash.update(chunk)),
+    );
     this.taken.push({ path, sha256: hash.digest('hex'), bytes: this.#bytes - before });
   }
 

@@ -22,7 +22,7 @@ export type FailureReason =
   | 'Interrupted' // the job was told to stop
   | 'InternalError'; // a defect of ours
 
-/** An expected failure. `message` is one or more sentences for people, without credentials; `retryable` says that time alone may mend it. */
+/** An expected failure. `message` is sentences for people, without credentials; `retryable` says that time alone may mend it. */
 export interface Failure {
   readonly reason: FailureReason;
   readonly message: string;

@@ -88,7 +88,8 @@ function settings(input: SettingsInput, implementation: string, uri: string): Mo
 function unclear(input: SettingsInput, candidates: readonly string[], wayOut: string, wanted: string): ReturnType<typeof finalFailure> {
   const found = (candidates.length > 0 ? candidates : input.paths).toSorted(compareBytes);
   const shown = found.slice(0, 5).map(quote).join(', ') + (found.length > 5 ? ` and ${found.length - 5} more` : '');
-  const what = candidates.length > 0 ? `${candidates.length} files could be the model: ${shown}` : `no file ends in ${wanted}; there are: ${shown}`;
+  const what =
+    candidates.length > 0 ? `${candidates.length} files could be the model: ${shown}` : `no file ends in ${wanted}; there are: ${shown}`;
   return finalFailure(
     'FormatUnclear',
     `Format ${quote(input.format)} needs one model file, but ${what}. ${wayOut}, or put a ${MODEL_SETTINGS} into the root of the version.`,

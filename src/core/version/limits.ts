@@ -7,7 +7,10 @@ export interface Limits {
   readonly ratio: number;
 }
 
-/** Time allowed, in milliseconds: `connect` to reach a server, `idle` without a byte, `total` for the whole job, `retry` from a step's first failure to its last new try. */
+/**
+ * Time allowed, in milliseconds: `connect` to reach a server, `idle` without a byte, `total` for the whole job, `retry` from a
+ * step's first failure to its last new try.
+ */
 export interface Timeouts {
   readonly connectMs: number;
   readonly idleMs: number;

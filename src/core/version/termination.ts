@@ -21,7 +21,8 @@ export interface ReportedFailure {
   readonly retryable: boolean;
 }
 
-export type Termination = { readonly kind: 'resolved'; readonly resolved: Resolved } | { readonly kind: 'failed'; readonly failure: ReportedFailure };
+export type Termination =
+  { readonly kind: 'resolved'; readonly resolved: Resolved } | { readonly kind: 'failed'; readonly failure: ReportedFailure };
 
 /** What came of reading a termination message; `problem` is the end of a sentence that begins with 'the termination message'. */
 export type DecodedTermination = { readonly ok: true; readonly value: Termination } | { readonly ok: false; readonly problem: string };
