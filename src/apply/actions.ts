@@ -1,6 +1,7 @@
 import { FIELD_MANAGER, LABEL, MANAGED_BY_VALUE } from '../api/names.ts';
 import { resourceOf, type ObjectBody } from '../api/resources.ts';
 import type { KubeClient } from '../controller/client.ts';
+import { isKubeError, type KubeError } from '../controller/errors.ts';
 import type { Action, KubeObject } from '../core/observed.ts';
 import type { Prober } from './probe.ts';
 
@@ -16,7 +17,13 @@ export interface Applier {
  * next pass sees the world as it then is and plans anew.
  */
 export async function applyActions(applier: Applier, actions: readonly Action[], signal: AbortSignal): Promise<void> {
-  for (const action of actions) await applyAction(applier, action, signal);
+  for (const action of actions) {
+    try {
+      await applyAction(applier, action, signal);
+    } catch (error) {
+      throw isKubeError(error, 'Invalid', 'Forbidden') ? new ActionRefused(action, error) : error;
+    }
+  }
 }
 
 async function applyAction(applier: Applier, action: Action, signal: AbortSignal): Promise<void> {
@@ -28,14 +35,14 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
   const options = { signal, deadlineMs: Math.min(applier.mustStillLead(), 10_000) };
   switch (action.type) {
     case 'Apply': {
-      const { object, resourceVersion } = splitVersion(action.object);
+      const { object, uid, resourceVersion } = splitIdentity(action.object);
       if (action.expectAbsent === true) await refuseForeign(client, object, signal);
-      await client.apply(object, { ...options, fieldManager: action.fieldManager, resourceVersion, priority: action.urgent, dryRun: action.dryRun });
+      await client.apply(object, { ...options, fieldManager: action.fieldManager, uid, resourceVersion, priority: action.urgent, dryRun: action.dryRun });
       return;
     }
     case 'ApplyStatus': {
-      const { object, resourceVersion } = splitVersion(action.object);
-      await client.apply(object, { ...options, fieldManager: FIELD_MANAGER.status, subresource: 'status', resourceVersion });
+      const { object, uid, resourceVersion } = splitIdentity(action.object);
+      await client.apply(object, { ...options, fieldManager: FIELD_MANAGER.status, subresource: 'status', uid, resourceVersion });
       return;
     }
     case 'Create':
@@ -47,10 +54,10 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
   }
 }
 
-/** The optimistic lock travels as an option; an empty version (an object that was never read) is none. */
-function splitVersion(object: KubeObject): { readonly object: ObjectBody; readonly resourceVersion: string | undefined } {
-  const { resourceVersion, ...metadata } = object.metadata;
-  return { object: { ...object, metadata }, resourceVersion: resourceVersion === '' ? undefined : resourceVersion };
+/** The lock travels as options. The API server would make a deleted object anew, whatever its version: only the uid keeps it from that. */
+function splitIdentity(object: KubeObject): { readonly object: ObjectBody; readonly uid: string | undefined; readonly resourceVersion: string | undefined } {
+  const { uid, resourceVersion, ...metadata } = object.metadata;
+  return { object: { ...object, metadata }, uid, resourceVersion };
 }
 
 /** Server-side apply would take over an object of the same name that somebody else made. */
@@ -59,6 +66,17 @@ async function refuseForeign(client: KubeClient, object: ObjectBody, signal: Abo
   const found = await client.get({ resource: resourceOf(object), namespace, name }, { signal });
   if (found && found.metadata.labels?.[LABEL.managedBy] !== MANAGED_BY_VALUE) {
     throw new NameTaken(`${object.kind} ${name} exists and is not Plimsoll's; rename it or the ModelDeployment`);
+  }
+}
+
+/** The API server will not have this action, however often it is tried: somebody has to mend something first. */
+export class ActionRefused extends Error {
+  override readonly name = 'ActionRefused';
+  readonly action: Action;
+
+  constructor(action: Action, cause: KubeError) {
+    super(cause.message, { cause });
+    this.action = action;
   }
 }
 

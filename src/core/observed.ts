@@ -63,12 +63,18 @@ export interface PodTrouble {
 export interface ServiceState {
   /** Revision that its selector names. */
   readonly revision: string | undefined;
+  readonly identity: Identity;
+}
+
+/** This very object at this very state: a write that names both is refused when either changed, also when the object was deleted meanwhile. */
+export interface Identity {
+  readonly uid: string;
   readonly resourceVersion: string;
 }
 
 /** An HTTPRoute as observed. */
 export interface RouteState {
-  readonly resourceVersion: string;
+  readonly identity: Identity;
   readonly slots: Readonly<Record<Slot, SlotState>>;
   readonly decision: RouteDecision | undefined;
   /** Hash of everything but slots and decision as last applied: tells when hostnames, parents or timeouts changed. */
@@ -107,7 +113,7 @@ export type ProbeResult =
 
 /** Something to do to the world. Actions run in their order; the first that fails ends the pass. */
 export type Action =
-  | { readonly type: 'Apply'; readonly object: KubeObject; readonly fieldManager: string; readonly urgent?: boolean; readonly expectAbsent?: boolean }
+  | { readonly type: 'Apply'; readonly object: KubeObject; readonly fieldManager: string; readonly urgent?: boolean; readonly expectAbsent?: boolean; readonly dryRun?: boolean }
   | { readonly type: 'ApplyStatus'; readonly object: KubeObject }
   | { readonly type: 'Create'; readonly object: KubeObject }
   | { readonly type: 'Delete'; readonly apiVersion: string; readonly kind: string; readonly namespace: string; readonly name: string }
@@ -120,6 +126,7 @@ export interface KubeObject {
   readonly metadata: {
     readonly name: string;
     readonly namespace: string;
+    readonly uid?: string;
     readonly resourceVersion?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;

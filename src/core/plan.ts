@@ -11,7 +11,7 @@ import { parametersOf, type Parameters } from './release/parameters.ts';
 import { prepare } from './release/preparing.ts';
 import { progressOf, wait, type Progress, type Turn } from './release/progress.ts';
 import { continuePromotion, promote } from './release/promotion.ts';
-import { recordChecks, releaseStatus } from './release/record.ts';
+import { recordChecks } from './release/record.ts';
 import { continueRollBack, rollBack } from './release/rollback.ts';
 import { routeDecision, sceneOf, type Scene } from './release/scene.ts';
 import { startRelease } from './release/start.ts';
@@ -20,6 +20,7 @@ import { candidateSlot } from './release/traffic.ts';
 import { cleanUp, keepStable } from './release/upkeep.ts';
 import { deploymentStatus } from './status/deploymentStatus.ts';
 import { viewOf } from './status/view.ts';
+import { writeStatus } from './status/write.ts';
 import { parseTime } from './time.ts';
 import { outranks } from './traffic/decision.ts';
 
@@ -56,7 +57,7 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
     ...turn.actions,
     ...keepStable(scene, turn.actions.some(isRouteWrite)),
     ...cleanUp(scene).actions,
-    ...releaseStatus(release, progress),
+    ...writeStatus(release, progress),
     // A finished release is summed up by the next pass, which sees it in the ledger.
     ...(finished ? [] : deploymentStatus(scene, { release, progress, evaluation })),
   ];
@@ -135,7 +136,7 @@ function planRest(scene: Scene): Plan {
   const start = mayStart ? startRelease(scene, wanted) : undefined;
   const keep = keepStable(scene, false);
   const status = deploymentStatus(scene, { condemned, retryAt: mayStart ? undefined : retryAt });
-  const actions = [...keep, ...upkeep.actions, ...(start ? [start.action] : []), ...status.filter(() => !start)];
+  const actions = [...keep, ...upkeep.actions, ...(start?.actions ?? []), ...status.filter(() => !start)];
   const wakeAt = [upkeep.wakeAtMs, mayStart ? undefined : retryAt].filter((at) => at !== undefined);
   const turn = wait({}, wakeAt.length === 0 ? undefined : Math.min(...wakeAt));
   return assemble(scene, actions, start ? [start.event] : [], turn.wakeAtMs, [], viewOf(scene, undefined, undefined));

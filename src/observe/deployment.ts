@@ -7,6 +7,7 @@ import type { FiringAlert } from '../core/analysis/alert.ts';
 import type { CheckSamples } from '../core/analysis/measurement.ts';
 import type { Observed, PodTrouble, ProbeResult, RevisionState, Settings } from '../core/observed.ts';
 import { findTrouble, type PodObject } from '../core/resources/podTrouble.ts';
+import { identityOf } from '../core/status/write.ts';
 import { BY_DEPLOYMENT, type Caches } from './caches.ts';
 import type { Child } from './projections.ts';
 
@@ -32,7 +33,7 @@ export async function observeDeployment(sources: DeploymentSources, namespace: s
     version: caches.versions.get(namespace, `${deployment.spec.model}-${deployment.spec.version}`),
     releases: [...caches.releases.byIndex(BY_DEPLOYMENT, key)].sort((a, b) => a.spec.number - b.spec.number),
     revisions: await observeRevisions(sources, deployment, key, signal),
-    service: service && { revision: service.selects, resourceVersion: service.metadata.resourceVersion ?? '' },
+    service: service && { revision: service.selects, identity: identityOf(service.metadata) },
     route: route?.state,
     probes: sources.probes(namespace, name),
     samples: sources.samples(namespace, name),
@@ -59,7 +60,7 @@ async function observeRevisions(sources: DeploymentSources, deployment: ModelDep
         revision,
         snapshot: of(snapshots, revision)?.snapshot,
         workload,
-        service: service && { revision: service.selects, resourceVersion: service.metadata.resourceVersion ?? '' },
+        service: service && { revision: service.selects, identity: identityOf(service.metadata) },
         hasDisruptionBudget: of(budgets, revision) !== undefined,
         readyEndpoints: endpoints.filter((slice) => slice.revision === revision).reduce((sum, { ready }) => sum + ready, 0),
         trouble: troubled ? await findPodTrouble(sources.client, deployment, revision, signal) : undefined,

@@ -20,7 +20,8 @@ export function promote(scene: Scene, release: ModelRelease, progress: Progress,
 export function continuePromotion(scene: Scene, release: ModelRelease, progress: Progress): Turn {
   const { to } = release.spec;
   const written = routeDecision(scene, release);
-  const why = (progress.decision === 'Promote' ? progress.message : undefined) ?? written?.message ?? '';
+  // The route says it best: the message of the record may be about what the promotion waits for.
+  const why = (written?.decision === 'Promote' ? written.message : undefined) ?? progress.message ?? '';
   const decided: Progress = {
     ...enter(closeWindow(progress, written?.atMs ?? scene.now), scene.now, 'Promoting', why, 100),
     decision: 'Promote',
@@ -32,7 +33,9 @@ export function continuePromotion(scene: Scene, release: ModelRelease, progress:
   if (select) return act(progress, [select]);
   if (scene.observed.route?.acceptance.state !== 'Accepted') {
     const tellAtMs = written.atMs + WORTH_TELLING_MS;
-    return scene.now < tellAtMs ? wait(progress, tellAtMs) : wait(decided);
+    if (scene.now < tellAtMs) return wait(progress, tellAtMs);
+    const said = scene.observed.route?.acceptance.message ?? 'the route is gone';
+    return wait({ ...enter(decided, scene.now, 'Promoting', `the gateway has not taken over the traffic: ${said}`, 100), decision: 'Promote' });
   }
   const message = `version ${to.version} serves: ${why}`;
   const finished = finish(decided, scene.now, { phase: 'Promoted', outcome: 'Promoted', reason: 'Promoted', message, weight: 100 });
@@ -45,7 +48,7 @@ export function selectStable(scene: Scene, revision: string): Action | undefined
   if (service?.revision === revision) return undefined;
   return {
     type: 'Apply',
-    object: stableService(scene.owner, revision, scene.port, service?.resourceVersion),
+    object: stableService(scene.owner, revision, scene.port, service?.identity),
     fieldManager: FIELD_MANAGER.children,
     expectAbsent: service === undefined,
   };

@@ -1,7 +1,4 @@
-import type { ModelRelease } from '../../api/generated/modelrelease.ts';
-import type { Action } from '../observed.ts';
 import { formatEvidence } from '../analysis/words.ts';
-import { sameJson } from '../canonical.ts';
 import type { CheckResult, Evaluation } from './evaluation.ts';
 import { clip, type Progress } from './progress.ts';
 
@@ -31,16 +28,4 @@ function describe(result: CheckResult): NonNullable<Progress['checks']>[number] 
     looks: String(judgement.series.length),
   };
   return { name, verdict, explanation: clip(result.explain(), 512), ...(evidence ? { evidence } : {}) };
-}
-
-/** The status write of a release, under the resourceVersion that was observed; none when nothing changed. */
-export function releaseStatus(release: ModelRelease, progress: Progress): readonly Action[] {
-  if (sameJson(release.status ?? {}, progress)) return [];
-  const { name, namespace = 'default', resourceVersion = '' } = release.metadata;
-  return [
-    {
-      type: 'ApplyStatus',
-      object: { apiVersion: release.apiVersion, kind: release.kind, metadata: { name, namespace, resourceVersion }, status: progress },
-    },
-  ];
 }

@@ -45,7 +45,7 @@ export function writeRoute(scene: Scene, slots: Readonly<Record<Slot, SlotState>
   const observed = scene.observed.route;
   return {
     type: 'Apply',
-    object: httpRoute(scene.owner, scene.observed.deployment, slots, decision, observed?.resourceVersion),
+    object: httpRoute(scene.owner, scene.observed.deployment, slots, decision, observed?.identity),
     fieldManager: FIELD_MANAGER.route,
     urgent: decision.decision === 'RollBack',
     expectAbsent: observed === undefined,

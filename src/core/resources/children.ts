@@ -1,7 +1,7 @@
 import { API_VERSION, LABEL, MANAGED_BY_VALUE } from '../../api/names.ts';
 import { ANNOTATION } from '../../api/names.ts';
 import { formatTime } from '../time.ts';
-import type { KubeObject } from '../observed.ts';
+import type { Identity, KubeObject } from '../observed.ts';
 import type { JsonObject } from './overlay.ts';
 import { childName, type Snapshot } from './revision.ts';
 
@@ -80,7 +80,7 @@ export function revisionService(owner: Owner, revision: string, port: number): K
 }
 
 /** Service `<name>` for callers in the cluster: it selects the stable revision and no other. */
-export function stableService(owner: Owner, revision: string, port: number, resourceVersion: string | undefined): KubeObject {
+export function stableService(owner: Owner, revision: string, port: number, identity: Identity | undefined): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -89,7 +89,7 @@ export function stableService(owner: Owner, revision: string, port: number, reso
       namespace: owner.namespace,
       labels: deploymentLabels(owner),
       ownerReferences: [ownerReference(owner)],
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...identity,
     },
     spec: { selector: podSelector(owner, revision), ports: servicePorts(port) },
   };

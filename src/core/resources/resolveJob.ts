@@ -1,10 +1,10 @@
 import type { ModelVersion } from '../../api/generated/modelversion.ts';
-import { LABEL, MANAGED_BY_VALUE } from '../../api/names.ts';
+import { ANNOTATION, LABEL, MANAGED_BY_VALUE } from '../../api/names.ts';
 import { canonicalJson, shortHash } from '../canonical.ts';
 import type { KubeObject, Settings } from '../observed.ts';
 import { ownerReference } from './children.ts';
 import type { JsonObject } from './overlay.ts';
-import { ACCESS_DIRECTORY } from './template.ts';
+import { ACCESS_DIRECTORY, SMALL_HEAP } from './template.ts';
 
 const RESOLVE_CONTAINER = 'resolve';
 /** Six hours: a very large model over a slow line. */
@@ -28,7 +28,7 @@ export function resolveJob(version: ModelVersion, attempt: number, settings: Set
       name: resolveJobName(version, attempt),
       namespace,
       labels,
-      annotations: { [ATTEMPT]: String(attempt) },
+      annotations: { [ATTEMPT]: String(attempt), [ANNOTATION.inputs]: resolveInputs(version) },
       ownerReferences: [ownerReference({ kind: 'ModelVersion', name: metadata.name, namespace, uid: metadata.uid ?? '' })],
     },
     spec: {
@@ -49,6 +49,12 @@ export function resolveJob(version: ModelVersion, attempt: number, settings: Set
       },
     },
   };
+}
+
+/** Hash of what the outcome depends on: when it changes, what an older Job said counts no more. */
+export function resolveInputs({ spec }: ModelVersion): string {
+  const { source, digest, access } = spec;
+  return shortHash({ source, ...(digest === undefined ? {} : { digest }), ...(access === undefined ? {} : { access }) }, 16);
 }
 
 /** On the Job: number of the attempt, from 1. */
@@ -73,7 +79,7 @@ function container(version: ModelVersion, settings: Settings, secret: string | u
     image: settings.image,
     imagePullPolicy: settings.imagePullPolicy,
     args: ['resolve'],
-    env: [{ name: 'PLIMSOLL_JOB', value: canonicalJson(job) }],
+    env: [{ name: 'PLIMSOLL_JOB', value: canonicalJson(job) }, SMALL_HEAP],
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
     securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
     ...(secret === undefined ? {} : { volumeMounts: [{ name: 'access', mountPath: ACCESS_DIRECTORY, readOnly: true }] }),

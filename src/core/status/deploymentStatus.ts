@@ -1,7 +1,6 @@
 import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { STATUS_SCHEMA } from '../../api/names.ts';
-import { sameJson } from '../canonical.ts';
 import type { Action } from '../observed.ts';
 import type { Evaluation } from '../release/evaluation.ts';
 import type { Progress } from '../release/progress.ts';
@@ -11,6 +10,7 @@ import { candidateSlot } from '../release/traffic.ts';
 import { formatTime } from '../time.ts';
 import { clip } from '../release/progress.ts';
 import { stampConditions } from './conditions.ts';
+import { writeStatus } from './write.ts';
 import { statements, summarizeRelease, summarizeRest, type Rest, type Summary } from './summary.ts';
 
 type Status = NonNullable<ModelDeployment['status']>;
@@ -30,14 +30,7 @@ export function deploymentStatus(scene: Scene, state: Releasing | Rest): readonl
     ...base(scene, summary),
     ...(isReleasing ? releasing(scene, state, deployment.status) : resting(scene)),
   };
-  if (sameJson(deployment.status ?? {}, status)) return [];
-  const { name, namespace = 'default', resourceVersion = '' } = deployment.metadata;
-  return [
-    {
-      type: 'ApplyStatus',
-      object: { apiVersion: deployment.apiVersion, kind: deployment.kind, metadata: { name, namespace, resourceVersion }, status },
-    },
-  ];
+  return writeStatus(deployment, status);
 }
 
 function base(scene: Scene, summary: Summary): Status {

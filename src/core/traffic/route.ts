@@ -2,7 +2,7 @@ import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
 import { ANNOTATION, LABEL, REVISION_HEADER } from '../../api/names.ts';
 import { shortHash } from '../canonical.ts';
 import type { Slot } from '../analysis/measurement.ts';
-import type { Acceptance, KubeObject, RouteDecision, RouteState, SlotState } from '../observed.ts';
+import type { Acceptance, Identity, KubeObject, RouteDecision, RouteState, SlotState } from '../observed.ts';
 import { deploymentLabels, ownerReference, type Owner } from '../resources/children.ts';
 import { childName } from '../resources/revision.ts';
 import { decodeDecision, encodeDecision } from './decision.ts';
@@ -39,7 +39,7 @@ export function httpRoute(
   deployment: ModelDeployment,
   slots: Readonly<Record<Slot, SlotState>>,
   decision: RouteDecision,
-  resourceVersion: string | undefined,
+  identity: Identity | undefined,
 ): KubeObject {
   const { parentRefs, hostnames, timeouts } = frameOf(deployment);
   return {
@@ -51,7 +51,7 @@ export function httpRoute(
       labels: deploymentLabels(owner),
       annotations: { ...encodeDecision(decision), [ANNOTATION.frame]: frameHash(deployment) },
       ownerReferences: [ownerReference(owner)],
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...identity,
     },
     spec: {
       parentRefs,
@@ -76,20 +76,26 @@ function backendRef(owner: Owner, slot: SlotState): object {
 export interface HttpRouteObject {
   readonly metadata: {
     readonly name: string;
+    readonly uid?: string;
     readonly resourceVersion?: string;
     readonly generation?: number;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec?: {
-    readonly parentRefs?: readonly { readonly name?: string }[];
+    readonly parentRefs?: readonly ParentRef[];
     readonly rules?: readonly { readonly backendRefs?: readonly { readonly name?: string; readonly weight?: number }[] }[];
   };
   readonly status?: { readonly parents?: readonly ParentStatus[] };
 }
 
+interface ParentRef {
+  readonly name?: string;
+  readonly namespace?: string;
+}
+
 interface ParentStatus {
-  readonly parentRef?: { readonly name?: string };
+  readonly parentRef?: ParentRef;
   readonly conditions?: readonly {
     readonly type: string;
     readonly status: string;
@@ -108,7 +114,7 @@ export function readRoute(route: HttpRouteObject): RouteState | undefined {
   }));
   if (!a || !b || route.metadata.labels?.[LABEL.deployment] !== route.metadata.name) return undefined;
   return {
-    resourceVersion: route.metadata.resourceVersion ?? '',
+    identity: { uid: route.metadata.uid ?? '', resourceVersion: route.metadata.resourceVersion ?? '' },
     slots: { a, b },
     decision: decodeDecision(route.metadata.annotations),
     frame: route.metadata.annotations?.[ANNOTATION.frame],
@@ -123,9 +129,10 @@ export function readRoute(route: HttpRouteObject): RouteState | undefined {
 function acceptanceOf(route: HttpRouteObject): Acceptance {
   const generation = route.metadata.generation ?? 0;
   const parents = route.status?.parents ?? [];
-  const wanted = route.spec?.parentRefs?.length ?? 0;
-  if (parents.length < wanted) {
-    return { state: 'Pending', message: `${parents.length} of ${wanted} gateways have answered for this route; check that the Gateways named in spec.traffic.gateway.parentRefs exist` };
+  const wanted = (route.spec?.parentRefs ?? []).map(nameOf);
+  if (parents.length < wanted.length) {
+    const silent = wanted.filter((name) => !parents.some(({ parentRef }) => parentRef && nameOf(parentRef) === name)).join(', ');
+    return { state: 'Pending', message: `no gateway answers for ${silent} of spec.traffic.gateway.parentRefs; check that this Gateway exists and lets routes of this namespace in` };
   }
   for (const parent of parents) {
     for (const type of ['Accepted', 'ResolvedRefs']) {
@@ -140,4 +147,8 @@ function acceptanceOf(route: HttpRouteObject): Acceptance {
     }
   }
   return { state: 'Accepted' };
+}
+
+function nameOf({ name = '?', namespace }: ParentRef): string {
+  return namespace === undefined ? name : `${namespace}/${name}`;
 }

@@ -1,9 +1,9 @@
 import type { ModelVersion } from '../../api/generated/modelversion.ts';
 import { STATUS_SCHEMA } from '../../api/names.ts';
-import { sameJson } from '../canonical.ts';
 import type { Action, PlanEvent, PodTrouble, Settings } from '../observed.ts';
-import { resolveJob } from '../resources/resolveJob.ts';
+import { resolveInputs, resolveJob } from '../resources/resolveJob.ts';
 import { stampConditions, type Statement } from '../status/conditions.ts';
+import { writeStatus } from '../status/write.ts';
 import type { DecodedTermination, Resolved } from './termination.ts';
 
 /** All that a pass over one ModelVersion may know. */
@@ -20,6 +20,8 @@ export interface JobState {
   readonly state: 'Running' | 'Succeeded' | 'Failed';
   /** What its pod left; undefined while it runs, or when the pod is gone. */
   readonly termination: DecodedTermination | undefined;
+  /** What it was made for; see `resolveInputs`. */
+  readonly inputs: string | undefined;
   /** Why its pod does not run. */
   readonly trouble: PodTrouble | undefined;
   readonly finishedAtMs: number | undefined;
@@ -37,11 +39,19 @@ type Status = NonNullable<ModelVersion['status']>;
 type Stand =
   | { readonly state: 'Pinned'; readonly resolved: Resolved }
   | { readonly state: 'Resolving'; readonly message: string }
+  /** Tried again: what the last attempt said stays until this one ends. */
+  | { readonly state: 'Retrying' }
   | { readonly state: 'Failed'; readonly reason: string; readonly message: string; readonly isFinal: boolean; readonly retryAtMs: number }
   | { readonly state: 'Contradicted'; readonly resolved: Resolved; readonly message: string };
 
+type Told = Exclude<Stand, { readonly state: 'Retrying' }>;
+
 const FIRST_RETRY_MS = 15_000;
-const LONGEST_RETRY_MS = 600_000;
+/** Whoever has just mended a source or a Secret waits at most this long to see it. */
+const LONGEST_RETRY_MS = 60_000;
+/** After about a quarter of an hour of tries nobody is waiting any more. */
+const PATIENT_ATTEMPTS = 15;
+const PATIENT_RETRY_MS = 600_000;
 
 /**
  * All that is done for one ModelVersion in one pass. A version is resolved once: from then on its digest never changes, whatever its source
@@ -52,36 +62,46 @@ export function planVersion(observed: ObservedVersion, now: number): VersionPlan
   if (version.metadata.deletionTimestamp !== undefined || (version.status?.schema ?? 0) > STATUS_SCHEMA) {
     return { actions: [], events: [], requeueAfterMs: undefined };
   }
-  const stand = standOf(observed, now);
+  // What a Job found for other inputs says nothing about these.
+  const job = observed.job?.inputs === resolveInputs(version) ? observed.job : undefined;
+  const stand = standOf(version, job, now);
   const retry = stand.state === 'Failed' && now >= stand.retryAtMs;
-  const start = stand.state === 'Resolving' && !observed.job;
+  const start = stand.state === 'Resolving' && !job;
   const attempt = (observed.job?.attempt ?? 0) + 1;
   const jobs: Action[] = start || retry ? [{ type: 'Create', object: resolveJob(version, attempt, observed.settings) }] : [];
-  const status = statusOf(version, stand, now);
-  const isNew = !sameJson(version.status ?? {}, status);
+  const written = stand.state === 'Retrying' ? [] : writeStatus(version, statusOf(version, stand, now));
   return {
-    actions: [...jobs, ...(isNew ? [statusAction(version, status)] : [])],
-    events: isNew ? eventsOf(version, stand) : [],
+    actions: [...jobs, ...written],
+    events: written.length > 0 ? eventsOf(version, stand) : [],
     requeueAfterMs: stand.state === 'Failed' && !retry ? stand.retryAtMs - now : undefined,
   };
 }
 
-function standOf({ version, job }: ObservedVersion, now: number): Stand {
+function standOf(version: ModelVersion, job: JobState | undefined, now: number): Stand {
   const kept = version.status?.resolved;
   if (kept) return compare(version, kept as Resolved);
+  if (job?.state === 'Running' && job.attempt > 1 && !job.trouble && version.status?.conditions !== undefined) return { state: 'Retrying' };
   if (!job || job.state === 'Running') {
     const why = job?.trouble?.message;
     return { state: 'Resolving', message: why === undefined ? 'a Job in this namespace downloads the files and computes their digest' : `the resolve Job waits: ${why}` };
   }
   const said = job.termination;
   if (job.state === 'Succeeded' && said?.ok === true && said.value.kind === 'resolved') return compare(version, said.value.resolved);
-  const retryAtMs = (job.finishedAtMs ?? now) + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (job.attempt - 1));
+  const retryAtMs = (job.finishedAtMs ?? now) + pauseAfter(job.attempt);
   if (said?.ok === true && said.value.kind === 'failed') {
     const { reason, message, retryable } = said.value.failure;
-    return { state: 'Failed', reason, message, isFinal: !retryable, retryAtMs: retryable ? retryAtMs : (job.finishedAtMs ?? now) + LONGEST_RETRY_MS };
+    return { state: 'Failed', reason, message, isFinal: !retryable, retryAtMs };
   }
   const message = job.trouble?.message ?? `Job ${job.name} ended without a result${said?.ok === false ? `: its termination message ${said.problem}` : ''}`;
   return { state: 'Failed', reason: job.trouble?.reason ?? 'ResolveFailed', message, isFinal: false, retryAtMs };
+}
+
+/**
+ * Milliseconds from the end of an attempt to the next. Final failures are tried again too: what a source has, or a Secret holds, is mended
+ * outside of anything that is watched.
+ */
+function pauseAfter(attempt: number): number {
+  return attempt >= PATIENT_ATTEMPTS ? PATIENT_RETRY_MS : Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1));
 }
 
 /** The author may state the digest after the fact; then the two must agree. */
@@ -91,7 +111,7 @@ function compare(version: ModelVersion, resolved: Resolved): Stand {
   return { state: 'Contradicted', resolved, message: `spec.digest is ${digest}, but the files have ${resolved.digest}; this version is not served` };
 }
 
-function statusOf(version: ModelVersion, stand: Stand, now: number): Status {
+function statusOf(version: ModelVersion, stand: Told, now: number): Status {
   const generation = version.metadata.generation ?? 0;
   const resolved = version.status?.resolved ?? (stand.state === 'Pinned' || stand.state === 'Contradicted' ? stand.resolved : undefined);
   return {
@@ -102,7 +122,7 @@ function statusOf(version: ModelVersion, stand: Stand, now: number): Status {
   };
 }
 
-function statementsOf(stand: Stand): readonly Statement[] {
+function statementsOf(stand: Told): readonly Statement[] {
   switch (stand.state) {
     case 'Pinned':
       return [
@@ -131,11 +151,6 @@ function both(reason: string, message: string, more: readonly Statement[]): read
   return [{ type: 'Resolved', status: 'False', reason, message }, { type: 'Ready', status: 'False', reason, message }, ...more];
 }
 
-function statusAction(version: ModelVersion, status: Status): Action {
-  const { name, namespace = 'default', resourceVersion = '' } = version.metadata;
-  return { type: 'ApplyStatus', object: { apiVersion: version.apiVersion, kind: version.kind, metadata: { name, namespace, resourceVersion }, status } };
-}
-
 function eventsOf(version: ModelVersion, stand: Stand): readonly PlanEvent[] {
   const before = version.status?.conditions?.find(({ type }) => type === 'Ready')?.reason;
   switch (stand.state) {
@@ -146,6 +161,7 @@ function eventsOf(version: ModelVersion, stand: Stand): readonly PlanEvent[] {
     case 'Contradicted':
       return [{ type: 'Warning', reason: 'DigestMismatch', message: stand.message }];
     case 'Resolving':
+    case 'Retrying':
       return [];
   }
 }

@@ -11,7 +11,7 @@ export interface Write {
   readonly index: number;
   readonly atMs: number;
   readonly by: string;
-  readonly verb: 'apply' | 'applyStatus' | 'create' | 'delete';
+  readonly verb: 'apply' | 'applyStatus' | 'create' | 'delete' | 'rehearse';
   readonly kind: string;
   readonly name: string;
   readonly before: StoredObject | undefined;
@@ -111,12 +111,13 @@ export class WorldApi {
       get: ({ resource, namespace = '', name }) => Promise.resolve(this.get<KubeObject>(resource, namespace, name)),
       list: (resource, options) =>
         Promise.resolve({ items: resource === RESOURCE.pod ? pods(options?.labelSelector ?? '') : (this.view(resource) as readonly KubeObject[]), resourceVersion: '' }),
-      apply: (object, { fieldManager, subresource, resourceVersion }) =>
-        this.#write(by, subresource === 'status' ? 'applyStatus' : 'apply', object, (collection, body) => {
+      apply: (object, { fieldManager, subresource, uid, resourceVersion, dryRun = false }) =>
+        this.#write(by, dryRun ? 'rehearse' : subresource === 'status' ? 'applyStatus' : 'apply', object, (collection, body) => {
           const versioned = resourceVersion === undefined ? body : { ...body, metadata: { ...body.metadata, resourceVersion } };
           const before = this.#store.get(collection, body.metadata.namespace, body.metadata.name);
+          if (uid !== undefined && uid !== before?.metadata.uid) throw new Refusal(409, 'Conflict', 'the UID in the precondition does not match');
           admit(pluralOf(collection), before, this.#store.apply(collection, versioned, fieldManager, subresource, true));
-          return this.#store.apply(collection, versioned, fieldManager, subresource);
+          return dryRun && before ? before : this.#store.apply(collection, versioned, fieldManager, subresource, dryRun);
         }),
       create: (object) =>
         this.#write(by, 'create', object, (collection, body) => {

@@ -55,6 +55,8 @@ export class SimulatedOperator {
   readonly events: PlanEvent[] = [];
   readonly #options: OperatorOptions;
   readonly #probes = new Map<string, { readonly result: ProbeResult; readonly fromMs: number }>();
+  /** Looks that were answered, by question: they never change. */
+  readonly #ticks = new Map<string, readonly Tick[]>();
   #wanted: readonly MeasureRequest[] = [];
   #dueMs = -Infinity;
   #passedMs = -Infinity;
@@ -140,9 +142,12 @@ export class SimulatedOperator {
   #samples(now: number): readonly CheckSamples[] {
     return this.#wanted.map((request) => {
       const { intervalMs, fromMs, check, measurand } = request;
-      const ticks: Tick[] = [];
+      const question = JSON.stringify(request);
+      const ticks = [...(this.#ticks.get(question) ?? [])];
       const newestMs = Math.floor((now - LOOK_LAG_MS) / intervalMs) * intervalMs;
-      for (let atMs = Math.ceil(fromMs / intervalMs) * intervalMs; atMs <= newestMs; atMs += intervalMs) ticks.push(this.#options.gateway.tick(request, atMs));
+      const firstMs = ticks.length === 0 ? Math.ceil(fromMs / intervalMs) * intervalMs : ticks.at(-1)!.atMs + intervalMs;
+      for (let atMs = firstMs; atMs <= newestMs; atMs += intervalMs) ticks.push(this.#options.gateway.tick(request, atMs));
+      this.#ticks.set(question, ticks);
       const newest = ticks.at(-1);
       const works = newest && (newest.stable !== null || newest.value !== null);
       return {
@@ -170,9 +175,9 @@ function cachesAt(api: WorldApi, atMs: (type: ResourceType) => number): Caches {
     };
   };
   return {
-    versions: cache(RESOURCE.modelVersion, project.own<ModelVersion>, false),
-    deployments: cache(RESOURCE.modelDeployment, project.own<ModelDeployment>, false),
-    releases: cache(RESOURCE.modelRelease, project.own<ModelRelease>),
+    versions: cache(RESOURCE.modelVersion, (object) => project.own(object) as unknown as ModelVersion, false),
+    deployments: cache(RESOURCE.modelDeployment, (object) => project.own(object) as unknown as ModelDeployment, false),
+    releases: cache(RESOURCE.modelRelease, (object) => project.own(object) as unknown as ModelRelease),
     workloads: cache(RESOURCE.deployment, project.workload),
     services: cache(RESOURCE.service, project.service),
     budgets: cache(RESOURCE.podDisruptionBudget, project.child),
