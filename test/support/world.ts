@@ -135,6 +135,7 @@ export class World {
 
   behave(version: string, change: Partial<Behaviour>): void {
     this.#behaviours.set(version, { ...this.behaviour(version), ...change });
+    this.kubelet.wake();
   }
 
   behaviour(version: string): Behaviour {
@@ -211,6 +212,12 @@ export class World {
   isFresh(index: number): boolean {
     const lag = this.#lags[index] ?? (() => 0);
     return Object.values(RESOURCE).every(({ plural }) => lag(plural) === 0);
+  }
+
+  /** Ready pods of a revision now or, if there are none, when this operator's caches were made: nobody can know better. */
+  readyAsSeenBy(by: string, revision: string): number {
+    const lag = this.#lags[this.#operators.findIndex(({ name }) => name === by)] ?? (() => 0);
+    return this.kubelet.ready(revision) || this.kubelet.ready(revision, this.#nowMs - lag(RESOURCE.endpointSlice.plural));
   }
 
   get violations(): readonly string[] {

@@ -72,7 +72,7 @@ function checkRoute(world: World, write: Write, served: Map<string, number>, say
     if (!world.api.get(RESOURCE.service, NAMESPACE, `${NAME}-${revision}`)) say(`slot ${slot} points at a Service that does not exist (revision ${revision})`);
     const was = before ? weightIn(before, revision) : 0;
     const isFallback = release?.spec.from?.revision === revision;
-    if (weight > was && !isFallback && world.kubelet.ready(revision) === 0) say(`${weight} % go to revision ${revision}, which has no Ready pod`);
+    if (weight > was && !isFallback && world.readyAsSeenBy(write.by, revision) === 0) say(`${weight} % go to revision ${revision}, which has no Ready pod`);
   }
   if (release) checkEvidence(world, release, before, after, after.decision, served, say);
 }
@@ -161,6 +161,6 @@ function checkService(world: World, { name, after }: Write, say: (sentence: stri
 
 /** With a view of the present world no write is wasted. */
 function checkPass(pass: Pass, world: World, say: (sentence: string) => void): void {
-  const wasted = world.api.writes.slice(-pass.writes || world.api.writes.length).filter(({ before, after, error }) => error === undefined && before === after);
+  const wasted = world.api.writes.slice(-pass.writes || world.api.writes.length).filter(({ verb, before, after, error }) => verb !== 'rehearse' && error === undefined && before === after);
   if (pass.by === 'operator-0' && world.isFresh(0)) for (const { verb, kind, name } of wasted) say(`${verb} ${kind} ${name} changed nothing`);
 }

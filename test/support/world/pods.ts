@@ -35,18 +35,28 @@ export class Kubelet {
   readonly #planOf: (workload: StoredObject) => PodPlan;
   readonly #workloads = new Map<string, Workload>();
   #started = 0;
+  #actAgainMs = -Infinity;
+  #seen = 0;
 
   constructor(api: WorldApi, planOf: (workload: StoredObject) => PodPlan) {
     this.#api = api;
     this.#planOf = planOf;
   }
 
+  /** The plans of pods have changed. */
+  wake(): void {
+    this.#actAgainMs = -Infinity;
+  }
+
   /** Pods, Deployment statuses and EndpointSlices as they are at `now`. */
   act(now: number): void {
+    if (now < this.#actAgainMs && this.#api.versionAt(now) === this.#seen) return;
     const deployments = this.#api.view(RESOURCE.deployment);
     for (const name of this.#workloads.keys()) if (!deployments.some(({ metadata }) => metadata.name === name)) this.#workloads.delete(name);
     for (const deployment of deployments) this.#run(deployment, now);
     for (const service of this.#api.view(RESOURCE.service)) this.#publish(service, now);
+    this.#actAgainMs = this.nextMs(now);
+    this.#seen = this.#api.versionAt(now);
   }
 
   /** The next moment at which a pod gets Ready or into its EndpointSlice. */
@@ -63,9 +73,9 @@ export class Kubelet {
     return next;
   }
 
-  /** Pods of a revision that a gateway can send requests to. */
-  ready(revision: string): number {
-    const slices = this.#api.view(RESOURCE.endpointSlice).filter(({ metadata }) => labelOf(metadata, LABEL.revision) === revision);
+  /** Pods of a revision that a gateway can send requests to, now or at an earlier time. */
+  ready(revision: string, atMs?: number): number {
+    const slices = this.#api.view(RESOURCE.endpointSlice, atMs).filter(({ metadata }) => labelOf(metadata, LABEL.revision) === revision);
     return slices.reduce((sum, slice) => sum + (slice['endpoints'] as unknown[]).length, 0);
   }
 

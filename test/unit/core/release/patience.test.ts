@@ -37,7 +37,7 @@ describe('without data', () => {
     expect(world.condition('Available')).toBe('True/Serving');
     expect(world.events.at(-1)).toMatchObject({ type: 'Warning', reason: 'Inconclusive' });
     const before = world.api.writes.length;
-    await world.run(3_600_000);
+    await world.run(600_000);
     expect(world.api.writes.length).toBe(before);
     world.gateway.metrics = 'Works';
     expect((await ended(world)).status?.outcome).toBe('Promoted');
@@ -47,7 +47,7 @@ describe('without data', () => {
   test('a promotion never happens', async () => {
     const world = await releasing();
     world.gateway.metrics = 'Down';
-    await world.run(7_200_000);
+    await world.run(1_800_000);
     expect(world.weight('2')).toBe(5);
     expect(world.newest().status?.outcome).toBeUndefined();
   });

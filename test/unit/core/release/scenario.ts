@@ -3,11 +3,11 @@ import type { ModelRelease } from '../../../../src/api/generated/modelrelease.ts
 import type { DeploymentSpec } from '../../../support/world/objects.ts';
 import { createWorld, type Behaviour, type World, type WorldOptions } from '../../../support/world.ts';
 
-/** Version 1 has served for two minutes, and nothing is left to do. */
-export async function servingWorld(spec: Partial<DeploymentSpec> = {}, options: WorldOptions = {}): Promise<World> {
+/** Version 1 has served for two minutes, or `ms`, and nothing is left to do. */
+export async function servingWorld(spec: Partial<DeploymentSpec> = {}, options: WorldOptions = {}, ms = 120_000): Promise<World> {
   const world = createWorld(options);
   world.serve('1', spec);
-  await world.run(120_000);
+  await world.run(ms);
   if (world.condition('Ready') !== 'True/Serving') throw new Error(`version 1 does not serve: ${JSON.stringify(world.deployment.status)}`);
   return world;
 }

@@ -1,0 +1,117 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { RESOURCE } from '../../../../src/api/resources.ts';
+import type { StoredObject } from '../../../support/apiStore.ts';
+import type { Fault } from '../../../support/world/api.ts';
+import { NAME, NAMESPACE } from '../../../support/world/objects.ts';
+import { createWorld, type Behaviour, type World } from '../../../support/world.ts';
+
+/** Something that happens, `afterMs` after what happened before. */
+type Act = { readonly afterMs: number } & (
+  | { readonly act: 'Release' | 'LoseStatus'; readonly version: string }
+  | { readonly act: 'Behave'; readonly version: string; readonly behaviour: Partial<Behaviour> }
+  | { readonly act: 'Metrics'; readonly mood: 'Works' | 'Down' | 'Empty' | 'NotANumber' }
+  | { readonly act: 'Gateway'; readonly mood: 'Accepts' | 'Refuses' | 'Silent' }
+  | { readonly act: 'Traffic'; readonly requestsPerSecond: number }
+  | { readonly act: 'Replicas'; readonly replicas: number }
+  | { readonly act: 'Faults'; readonly share: number }
+  | { readonly act: 'Restart' | 'Alert' | 'LoseRelease' }
+);
+
+const FAULTS: readonly Fault[] = ['Refused', 'Conflict', 'Lost', 'KillBefore', 'KillAfter'];
+const version = fc.constantFrom('1', '2', '3');
+const behaviour: fc.Arbitrary<Partial<Behaviour>> = fc.oneof(
+  fc.record({ fate: fc.constantFrom('Ready', 'Crash', 'OutOfMemory', 'NeverReady', 'ImagePull', 'Unschedulable', 'SourceDown', 'BadArchive') }),
+  fc.record({ probe: fc.constantFrom('Passed', 'Failed', 'Unreachable') }),
+  fc.record({ errorRate: fc.constantFrom(0.002, 0.3, 1), slowRate: fc.constantFrom(0.01, 0.8) }),
+  fc.record({ room: fc.constantFrom(0, 1, 2, Infinity), readyAfterMs: fc.constantFrom(500, 3000, 20_000) }),
+);
+const afterMs = fc.integer({ min: 0, max: 60_000 });
+const act: fc.Arbitrary<Act> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ afterMs, act: fc.constant('Release' as const), version }) },
+  { weight: 4, arbitrary: fc.record({ afterMs, act: fc.constant('Behave' as const), version, behaviour }) },
+  { weight: 2, arbitrary: fc.record({ afterMs, act: fc.constant('Faults' as const), share: fc.constantFrom(0, 0.1, 0.4) }) },
+  fc.record({ afterMs, act: fc.constant('LoseStatus' as const), version }),
+  fc.record({ afterMs, act: fc.constant('Metrics' as const), mood: fc.constantFrom('Works', 'Down', 'Empty', 'NotANumber') }),
+  fc.record({ afterMs, act: fc.constant('Gateway' as const), mood: fc.constantFrom('Accepts', 'Refuses', 'Silent') }),
+  fc.record({ afterMs, act: fc.constant('Traffic' as const), requestsPerSecond: fc.constantFrom(1, 100) }),
+  fc.record({ afterMs, act: fc.constant('Replicas' as const), replicas: fc.integer({ min: 1, max: 5 }) }),
+  fc.record({ afterMs, act: fc.constantFrom('Restart' as const, 'Alert' as const, 'LoseRelease' as const) }),
+);
+const lag = fc.constantFrom(0, 0, 300, 2000);
+const story = fc.record({ seed: fc.integer({ min: 1, max: 1e9 }), lags: fc.oneof(fc.tuple(lag), fc.tuple(lag, lag)), acts: fc.array(act, { minLength: 3, maxLength: 14 }) });
+
+function happen(world: World, next: Act): void {
+  switch (next.act) {
+    case 'Release':
+      return world.release(next.version);
+    case 'Behave':
+      return world.behave(next.version, next.behaviour);
+    case 'Metrics':
+      world.gateway.metrics = next.mood;
+      return;
+    case 'Gateway':
+      world.gateway.mood = next.mood;
+      return;
+    case 'Traffic':
+      world.gateway.requestsPerSecond = next.requestsPerSecond;
+      return;
+    case 'Replicas':
+      return world.edit({ replicas: next.replicas });
+    case 'Faults':
+      world.api.fault = () => (world.random() < next.share ? FAULTS[Math.floor(world.random() * FAULTS.length)] : undefined);
+      return;
+    case 'Restart':
+      return world.restart();
+    case 'Alert':
+      world.alerts = [{ labels: { alertname: 'Odd', namespace: NAMESPACE, severity: 'page' }, activeAtMs: world.now }];
+      return;
+    case 'LoseStatus':
+      return loseStatus(world, RESOURCE.modelDeployment, NAME);
+    case 'LoseRelease': {
+      const name = world.releases.at(-1)?.metadata.name;
+      if (name !== undefined) loseStatus(world, RESOURCE.modelRelease, name);
+    }
+  }
+}
+
+function loseStatus(world: World, type: (typeof RESOURCE)['modelRelease' | 'modelDeployment'], name: string): void {
+  const found = world.api.get<StoredObject & { readonly status?: unknown }>(type, NAMESPACE, name);
+  if (!found) return;
+  const { status: _, ...rest } = found;
+  world.api.put(rest);
+}
+
+/** Everything works again, and a version that was never seen is wanted. */
+async function mend(world: World): Promise<void> {
+  world.api.fault = () => undefined;
+  world.gateway.mood = 'Accepts';
+  world.gateway.metrics = 'Works';
+  world.gateway.requestsPerSecond = 100;
+  world.alerts = [];
+  for (const known of ['1', '2', '3']) world.behave(known, { fate: 'Ready', room: Infinity, readyAfterMs: 3000, probe: 'Passed', errorRate: 0.002, slowRate: 0.01 });
+  await world.run(60_000);
+  world.release('4');
+}
+
+test('whatever happens in whatever order, what must hold holds after every write, and once all is mended a good version is promoted', async () => {
+  let steps = 0;
+  await fc.assert(
+    fc.asyncProperty(story, async ({ seed, lags, acts }) => {
+      const world = createWorld({ seed, scattered: true, lags: lags.map((ms) => () => ms) });
+      world.serve('1', { triggers: { alerts: { matchLabels: { severity: 'page' } } }, replicas: 3, rollout: { steps: [{ weight: 10, hold: '20s' }, { weight: 50, hold: '10s' }], unavailableGrace: '20s', progressDeadline: '1m', evidenceDeadline: '2m' } });
+      for (const next of acts) {
+        await world.run(next.afterMs);
+        happen(world, next);
+        expect(world.violations).toEqual([]);
+      }
+      await world.run(120_000);
+      await mend(world);
+      await world.until(() => world.condition('Ready') === 'True/Serving' && world.deployment.status?.stable?.version === '4', 3_600_000);
+      steps += world.steps;
+      expect(world.violations).toEqual([]);
+    }),
+    { numRuns: 40 },
+  );
+  expect(steps).toBeGreaterThan(5000);
+}, 120_000);
