@@ -47,13 +47,9 @@ function kubernetesVersionFlags(): string {
 
 /** Builds what the cache lacks, one after the other, and says so; gives the paths of everything. */
 export async function ensurePrograms(settings: Settings, say: Say): Promise<Programs> {
-  const goVersion = (await run(['go', 'env', 'GOVERSION'], { env: goEnvironment() })).trim();
+  const goVersion = await goVersionHere();
   const folders: Record<string, string> = {};
-  for (const [name, flags] of Object.entries(MODULES)) {
-    const source = join(HERE, 'sources', name);
-    const key = await cacheKey(source, [goVersion, ...GO_FLAGS, ...flags]);
-    folders[name] = await cached(settings, name, key, say, (out) => goBuild(settings, source, flags, out));
-  }
+  for (const [name, flags] of Object.entries(MODULES)) folders[name] = await ensureModule(settings, name, flags, goVersion, say);
   const gateway = join(HERE, 'sources/gw');
   const crds = await cached(settings, 'crds', await cacheKey(gateway, ['1']), say, (out) => extractCrds(gateway, out));
   const envoy = await cached(settings, 'envoy', VERSIONS.envoy, say, fetchEnvoy);
@@ -73,6 +69,21 @@ export async function ensurePrograms(settings: Settings, say: Say): Promise<Prog
     crds,
     images: [join(images, 'pause.tar'), join(images, 'testapp.tar')],
   };
+}
+
+/** The same for `kube` alone (etcd, kube-apiserver and kubectl among others): gives its path. */
+export async function ensureKube(settings: Settings, say: Say): Promise<string> {
+  return join(await ensureModule(settings, 'kube', MODULES['kube'] ?? [], await goVersionHere(), say), 'kube');
+}
+
+async function ensureModule(settings: Settings, name: string, flags: readonly string[], goVersion: string, say: Say): Promise<string> {
+  const source = join(HERE, 'sources', name);
+  const key = await cacheKey(source, [goVersion, ...GO_FLAGS, ...flags]);
+  return await cached(settings, name, key, say, (out) => goBuild(settings, source, flags, out));
+}
+
+async function goVersionHere(): Promise<string> {
+  return (await run(['go', 'env', 'GOVERSION'], { env: goEnvironment() })).trim();
 }
 
 /** Digest that changes with any file directly in a folder (names and contents) and with any of the other inputs. */

@@ -39,13 +39,13 @@ export function kubeconfigOf(state: string, user: (typeof USERS)[number]): strin
   return join(state, `${user}.kubeconfig`);
 }
 
-/** Makes what is missing in `<state>/pki`, and the kubeconfigs. */
-export async function ensureCertificates(settings: Settings): Promise<void> {
+/** Makes what is missing in `<state>/pki`, and the kubeconfigs, for an API server at `port` of 127.0.0.1. */
+export async function ensureCertificates(settings: Settings, port: number = PORTS.apiserver): Promise<void> {
   const folder = join(settings.state, 'pki');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   await ensureAuthority(folder);
   for (const certificate of certificates(settings.nodeAddress)) await ensureCertificate(folder, certificate);
-  for (const user of USERS) writeIfChanged(kubeconfigOf(settings.state, user), kubeconfig(folder, user));
+  for (const user of USERS) writeIfChanged(kubeconfigOf(settings.state, user), kubeconfig(folder, user, port));
 }
 
 // Each file takes its name only when it is complete: a command that is killed here leaves nothing half-made.
@@ -76,10 +76,10 @@ async function ensureCertificate(folder: string, { name, subject, alternatives }
   writeIfChanged(path('request'), request);
 }
 
-function kubeconfig(folder: string, user: string): string {
+function kubeconfig(folder: string, user: string, port: number): string {
   return `apiVersion: v1
 kind: Config
-clusters: [{name: plimsoll, cluster: {server: "https://127.0.0.1:${PORTS.apiserver}", certificate-authority: ${folder}/ca.crt}}]
+clusters: [{name: plimsoll, cluster: {server: "https://127.0.0.1:${port}", certificate-authority: ${folder}/ca.crt}}]
 users: [{name: ${user}, user: {client-certificate: ${folder}/${user}.crt, client-key: ${folder}/${user}.key}}]
 contexts: [{name: plimsoll, context: {cluster: plimsoll, user: ${user}}}]
 current-context: plimsoll

@@ -36,7 +36,7 @@ function files(command: Command, stage: string, options: Partial<StageOptions> =
 describe('npm test', () => {
   test('goes from the cheapest stage to the dearest', () => {
     expect(names('all')).toEqual([
-      ...['types', 'lint', 'boundaries', 'generated', 'unit', 'component'],
+      ...['types', 'lint', 'boundaries', 'generated', 'unit', 'api server', 'component'],
       ...['set-up', 'e2e', 'e2e alone', 'tear-down'],
     ]);
   });
@@ -47,6 +47,17 @@ describe('npm test', () => {
       ...['test/component/d.test.ts', 'test/e2e/e.test.ts', 'test/e2e/f.alone.test.ts'],
       ...['test/unit/a.test.ts', 'test/unit/deep/b.test.ts'],
     ]);
+  });
+});
+
+describe('the program of the real API server', () => {
+  test('is built before the component tests, but never for unit tests', () => {
+    expect(names('component')).toEqual(['api server', 'component']);
+    expect(names('unit')).toEqual(['unit']);
+  });
+
+  test('is no condition for the other component tests', () => {
+    expect(stages('component').map(({ needs }) => needs)).toEqual([undefined, undefined]);
   });
 });
 
@@ -82,5 +93,5 @@ test('a filter takes the files whose path contains it', () => {
 });
 
 test('one limit can replace the limits of all stages', () => {
-  expect(stages('all', { limitMinutes: 3 }).map(({ limitMinutes }) => limitMinutes)).toEqual(Array(10).fill(3));
+  expect(stages('all', { limitMinutes: 3 }).map(({ limitMinutes }) => limitMinutes)).toEqual(Array(11).fill(3));
 });

@@ -4,17 +4,19 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { load } from 'js-yaml';
-import type { Field, Schema } from '../../src/api/schema.ts';
-import { describe as split, fieldsOf, readCrds } from '../../src/api/schema.ts';
-import type { Answer } from '../support/cluster.ts';
-import { createNamespace, deleteNamespace, kubectl, request } from '../support/cluster.ts';
-import type { Body, Plural } from '../support/crdObjects.ts';
-import { fullObject, valueAt, withValue } from '../support/crdObjects.ts';
-import { BROKEN, CHANGES, TAKEN } from '../support/crdCases.ts';
+import type { Field, Schema } from '../../../src/api/schema.ts';
+import { describe as split, fieldsOf, readCrds } from '../../../src/api/schema.ts';
+import type { Answer } from '../../support/apiAccess.ts';
+import type { Body, Plural } from '../../support/crdObjects.ts';
+import { fullObject, valueAt, withValue } from '../../support/crdObjects.ts';
+import { BROKEN, CHANGES, TAKEN } from '../../support/crdCases.ts';
+import type { PrivateApiServer } from '../../support/privateApiServer.ts';
+import { startPrivateApiServer } from '../../support/privateApiServer.ts';
 
-const root = resolve(import.meta.dirname, '../..');
+const root = resolve(import.meta.dirname, '../../..');
 const crds = readCrds(root);
 const kinds = crds.map((crd) => [crd.plural as Plural, crd] as const);
+let server: PrivateApiServer;
 /** Where objects are made and deleted again. */
 let namespace = '';
 /** Where one full object of each kind stays, for changes of its status. */
@@ -24,7 +26,7 @@ const collection = (plural: Plural, where = namespace) => `/apis/plimsoll.dev/v1
 
 /** Creates without keeping it, refusing unknown fields, as kubectl does unless told otherwise. */
 async function tryCreate(plural: Plural, object: object): Promise<Answer> {
-  return await request('POST', `${collection(plural)}?dryRun=All&fieldValidation=Strict`, { body: object });
+  return await server.request('POST', `${collection(plural)}?dryRun=All&fieldValidation=Strict`, { body: object });
 }
 
 /** Writes the value into the full object, without keeping it: into a new one, or for status, which a create drops, into the kept one. */
@@ -32,45 +34,43 @@ async function tryValue(plural: Plural, place: string, value: unknown): Promise<
   const object = withValue(fullObject(plural), place, value);
   if (!place.startsWith('status')) return await tryCreate(plural, object);
   const path = `${collection(plural, kept)}/${object.metadata.name}/status?dryRun=All&fieldValidation=Strict`;
-  return await request('PUT', path, { body: { ...object, metadata: await keptMetadata(plural, object.metadata.name) } });
+  return await server.request('PUT', path, { body: { ...object, metadata: await keptMetadata(plural, object.metadata.name) } });
 }
 
 async function keptMetadata(plural: Plural, name: string): Promise<unknown> {
-  return (await request('GET', `${collection(plural, kept)}/${name}`)).body['metadata'];
+  return (await server.request('GET', `${collection(plural, kept)}/${name}`)).body['metadata'];
 }
 
 async function create(plural: Plural, object: Body): Promise<Body> {
-  const { status, message, body } = await request('POST', `${collection(plural)}?fieldValidation=Strict`, { body: object });
+  const { status, message, body } = await server.request('POST', `${collection(plural)}?fieldValidation=Strict`, { body: object });
   expect([status, message]).toEqual([201, '']);
   return body as unknown as Body;
 }
 
 /** Replaces spec, or status through its subresource. */
 async function replace(plural: Plural, object: Body, subresource = ''): Promise<Answer> {
-  return await request('PUT', `${collection(plural)}/${object.metadata.name}${subresource}?fieldValidation=Strict`, { body: object });
+  return await server.request('PUT', `${collection(plural)}/${object.metadata.name}${subresource}?fieldValidation=Strict`, { body: object });
 }
 
 async function remove(plural: Plural, object: Body): Promise<void> {
-  await request('DELETE', `${collection(plural)}/${object.metadata.name}`);
+  await server.request('DELETE', `${collection(plural)}/${object.metadata.name}`);
 }
 
 beforeAll(async () => {
+  server = await startPrivateApiServer();
   for (const crd of crds) {
-    const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${crd.plural}.plimsoll.dev?fieldManager=plimsoll-test&force=true`;
+    const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${crd.plural}.plimsoll.dev?fieldManager=plimsoll-test`;
     const body = load(readFileSync(join(root, crd.file), 'utf8'));
-    const { status, message } = await request('PATCH', path, { body, contentType: 'application/apply-patch+yaml' });
+    const { status, message } = await server.request('PATCH', path, { body, contentType: 'application/apply-patch+yaml' });
     expect([message, [200, 201].includes(status)]).toEqual(['', true]);
   }
-  namespace = await createNamespace('crds');
-  kept = await createNamespace('crds-kept');
+  namespace = await server.createNamespace('crds');
+  kept = await server.createNamespace('crds-kept');
   await awaitServed();
-  for (const [plural] of kinds) await request('POST', collection(plural, kept), { body: fullObject(plural) });
-}, 60_000);
+  for (const [plural] of kinds) await server.request('POST', collection(plural, kept), { body: fullObject(plural) });
+}, 120_000);
 
-afterAll(async () => {
-  await deleteNamespace(namespace);
-  await deleteNamespace(kept);
-});
+afterAll(() => server.stop());
 
 /** A changed schema is served a moment after it was accepted: waits until each kind takes its full object. */
 async function awaitServed(): Promise<void> {
@@ -193,7 +193,7 @@ describe.each(kinds)('%s', (plural, crd) => {
   }, 60_000);
 
   test('serves a description of every field, which is what `kubectl explain` prints', async () => {
-    const { body } = await request('GET', '/openapi/v3/apis/plimsoll.dev/v1alpha1');
+    const { body } = await server.request('GET', '/openapi/v3/apis/plimsoll.dev/v1alpha1');
     const schemas = (body['components'] as { schemas: Record<string, Schema> }).schemas;
     const served = Object.entries(schemas).find(([name]) => name.endsWith(`.${crd.kind}`))![1];
     const descriptions = fieldsOf(served)
@@ -206,7 +206,7 @@ describe.each(kinds)('%s', (plural, crd) => {
   });
 
   test('is explained by kubectl under its short name, down to the last field', async () => {
-    const explained = await kubectl(['explain', crd.shortName, '--recursive']);
+    const explained = await server.kubectl(['explain', crd.shortName, '--recursive']);
     const names = fields.map(({ path }) => path.split('.').at(-1)!.replace('[]', ''));
     expect(names.filter((name) => !explained.includes(`${name}\t`))).toEqual([]);
   }, 30_000);
@@ -263,7 +263,7 @@ describe('kubectl get', () => {
   test('tells the story in one line for each object', async () => {
     const objects = kinds.map(([plural]) => [plural, fullObject(plural)] as const);
     for (const [plural, object] of objects) await replace(plural, { ...(await create(plural, object)), ...statusOf(object) }, '/status');
-    const output = await kubectl(['get', 'mver,mdep,mrel', '-n', namespace]);
+    const output = await server.kubectl(['get', 'mver,mdep,mrel', '-n', namespace]);
     for (const [plural, object] of objects) await remove(plural, object);
     const cells = output
       .split('\n')
