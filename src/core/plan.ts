@@ -67,7 +67,9 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
 
 function measures(scene: Scene, release: ModelRelease, parameters: Parameters): readonly MeasureRequest[] {
   if (!scene.stable) return [];
-  const stableSinceMs = parseTime(lastPromoted(scene.observed.releases)?.status?.finishedAt) ?? 0;
+  // Its own release counts too: since its first step nobody else was in its slot.
+  const promoted = lastPromoted(scene.observed.releases)?.status;
+  const stableSinceMs = parseTime(promoted?.evidenceSince) ?? parseTime(promoted?.finishedAt) ?? 0;
   return measuresOf(release, parameters, { stable: scene.stable.slot, candidate: candidateSlot(scene) }, stableSinceMs);
 }
 
