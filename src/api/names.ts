@@ -27,7 +27,7 @@ export const MANAGED_BY_VALUE = 'plimsoll';
 export const ANNOTATION = {
   /** On the HTTPRoute: `r<number>/<decision>/<detail>`, written together with the weights. */
   decision: 'plimsoll.dev/decision',
-  /** On a ControllerRevision: hash of what the user chose, so that a newer operator's rendering starts no release. */
+  /** On a ControllerRevision: hash of what the user chose, so that a newer operator's rendering starts no release. On a resolve Job: of what it was made for. */
   inputs: 'plimsoll.dev/inputs',
   /** On the HTTPRoute: why, in a sentence, and when the decision was written. */
   decisionMessage: 'plimsoll.dev/decision-message',

@@ -71,8 +71,8 @@ type StatusBody = { readonly message?: unknown; readonly reason?: unknown; reado
 export function errorFromResponse(call: string, code: number, body: string, retryAfter: string | undefined, nowMs: number): KubeError {
   const status = parseStatus(body);
   const reason = typeof status.reason === 'string' ? status.reason : '';
-  const kind = kindOf(code, reason);
   const said = typeof status.message === 'string' && status.message !== '' ? status.message : shorten(body);
+  const kind = isMalformedApply(code, said) ? 'Invalid' : kindOf(code, reason);
   const message = `${call}: ${String(code)} ${reason === '' ? kind : reason}${said === '' ? '' : `: ${said}`}`;
   return new KubeError(kind, message, { code, retryAfterMs: retryAfterMs(retryAfter, status, nowMs) });
 }
@@ -91,6 +91,14 @@ export function errorFromNetwork(call: string, cause: unknown): KubeError {
 /** Whatever was thrown, as an Error with a message; for logs and callbacks. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(`Something that is no Error was thrown: ${String(thrown)}`);
+}
+
+/**
+ * Server-side apply answers 500 for an object that does not fit the schema (an unknown field, a text where a number belongs), though the
+ * request is what is wrong and trying again does not help. Only the message tells it from a server in trouble.
+ */
+function isMalformedApply(code: number, said: string): boolean {
+  return code === 500 && /^failed to (create typed patch object|convert new object) \(/.test(said);
 }
 
 function kindOf(code: number, reason: string): KubeErrorKind {

@@ -40,6 +40,7 @@ export interface JobChild {
   readonly attempt: number;
   readonly state: 'Running' | 'Succeeded' | 'Failed';
   readonly finishedAtMs: number | undefined;
+  readonly inputs: string | undefined;
 }
 
 /** Our own kinds are kept whole but for the bookkeeping of field managers. */
@@ -106,5 +107,6 @@ export function job(object: KubeObject): JobChild {
     attempt: Number(annotations?.[ATTEMPT] ?? 1),
     state: complete ? 'Succeeded' : failed ? 'Failed' : 'Running',
     finishedAtMs: parseTime((complete ?? failed)?.lastTransitionTime),
+    inputs: annotations?.[ANNOTATION.inputs],
   };
 }

@@ -37,5 +37,6 @@ async function observeJob(client: KubeClient, job: JobChild, signal: AbortSignal
     termination: ended ? decodeTermination(ended.message) : undefined,
     trouble: job.state === 'Succeeded' || ended ? undefined : findTrouble(pods),
     finishedAtMs: job.finishedAtMs,
+    inputs: job.inputs,
   };
 }

@@ -1,11 +1,11 @@
-import { applyActions, NameTaken, type Applier } from '../apply/actions.ts';
+import { ActionRefused, applyActions, NameTaken, type Applier } from '../apply/actions.ts';
 import type { EventRecorder } from '../controller/events.ts';
 import type { ReconcileResult } from '../controller/loop.ts';
 import { keyOf } from '../controller/store.ts';
-import { isKubeError } from '../controller/errors.ts';
 import type { Observed, Plan } from '../core/observed.ts';
 import { plan } from '../core/plan.ts';
 import { activeRelease } from '../core/release/ledger.ts';
+import { refusalStatus, type Refusal } from '../core/status/refusal.ts';
 import type { Measurements } from '../metrics/measurements.ts';
 import { observeDeployment, type DeploymentSources } from '../observe/deployment.ts';
 import { releaseLogger, type Logger } from '../telemetry/logger.ts';
@@ -37,7 +37,8 @@ export async function reconcileDeployment(reconciler: DeploymentReconciler, name
   try {
     await applyActions(reconciler.applier, planned.actions, signal);
   } catch (error) {
-    tellUser(reconciler.events, observed, error);
+    const refusal = refusalOf(error);
+    if (refusal) await tellRefusal(reconciler, observed, refusal, signal);
     throw error;
   }
   // Measured only once the pass is done: a pass that failed is planned anew and asks again.
@@ -64,8 +65,21 @@ function tell({ events, metrics }: DeploymentReconciler, observed: Observed, pla
   recordEnds(metrics, observed, planned);
 }
 
-/** What the API server refuses for good is the user's to mend, so it is told where they look. */
-function tellUser(events: EventRecorder, observed: Observed, error: unknown): void {
-  if (error instanceof NameTaken) events.record({ regarding: observed.deployment, type: 'Warning', reason: 'NameTaken', message: error.message });
-  else if (isKubeError(error, 'Invalid', 'Forbidden')) events.record({ regarding: observed.deployment, type: 'Warning', reason: 'Refused', message: error.message });
+/** What the user can mend; undefined for what passes by itself. */
+function refusalOf(error: unknown): Refusal | undefined {
+  if (error instanceof NameTaken) return { reason: 'NameTaken', message: error.message };
+  if (!(error instanceof ActionRefused)) return undefined;
+  const { action, message } = error;
+  const isTemplate = action.type === 'Apply' && action.object.kind === 'Deployment';
+  return isTemplate
+    ? { reason: 'InvalidTemplate', message: `the API server refuses the pods that spec.runtime.template asks for: ${message}` }
+    : { reason: 'Refused', message: `the API server refuses what the spec asks for: ${message}` };
+}
+
+/** The pass ends here and so never comes to its status write; without this one the user would see nothing but a state that stands still. */
+async function tellRefusal({ applier, events, now }: DeploymentReconciler, observed: Observed, refusal: Refusal, signal: AbortSignal): Promise<void> {
+  const told = refusalStatus(observed, refusal, now());
+  if (told.length === 0) return;
+  events.record({ regarding: observed.deployment, type: 'Warning', ...refusal });
+  await applyActions(applier, told, signal);
 }

@@ -3,6 +3,7 @@ import { FIELD_MANAGER } from '../../api/names.ts';
 import type { Action, KubeObject } from '../observed.ts';
 import { controllerRevision, disruptionBudget, revisionService, workload } from '../resources/children.ts';
 import type { Snapshot } from '../resources/revision.ts';
+import { parseTime } from '../time.ts';
 import { readyPods, revisionState, type Scene } from './scene.ts';
 import type { FailureClass } from './ledger.ts';
 
@@ -43,7 +44,9 @@ export function bringUp(scene: Scene, snapshot: Snapshot, replicas: number, dead
   const wanted = Math.max(replicas, state?.workload?.replicas ?? 0);
   const actions = ensureRevision(scene, snapshot, wanted);
   if (actions.length === 0 && readyPods(scene, snapshot.revision) >= replicas) return { state: 'Ready' };
-  const since = actions.length === 0 ? (state?.workload?.scaledAtMs ?? scene.now) : scene.now;
+  // Pods that an earlier attempt left are not late yet in this one.
+  const startedMs = parseTime(scene.active?.metadata.creationTimestamp) ?? 0;
+  const since = actions.length === 0 ? Math.max(startedMs, state?.workload?.scaledAtMs ?? scene.now) : scene.now;
   const trouble = state?.trouble;
   if (scene.now >= since + deadlineMs) {
     const cause = trouble?.message ?? state?.workload?.failure ?? 'its pods did not become Ready in time';

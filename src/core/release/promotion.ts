@@ -35,7 +35,7 @@ export function continuePromotion(scene: Scene, release: ModelRelease, progress:
     const tellAtMs = written.atMs + WORTH_TELLING_MS;
     if (scene.now < tellAtMs) return wait(progress, tellAtMs);
     const said = scene.observed.route?.acceptance.message ?? 'the route is gone';
-    return wait({ ...enter(decided, scene.now, 'Promoting', `the gateway has not taken over the traffic: ${said}`, 100), decision: 'Promote' });
+    return wait(enter(decided, scene.now, 'Promoting', `the gateway has not taken over the traffic: ${said}`, 100));
   }
   const message = `version ${to.version} serves: ${why}`;
   const finished = finish(decided, scene.now, { phase: 'Promoted', outcome: 'Promoted', reason: 'Promoted', message, weight: 100 });

@@ -1,6 +1,7 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
-import { API_VERSION, LABEL, MANAGED_BY_VALUE } from '../../api/names.ts';
+import { API_VERSION, FIELD_MANAGER, LABEL, MANAGED_BY_VALUE } from '../../api/names.ts';
 import type { Action, KubeObject, PlanEvent } from '../observed.ts';
+import { workload } from '../resources/children.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { nextNumber } from './ledger.ts';
 import { planSnapshot } from './parameters.ts';
@@ -12,9 +13,10 @@ const COMMIT = 'plimsoll.dev/commit';
 
 /**
  * The record of a new release, with the plan that holds for it. Its name holds its number, so that two operators that start the same release
- * make one object. It has no owner: the audit trail outlives the deployment.
+ * make one object. It has no owner: the audit trail outlives the deployment. Before it, the API server is asked whether it would have these
+ * pods: a template that it refuses is told at once and makes no release.
  */
-export function startRelease(scene: Scene, snapshot: Snapshot): { readonly action: Action; readonly event: PlanEvent } {
+export function startRelease(scene: Scene, snapshot: Snapshot): { readonly actions: readonly Action[]; readonly event: PlanEvent } {
   const { owner, stable, observed } = scene;
   const number = nextNumber(observed.releases, observed.route?.decision?.release);
   const { revision, version, digest } = snapshot;
@@ -42,7 +44,8 @@ export function startRelease(scene: Scene, snapshot: Snapshot): { readonly actio
     spec,
   };
   const from = stable ? `from version ${stable.version} to ${version}` : `of the first version, ${version}`;
-  return { action: { type: 'Create', object }, event: { type: 'Normal', reason: 'ReleaseStarted', message: `release ${number} ${from} (revision ${revision})` } };
+  const rehearsal: Action = { type: 'Apply', object: workload(owner, snapshot, scene.size, scene.now), fieldManager: FIELD_MANAGER.children, dryRun: true };
+  return { actions: [rehearsal, { type: 'Create', object }], event: { type: 'Normal', reason: 'ReleaseStarted', message: `release ${number} ${from} (revision ${revision})` } };
 }
 
 export function releaseName(deployment: string, number: number): string {
