@@ -2,6 +2,7 @@
 // gateway, and load from outside. Models are served by the small test server unless a test brings its own template.
 import { tmpdir } from 'node:os';
 import { PORTS } from '../../deploy/local/cluster/index.ts';
+import type { LoadRecord } from '../../deploy/local/load/figures.ts';
 import { startLoad, type Load } from '../../deploy/local/load/generator.ts';
 import { startFileServer, type FileServer } from '../../deploy/local/models/server.ts';
 import type { ModelDeployment, ModelDeploymentSpec } from '../../src/api/generated/modeldeployment.ts';
@@ -178,7 +179,7 @@ export class Scenario {
   }
 
   /** Requests through the gateway, at a constant rate. */
-  load(rate: number, options: { readonly slowerThanMs?: number } = {}): Load {
+  load(rate: number, options: { readonly slowerThanMs?: number; readonly onRecord?: (record: LoadRecord) => void } = {}): Load {
     const load = startLoad({ port: PORTS.gateway, host: this.host, model: MODEL, rate, rows: ROWS, ...options });
     this.#loads.push(load);
     return load;
