@@ -1,6 +1,6 @@
 import { canonicalJson } from '../canonical.ts';
 import { durationMs, seconds } from '../time.ts';
-import { mergeTemplate, type JsonObject } from './overlay.ts';
+import { mergeTemplate, type Json, type JsonObject } from './overlay.ts';
 import { presetNamed } from './presets.ts';
 
 /** Where the model lives in a serving pod: bytes in `model/`, the server's settings beside it. */
@@ -87,14 +87,25 @@ function refuse(template: JsonObject): string | undefined {
   if (typeof model?.['image'] !== 'string' || model['image'] === '') {
     return `spec.runtime.template.spec.containers needs an item {name: ${MODEL_CONTAINER}, image: ...}: the image of the model server`;
   }
-  const named = [...containers, ...asArray(spec['initContainers']).map(asObject), ...asArray(spec['volumes']).map(asObject)];
-  const taken = named.find((item) => RESERVED.includes(String(item['name'])));
-  if (taken) return `spec.runtime.template uses the name ${String(taken['name'])}, which Plimsoll keeps for itself; choose another one`;
-  const mounted = containers.flatMap((container) => asArray(container['volumeMounts']).map(asObject));
-  if (mounted.some((mount) => String(mount['mountPath']).startsWith(MODEL_ROOT))) {
+  const all = [...containers, ...asArray(spec['initContainers']).map(asObject)];
+  // A mount of our volume would be a second way to the model, and one that can be written.
+  const mounts = all.flatMap((container) => asArray(container['volumeMounts']).map(asObject));
+  const names = [...all, ...asArray(spec['volumes']).map(asObject), ...mounts].map((item) => item['name']);
+  const taken = RESERVED.find((name) => names.includes(name));
+  if (taken !== undefined) return `spec.runtime.template uses the name ${taken}, which Plimsoll keeps for itself; choose another one`;
+  if (mounts.some((mount) => isInModel(mount['mountPath']))) {
     return `spec.runtime.template mounts something at ${MODEL_ROOT}, where the verified model lives; choose another mountPath`;
   }
   return undefined;
+}
+
+function isInModel(path: Json | undefined): boolean {
+  const parts: string[] = [];
+  for (const part of typeof path === 'string' ? path.split('/') : []) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return `/${parts.join('/')}/`.startsWith(`${MODEL_ROOT}/`);
 }
 
 /** Read-only in every container: bytes that were verified must still be those bytes when they are loaded. */
