@@ -14,7 +14,7 @@ import { LABEL } from '../../src/api/names.ts';
 import { RESOURCE } from '../../src/api/resources.ts';
 import type { FiringAlert } from '../../src/core/analysis/alert.ts';
 import type { PlanEvent, ProbeResult, RouteState } from '../../src/core/observed.ts';
-import { readRoute, type HttpRouteObject } from '../../src/core/traffic/route.ts';
+import { readRoute } from '../../src/core/traffic/route.ts';
 import type { StoredObject } from './apiStore.ts';
 import { createSeededRandom } from './clocks.ts';
 import { Killed, WorldApi } from './world/api.ts';
@@ -128,7 +128,7 @@ export class World {
 
   edit(spec: Partial<DeploymentSpec>): void {
     const { deployment } = this;
-    this.api.put({ ...deployment, spec: { ...deployment.spec, ...spec } } as unknown as StoredObject);
+    this.api.put({ ...deployment, spec: { ...deployment.spec, ...spec } });
   }
 
   // What happens to the world.
@@ -168,7 +168,7 @@ export class World {
 
   get route(): RouteState | undefined {
     const found = this.api.get(RESOURCE.httpRoute, NAMESPACE, NAME);
-    return found && readRoute(found as unknown as HttpRouteObject);
+    return found && readRoute(found);
   }
 
   /** Percent that the stored route gives to a version. */

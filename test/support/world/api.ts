@@ -89,13 +89,14 @@ export class WorldApi {
     return this.#snapshots.find((snapshot) => snapshot.version > version)?.atMs;
   }
 
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- a test says which kind it knows to be there
   get<T = StoredObject>(type: ResourceType, namespace: string, name: string): T | undefined {
     return this.#store.get(collectionOf(type), namespace, name) as T | undefined;
   }
 
   /** Stores an object as it is, status included: what users, kubelet and other controllers do. */
   put(object: KubeObject | StoredObject): StoredObject {
-    return this.#store.put(collectionOf(resourceOf(object)), structuredClone(object) as StoredObject);
+    return this.#store.put(collectionOf(resourceOf(object)), structuredClone(object));
   }
 
   remove(type: ResourceType, namespace: string, name: string): void {

@@ -1,7 +1,7 @@
 // A gateway: takes a route over after a while, shares requests by its weights, and counts them as Envoy does, by place in the route.
 import { RESOURCE } from '../../../src/api/resources.ts';
 import type { ArmSample, Arms, MeasureRequest, Slot, Tick } from '../../../src/core/analysis/measurement.ts';
-import { readRoute, type HttpRouteObject } from '../../../src/core/traffic/route.ts';
+import { readRoute } from '../../../src/core/traffic/route.ts';
 import type { StoredObject } from '../apiStore.ts';
 import type { WorldApi } from './api.ts';
 import { NAME, NAMESPACE } from './objects.ts';
@@ -82,7 +82,7 @@ export class Gateway {
     if (this.mood === 'Silent' || now < this.#seen.sinceMs + this.acceptAfterMs) return;
     if (this.mood === 'Accepts' && !this.#seen.taken) {
       this.#seen.taken = true;
-      if (this.takesOver) this.#effective = readRoute(route as unknown as HttpRouteObject)?.slots;
+      if (this.takesOver) this.#effective = readRoute(route)?.slots;
     }
     const status = { parents: [{ parentRef: { name: 'public' }, controllerName: 'example.com/gateway', conditions: this.#conditions(route, generation) }] };
     if (JSON.stringify(route['status']) !== JSON.stringify(status)) api.put({ ...route, status });

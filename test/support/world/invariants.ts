@@ -3,7 +3,7 @@ import type { ModelRelease } from '../../../src/api/generated/modelrelease.ts';
 import { LABEL } from '../../../src/api/names.ts';
 import { RESOURCE } from '../../../src/api/resources.ts';
 import type { Decision, RouteDecision, RouteState } from '../../../src/core/observed.ts';
-import { readRoute, type HttpRouteObject } from '../../../src/core/traffic/route.ts';
+import { readRoute } from '../../../src/core/traffic/route.ts';
 import type { StoredObject } from '../apiStore.ts';
 import type { World } from '../world.ts';
 import type { Write } from './api.ts';
@@ -56,15 +56,21 @@ function releaseNumber(world: World, number: number): ModelRelease | undefined {
 }
 
 function routeOf(object: StoredObject | undefined): RouteState | undefined {
-  return object && readRoute(object as unknown as HttpRouteObject);
+  return object && readRoute(object);
 }
 
 function checkRoute(world: World, write: Write, served: Map<string, number>, say: (sentence: string) => void): void {
   const [before, after] = [routeOf(write.before), routeOf(write.after)];
-  if (!after) return say('the route was removed or spoilt');
+  if (!after) {
+    say('the route was removed or spoilt');
+    return;
+  }
   const { a, b } = after.slots;
   if (a.weight + b.weight !== 100) say(`the weights are ${a.weight} and ${b.weight}, which is not 100`);
-  if (!after.decision) return say('a route carries no decision');
+  if (!after.decision) {
+    say('a route carries no decision');
+    return;
+  }
   const release = releaseNumber(world, after.decision.release);
   checkDecision(before, after, say);
   for (const slot of ['a', 'b'] as const) {
@@ -123,7 +129,10 @@ function checkEvidence(
 
 function checkRelease(world: World, { verb, after, before }: Write, say: (sentence: string) => void): void {
   const release = after as unknown as ModelRelease | undefined;
-  if (!release) return say('a record of a release was removed');
+  if (!release) {
+    say('a record of a release was removed');
+    return;
+  }
   const { revision, digest } = release.spec.to;
   const others = world.releases.filter(({ spec }) => spec.number !== release.spec.number);
   if (verb === 'create') {

@@ -44,9 +44,11 @@ const story = fc.record({ seed: fc.integer({ min: 1, max: 1e9 }), lags: fc.oneof
 function happen(world: World, next: Act): void {
   switch (next.act) {
     case 'Release':
-      return world.release(next.version);
+      world.release(next.version);
+      return;
     case 'Behave':
-      return world.behave(next.version, next.behaviour);
+      world.behave(next.version, next.behaviour);
+      return;
     case 'Metrics':
       world.gateway.metrics = next.mood;
       return;
@@ -57,17 +59,20 @@ function happen(world: World, next: Act): void {
       world.gateway.requestsPerSecond = next.requestsPerSecond;
       return;
     case 'Replicas':
-      return world.edit({ replicas: next.replicas });
+      world.edit({ replicas: next.replicas });
+      return;
     case 'Faults':
       world.api.fault = () => (world.random() < next.share ? FAULTS[Math.floor(world.random() * FAULTS.length)] : undefined);
       return;
     case 'Restart':
-      return world.restart();
+      world.restart();
+      return;
     case 'Alert':
       world.alerts = [{ labels: { alertname: 'Odd', namespace: NAMESPACE, severity: 'page' }, activeAtMs: world.now }];
       return;
     case 'LoseStatus':
-      return loseStatus(world, RESOURCE.modelDeployment, NAME);
+      loseStatus(world, RESOURCE.modelDeployment, NAME);
+      return;
     case 'LoseRelease': {
       const name = world.releases.at(-1)?.metadata.name;
       if (name !== undefined) loseStatus(world, RESOURCE.modelRelease, name);

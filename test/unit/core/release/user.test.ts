@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
 import { RESOURCE } from '../../../../src/api/resources.ts';
-import type { StoredObject } from '../../../support/apiStore.ts';
 import { NAME, NAMESPACE } from '../../../support/world/objects.ts';
 import { ended, holdingAt, releasing, servingWorld, writesSince } from './scenario.ts';
 
@@ -91,7 +90,7 @@ describe('what is not this operator\'s to touch', () => {
     const world = await releasing();
     await holdingAt(world, 25);
     const { deployment } = world;
-    world.api.put({ ...deployment, metadata: { ...deployment.metadata, deletionTimestamp: '2026-11-24T11:00:00Z', finalizers: ['example.com/keep'] } } as unknown as StoredObject);
+    world.api.put({ ...deployment, metadata: { ...deployment.metadata, deletionTimestamp: '2026-11-24T11:00:00Z', finalizers: ['example.com/keep'] } });
     const before = world.api.writes.length;
     await world.run(600_000);
     expect(writesSince(world, before)).toEqual([]);
@@ -103,7 +102,7 @@ describe('what is not this operator\'s to touch', () => {
       const world = await releasing();
       await holdingAt(world, 25);
       const object = kind === 'modelDeployment' ? world.deployment : world.newest();
-      world.api.put({ ...object, status: { ...object.status, schema: 99 } } as unknown as StoredObject);
+      world.api.put({ ...object, status: { ...object.status, schema: 99 } });
       const before = world.api.writes.length;
       await world.run(600_000);
       expect(writesSince(world, before)).toEqual([]);
@@ -142,7 +141,7 @@ describe('status that is lost', () => {
   test('of a ModelDeployment is rebuilt, and what serves is not taken for a first version', async () => {
     const world = await servingWorld();
     const { status, ...rest } = world.deployment;
-    world.api.put(rest as unknown as StoredObject);
+    world.api.put(rest);
     await world.run(60_000);
     expect(world.deployment.status).toMatchObject({ phase: status?.phase, stable: status?.stable, release: status?.release });
     expect(world.releases).toHaveLength(1);
@@ -157,7 +156,7 @@ describe('status that is lost', () => {
     await ended(world);
     for (const object of [world.deployment, ...world.releases]) {
       const { status: _, ...rest } = object;
-      world.api.put(rest as unknown as StoredObject);
+      world.api.put(rest);
     }
     world.restart();
     await world.run(600_000);
@@ -170,7 +169,7 @@ describe('status that is lost', () => {
   test('together with all records of releases leaves the serving version serving', async () => {
     const world = await servingWorld();
     const { status: _, ...rest } = world.deployment;
-    world.api.put(rest as unknown as StoredObject);
+    world.api.put(rest);
     for (const { metadata } of world.releases) world.api.remove(RESOURCE.modelRelease, NAMESPACE, metadata.name);
     world.release('2');
     await ended(world);
@@ -183,7 +182,7 @@ describe('status that is lost', () => {
     const world = await releasing();
     await holdingAt(world, 25);
     const { status: _, ...rest } = world.newest();
-    world.api.put(rest as unknown as StoredObject);
+    world.api.put(rest);
     await world.run(5000);
     expect(world.weight('2')).toBe(25);
     expect((await ended(world)).status?.outcome).toBe('Promoted');

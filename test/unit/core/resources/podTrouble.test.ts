@@ -1,0 +1,70 @@
+import { describe, expect, test } from '@jest/globals';
+import { findTrouble, type PodObject } from '../../../../src/core/resources/podTrouble.ts';
+
+type Status = NonNullable<PodObject['status']>;
+
+function pod(status: Status, name = 'fraud-a'): PodObject {
+  return { metadata: { name }, status };
+}
+
+function server(state: object, more: object = {}): Status {
+  return { phase: 'Running', containerStatuses: [{ name: 'model', ready: false, state, ...more }] };
+}
+
+function fetcher(message: string, exitCode = 1): Status {
+  return {
+    phase: 'Pending',
+    initContainerStatuses: [{ name: 'plimsoll-fetch', state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode, message } } }],
+  };
+}
+
+const failed = (reason: string): string => JSON.stringify({ failure: { reason, message: `because of ${reason}`, retryable: false } });
+const BACKOFF = { waiting: { reason: 'CrashLoopBackOff' } };
+
+describe('what keeps pods from being Ready', () => {
+  test.each<[sentence: string, status: Status, kind: string, reason: string]>([
+    ['a server that ended', server({ terminated: { exitCode: 1, reason: 'Error' } }), 'Evidence', 'CrashLoop'],
+    ['a server in a crash loop', server(BACKOFF, { lastState: { terminated: { exitCode: 3 } } }), 'Evidence', 'CrashLoop'],
+    ['a server that runs again after a crash', server({ running: {} }, { lastState: { terminated: { exitCode: 3 } } }), 'Evidence', 'CrashLoop'],
+    ['a server that ended without an error', server(BACKOFF, { lastState: { terminated: { exitCode: 0, reason: 'Completed' } } }), 'Evidence', 'CrashLoop'],
+    ['a server killed for want of memory', server(BACKOFF, { lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } } }), 'Evidence', 'OOMKilled'],
+    ['a server that runs but is not Ready', server({ running: {} }), 'Evidence', 'NotReady'],
+    ['an archive that must not be unpacked', fetcher(failed('ArchiveRefused')), 'Evidence', 'ArchiveRefused'],
+    ['no file that is the model', fetcher(failed('FormatUnclear')), 'Evidence', 'FormatUnclear'],
+    ['a source that does not answer', fetcher(failed('SourceUnreachable')), 'Infrastructure', 'SourceUnreachable'],
+    ['other bytes than recorded', fetcher(failed('DigestMismatch')), 'Infrastructure', 'DigestMismatch'],
+    ['credentials that are refused', fetcher(failed('AccessDenied')), 'Infrastructure', 'AccessDenied'],
+    ['a fetch container that says nothing', fetcher(''), 'Infrastructure', 'InitFailed'],
+    ['an image that does not pull', server({ waiting: { reason: 'ImagePullBackOff', message: 'no such image' } }), 'Infrastructure', 'ImagePullBackOff'],
+    ['a missing Secret', server({ waiting: { reason: 'CreateContainerConfigError', message: 'secret "x" not found' } }), 'Infrastructure', 'CreateContainerConfigError'],
+    ['no node with room', { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: 'insufficient memory' }] }, 'Infrastructure', 'Unschedulable'],
+    ['a node that is lost', { phase: 'Running', reason: 'NodeLost' }, 'Infrastructure', 'NodeLost'],
+    ['an eviction', { phase: 'Failed', reason: 'Evicted', message: 'low on disk' }, 'Infrastructure', 'Evicted'],
+  ])('%s', (_, status, kind, reason) => {
+    expect(findTrouble([pod(status)])).toMatchObject({ class: kind, reason, message: expect.stringMatching(/./) });
+  });
+
+  test.each<[sentence: string, status: Status | undefined]>([
+    ['a pod that is Ready', { phase: 'Running', containerStatuses: [{ name: 'model', ready: true, state: { running: {} } }] }],
+    ['a pod that pulls its image', server({ waiting: { reason: 'ContainerCreating' } })],
+    ['a pod that fetches', { phase: 'Pending', initContainerStatuses: [{ name: 'plimsoll-fetch', state: { running: {} } }] }],
+    ['a pod that has fetched', { phase: 'Pending', initContainerStatuses: [{ name: 'plimsoll-fetch', state: { terminated: { exitCode: 0 } } }], containerStatuses: [{ name: 'model', state: { waiting: { reason: 'PodInitializing' } } }] }],
+    ['a pod without a status', undefined],
+  ])('is not %s', (_, status) => {
+    expect(findTrouble([status ? pod(status) : { metadata: { name: 'fraud-a' } }])).toBeUndefined();
+  });
+
+  test('is the worst of several: what speaks against the revision before what may pass', () => {
+    const pods = [pod(server({ waiting: { reason: 'ImagePullBackOff' } })), pod(server({ running: {} })), pod(server({ terminated: { exitCode: 1 } }))];
+    expect(findTrouble(pods)?.reason).toBe('CrashLoop');
+  });
+
+  test('is not asked of pods that are being deleted', () => {
+    expect(findTrouble([{ ...pod(server({ terminated: { exitCode: 143 } })), metadata: { name: 'x', deletionTimestamp: '2026-01-01T00:00:00Z' } }])).toBeUndefined();
+  });
+
+  test('holds no counts, so that it stays the same while the state does', () => {
+    const crash = (restartCount: number): PodObject => pod(server(BACKOFF, { restartCount, lastState: { terminated: { exitCode: 1 } } }));
+    expect(findTrouble([crash(1)])).toEqual(findTrouble([crash(7)]));
+  });
+});

@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+import { childName, targetRevision, type Snapshot } from '../../../../src/core/resources/revision.ts';
+import type { TemplateInputs } from '../../../../src/core/resources/template.ts';
+
+const INPUTS: TemplateInputs = {
+  model: 'fraud',
+  version: '1.4.0',
+  digest: `sha256:${'0'.repeat(64)}`,
+  format: { name: 'sklearn' },
+  source: { http: { url: 'https://models.example.com/fraud.tar.gz' } },
+  preset: 'mlserver',
+  template: { spec: { containers: [{ name: 'model', image: 'mlserver:1.7.1' }] } },
+  drain: '30s',
+};
+
+function revisionOf(change: Partial<TemplateInputs> = {}, known: readonly Snapshot[] = [], image = 'plimsoll:1'): Snapshot {
+  const target = targetRevision({ ...INPUTS, ...change }, known, { image, imagePullPolicy: 'IfNotPresent' });
+  if (!target.ok) throw new Error(target.message);
+  return target.snapshot;
+}
+
+describe('a revision', () => {
+  test('is ten hexadecimal characters, the same for the same inputs in any order of keys', () => {
+    const { revision } = revisionOf();
+    expect(revision).toMatch(/^[0-9a-f]{10}$/);
+    expect(revisionOf({ template: { spec: { containers: [{ image: 'mlserver:1.7.1', name: 'model' }] } } }).revision).toBe(revision);
+  });
+
+  test.each([
+    ['other bytes', { digest: `sha256:${'1'.repeat(64)}` }],
+    ['another image', { template: { spec: { containers: [{ name: 'model', image: 'mlserver:1.7.2' }] } } }],
+    ['another argument', { template: { spec: { containers: [{ name: 'model', image: 'mlserver:1.7.1', args: ['x'] }] } } }],
+    ['another drain', { drain: '2m' }],
+    ['another Secret', { secretName: 'other' }],
+  ] satisfies [string, Partial<TemplateInputs>][])('is another one with %s', (_, change) => {
+    expect(revisionOf(change).revision).not.toBe(revisionOf().revision);
+  });
+
+  test('stays as it was rendered when a newer operator, with another image, sees the same inputs', () => {
+    const before = revisionOf();
+    expect(revisionOf({}, [], 'plimsoll:2').revision).not.toBe(before.revision);
+    expect(revisionOf({}, [before], 'plimsoll:2')).toEqual(before);
+  });
+
+  test('is rendered anew by a newer operator when the user changes something', () => {
+    const before = revisionOf();
+    expect(JSON.stringify(revisionOf({ version: '1.5.0', digest: `sha256:${'2'.repeat(64)}` }, [before], 'plimsoll:2').template)).toContain('plimsoll:2');
+  });
+
+  test('names its children after the deployment', () => {
+    expect(childName('fraud', '3f9a1c07be')).toBe('fraud-3f9a1c07be');
+  });
+
+  test('of a template that is refused is none', () => {
+    expect(targetRevision({ ...INPUTS, template: {} }, [], { image: 'x', imagePullPolicy: 'Always' })).toMatchObject({ ok: false });
+  });
+});

@@ -1,0 +1,150 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ModelVersion } from '../../../../src/api/generated/modelversion.ts';
+import { resolveInputs } from '../../../../src/core/resources/resolveJob.ts';
+import { planVersion, type JobState, type VersionPlan } from '../../../../src/core/version/plan.ts';
+import { decodeTermination, encodeFailure, encodeResolved, type Resolved } from '../../../../src/core/version/termination.ts';
+import { versionObject } from '../../../support/world/objects.ts';
+import { SETTINGS } from '../../../support/world.ts';
+
+const NOW = Date.UTC(2026, 10, 24, 10);
+const DIGEST = `sha256:${'0'.repeat(64)}`;
+const OTHER = `sha256:${'1'.repeat(64)}`;
+const RESOLVED: Resolved = { digest: DIGEST, omsDigest: OTHER, files: 2, bytes: 1000, uri: 'https://models.example.com/fraud/2.tar.gz', resolvedAt: '2026-11-24T09:59:00Z' };
+
+function version(spec: Partial<ModelVersion['spec']> = {}, status?: ModelVersion['status']): ModelVersion {
+  const { status: _, ...rest } = versionObject('2', 'Resolving');
+  const metadata = { ...rest.metadata, uid: 'u-1', resourceVersion: '7', generation: 1 };
+  return { ...rest, metadata, spec: { ...rest.spec, ...spec }, ...(status ? { status } : {}) };
+}
+
+function job(change: Partial<JobState> = {}, of = version()): JobState {
+  return { name: 'plimsoll-resolve-x-1', attempt: 1, state: 'Failed', termination: undefined, inputs: resolveInputs(of), trouble: undefined, finishedAtMs: NOW, ...change };
+}
+
+function said(text: string): Pick<JobState, 'termination'> {
+  return { termination: decodeTermination(text) };
+}
+
+function planOf(of: ModelVersion, found?: JobState, now = NOW): VersionPlan {
+  return planVersion({ version: of, job: found, settings: SETTINGS }, now);
+}
+
+/** The status that a plan writes. */
+function written({ actions }: VersionPlan): ModelVersion['status'] {
+  const action = actions.find(({ type }) => type === 'ApplyStatus');
+  return action?.type === 'ApplyStatus' ? (action.object['status'] as ModelVersion['status']) : undefined;
+}
+
+function reasons(status: ModelVersion['status']): Readonly<Record<string, string>> {
+  return Object.fromEntries((status?.conditions ?? []).map(({ type, status: value, reason }) => [type, `${value}/${reason}`]));
+}
+
+const started = ({ actions }: VersionPlan): number => actions.filter(({ type }) => type === 'Create').length;
+
+describe('a new version', () => {
+  test('gets a Job that resolves it, and says so', () => {
+    const plan = planOf(version());
+    expect(plan.actions.map(({ type }) => type)).toEqual(['Create', 'ApplyStatus']);
+    expect(reasons(written(plan))).toEqual({ Resolved: 'False/Resolving', Ready: 'False/Resolving', Reconciling: 'True/Resolving' });
+  });
+
+  test('is left alone while its Job runs', () => {
+    const of = version();
+    const running = job({ state: 'Running', finishedAtMs: undefined });
+    const told = version({}, written(planOf(of)));
+    expect(planOf(told, running).actions).toEqual([]);
+  });
+
+  test('tells what keeps its Job from running', () => {
+    const running = job({ state: 'Running', finishedAtMs: undefined, trouble: { class: 'Infrastructure', reason: 'ImagePullBackOff', message: 'the image does not pull' } });
+    expect(written(planOf(version(), running))?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain('the image does not pull');
+  });
+
+  test('is pinned to what its Job found, once and for all', () => {
+    const plan = planOf(version(), job({ state: 'Succeeded', ...said(encodeResolved(RESOLVED)) }));
+    expect(written(plan)?.resolved).toEqual(RESOLVED);
+    expect(reasons(written(plan))).toEqual({ Resolved: 'True/Resolved', Verified: 'True/DigestPinned', Ready: 'True/Ready' });
+    expect(plan.events).toEqual([{ type: 'Normal', reason: 'Resolved', message: expect.stringContaining(DIGEST) }]);
+    const pinned = version({}, written(plan));
+    expect(planOf(pinned, undefined, NOW + 1e9)).toEqual({ actions: [], events: [], requeueAfterMs: undefined });
+  });
+});
+
+describe('a version whose Job failed', () => {
+  const failure = (retryable: boolean): Pick<JobState, 'termination'> => said(encodeFailure({ reason: 'NotFound', message: 'the source has nothing there', retryable }));
+
+  test('says why, and is tried again later', () => {
+    const plan = planOf(version(), job(failure(true)));
+    expect(reasons(written(plan))).toEqual({ Resolved: 'False/NotFound', Ready: 'False/NotFound', Reconciling: 'True/NotFound' });
+    expect(started(plan)).toBe(0);
+    expect(plan.requeueAfterMs).toBe(15_000);
+    expect(started(planOf(version(), job(failure(true)), NOW + 15_000))).toBe(1);
+  });
+
+  test('for good stalls, and is tried again all the same', () => {
+    const plan = planOf(version(), job(failure(false)));
+    expect(reasons(written(plan))['Stalled']).toBe('True/NotFound');
+    expect(plan.requeueAfterMs).toBeGreaterThan(0);
+  });
+
+  test.each([
+    [1, 15_000],
+    [2, 30_000],
+    [3, 60_000],
+    [10, 60_000],
+    [15, 600_000],
+  ])('attempt %i is followed by the next after %i ms', (attempt, pauseMs) => {
+    expect(planOf(version(), job({ attempt, ...failure(true) })).requeueAfterMs).toBe(pauseMs);
+  });
+
+  test('is told once, and its next attempt has a name of its own', () => {
+    const told = version({}, written(planOf(version(), job(failure(true)))));
+    expect(planOf(told, job(failure(true)), NOW + 1000).actions).toEqual([]);
+    const [again] = planOf(told, job(failure(true)), NOW + 15_000).actions;
+    expect(again?.type === 'Create' && again.object.metadata.name).toMatch(/-2$/);
+  });
+
+  test.each([
+    ['nothing', undefined],
+    ['a text', 'hello'],
+    ['JSON of another shape', '{"resolved":{"digest":"latest"}}'],
+    ['five kilobytes', JSON.stringify({ resolved: { ...RESOLVED, uri: `https://x/${'a'.repeat(5000)}` } })],
+    ['a digest with a shell in it', JSON.stringify({ resolved: { ...RESOLVED, digest: 'sha256:$(reboot)' } })],
+  ])('and left %s pins nothing', (_, text) => {
+    const plan = planOf(version(), job({ state: 'Succeeded', ...(text === undefined ? {} : said(text)) }));
+    expect(written(plan)?.resolved).toBeUndefined();
+    expect(reasons(written(plan))['Ready']).toBe('False/ResolveFailed');
+  });
+});
+
+describe('the digest of a version', () => {
+  test('that its author states and the files do not have keeps it from being served', () => {
+    const of = version({ digest: OTHER });
+    const plan = planOf(of, job({ state: 'Succeeded', ...said(encodeResolved(RESOLVED)) }, of));
+    expect(reasons(written(plan))).toMatchObject({ Ready: 'False/DigestMismatch', Verified: 'False/DigestMismatch', Stalled: 'True/DigestMismatch' });
+    expect(plan.events).toEqual([{ type: 'Warning', reason: 'DigestMismatch', message: expect.stringContaining(OTHER) }]);
+  });
+
+  test('that its author states later is compared as well', () => {
+    const pinned = written(planOf(version(), job({ state: 'Succeeded', ...said(encodeResolved(RESOLVED)) })));
+    expect(reasons(written(planOf(version({ digest: OTHER }, pinned))))['Ready']).toBe('False/DigestMismatch');
+    expect(planOf(version({ digest: DIGEST }, pinned)).actions).toEqual([]);
+  });
+});
+
+describe('a Job of other inputs', () => {
+  test('says nothing about these, and a new one is made', () => {
+    const found = job({ state: 'Succeeded', inputs: 'of another Secret', ...said(encodeResolved(RESOLVED)) });
+    const plan = planOf(version(), found);
+    expect(written(plan)?.resolved).toBeUndefined();
+    expect(started(plan)).toBe(1);
+  });
+});
+
+describe('what is not touched', () => {
+  test('is a version that is being deleted, or one with a status of a newer operator', () => {
+    const deleted = { ...version(), metadata: { ...version().metadata, deletionTimestamp: '2026-11-24T10:00:00Z' } };
+    expect(planOf(deleted).actions).toEqual([]);
+    expect(planOf(version({}, { schema: 99 })).actions).toEqual([]);
+  });
+});
