@@ -28,6 +28,9 @@ export type LoopOptions = {
   readonly onError?: (key: string, error: Error) => void;
 };
 
+/** A key that comes again at once, over and over, would never let a timer or an answer from the network in between. */
+const LEAST_REQUEUE_MS = 10;
+
 /** Runs the workers until `signal` aborts and the reconciles in work have ended. Never rejects. */
 export async function runLoop(options: LoopOptions, signal: AbortSignal): Promise<void> {
   const hardStop = new AbortController();
@@ -65,7 +68,7 @@ async function reconcileOnce(options: LoopOptions, key: string, hardStop: AbortS
   try {
     const { requeueAfterMs } = await options.reconcile(key, deadline.signal);
     queue.forget(key);
-    if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs);
+    if (requeueAfterMs !== undefined) queue.addAfter(key, Math.max(LEAST_REQUEUE_MS, requeueAfterMs));
     finish(requeueAfterMs === undefined ? 'success' : 'requeue');
   } catch (thrown) {
     queue.addRateLimited(key, { leastMs: isKubeError(thrown) ? thrown.retryAfterMs : undefined });

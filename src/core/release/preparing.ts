@@ -43,11 +43,13 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
           message: `the probe reached no pod of version ${to.version} within its progress deadline: ${probe.message}`,
         });
       }
-      return {
-        ...wait(begun(`the probe reached no pod of version ${to.version}: ${probe.message}`), probe.atMs + PROBE_AGAIN_MS),
-        actions: scene.now >= probe.atMs + PROBE_AGAIN_MS ? [probeAction(scene, to.revision)] : [],
-      };
+      return askAgain(scene, to.revision, begun(`the probe reached no pod of version ${to.version}: ${probe.message}`), probe.atMs + PROBE_AGAIN_MS);
   }
+}
+
+/** Once it is asked the answer brings the next pass: to be woken by a time that is over would be to spin, and no answer would ever come in. */
+function askAgain(scene: Scene, revision: string, progress: Progress, atMs: number): Turn {
+  return scene.now < atMs ? wait(progress, atMs) : { ...wait(progress), actions: [probeAction(scene, revision)] };
 }
 
 function probeAction(scene: Scene, revision: string): Action {
@@ -59,6 +61,6 @@ function probeAction(scene: Scene, revision: string): Action {
     revision,
     service: childName(scene.owner.name, revision),
     model: deployment.spec.model,
-    requests: deployment.spec.probe?.requests?.configMapRef.name,
+    requests: deployment.spec.probe?.requests.configMapRef.name,
   };
 }

@@ -58,6 +58,19 @@ describe('results', () => {
     await loop.ended;
   });
 
+  test('a key that asks to come again at once lets everything else go first', async () => {
+    const at: number[] = [];
+    const loop = start(() => {
+      at.push(loop.clock.monotonic());
+      return Promise.resolve({ requeueAfterMs: at.length < 100 ? 0 : undefined });
+    });
+    loop.queue.add('a');
+    await loop.clock.advance(25);
+    expect(at).toEqual([0, 10, 20]);
+    loop.stop.abort();
+    await loop.ended;
+  });
+
   test('a throw is reported and tried again with growing waits; success starts them anew', async () => {
     let left = 3;
     const at: number[] = [];

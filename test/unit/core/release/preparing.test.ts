@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import type { ProbeResult } from '../../../../src/core/observed.ts';
+import { plan } from '../../../../src/core/plan.ts';
 import type { PodFate } from '../../../support/world/pods.ts';
 import { ended, releasing, servingWorld } from './scenario.ts';
 
@@ -21,6 +23,18 @@ describe('before it gets any traffic, a version', () => {
     world.behave('2', { probe: 'Passed' });
     expect((await ended(world)).status?.outcome).toBe('Promoted');
     world.assertSound();
+  });
+
+  test('that is being asked again is looked at again when the answer is there, and not over and over until then', async () => {
+    const world = await releasing({ probe: 'Unreachable' });
+    await world.run(20_000);
+    const unreachable = (probe: ProbeResult): boolean => probe.state === 'Unreachable';
+    const { observed } = world.passes.findLast((pass) => [...pass.observed.probes.values()].some(unreachable))!;
+    const probe = [...observed.probes.values()].find(unreachable) as Extract<ProbeResult, { state: 'Unreachable' }>;
+    const waiting = plan(observed, probe.atMs + 400);
+    const asking = plan(observed, probe.atMs + 1000);
+    expect([waiting.actions.some(({ type }) => type === 'Probe'), waiting.requeueAfterMs]).toEqual([false, 600]);
+    expect([asking.actions.some(({ type }) => type === 'Probe'), asking.requeueAfterMs]).toEqual([true, undefined]);
   });
 
   test('whose probe never finds anybody is tried again later', async () => {
