@@ -9,6 +9,8 @@ export interface Answer {
   readonly status: number;
   /** The revision that answered, as the gateway named it; empty when nobody did. */
   readonly revision: string;
+  /** What the server or the connection said of a failure. */
+  readonly error?: string;
 }
 
 /** The three releases of the demo. */
@@ -131,10 +133,19 @@ export function figuresOf(record: ReleaseRecord, answers: readonly Answer[]): Re
 }
 
 /** Failures that no bad version is to blame for: of any other revision, and requests that nobody answered. */
-export function failedOther(records: readonly ReleaseRecord[], answers: readonly Answer[]): number {
+export function otherFailures(records: readonly ReleaseRecord[], answers: readonly Answer[]): readonly Answer[] {
   const blamed = new Set(records.filter(({ scenario }) => scenario.outcome === 'RolledBack').map(({ revision }) => revision));
   blamed.delete('');
-  return answers.filter((answer) => isFailed(answer) && !blamed.has(answer.revision)).length;
+  return answers.filter((answer) => isFailed(answer) && !blamed.has(answer.revision));
+}
+
+/** What kinds of failures there were, with the first of each kind: `503 from revision a ("reset"), 2 times, first at 2026-11-24T10:00:00.000Z`. */
+export function describeFailures(failures: readonly Answer[]): readonly string[] {
+  const kinds = Map.groupBy(failures, ({ status, revision, error = '' }) => {
+    const who = revision === '' ? 'nobody' : `revision ${revision}`;
+    return `${status === 0 ? 'no answer' : status} from ${who}${error === '' ? '' : ` (${JSON.stringify(error.slice(0, 120))})`}`;
+  });
+  return [...kinds].map(([kind, of]) => `${kind}, ${of.length} times, first at ${new Date(of[0]!.receivedAt).toISOString()}`);
 }
 
 /** The whole report. `trouble` is what ended the demo early, in a sentence. */
@@ -142,13 +153,13 @@ export function makeReport(
   setupSeconds: number | undefined, records: readonly ReleaseRecord[], answers: readonly Answer[], trouble: string | undefined,
 ): Report {
   const releases = records.map((record) => figuresOf(record, answers));
-  const other = failedOther(records, answers);
+  const other = otherFailures(records, answers);
   const problems = [
     ...(trouble === undefined ? [] : [trouble]),
     ...SCENARIOS.flatMap((scenario) => problemsOf(scenario, records.find((record) => record.scenario === scenario), releases, trouble === undefined)),
-    ...(other === 0 ? [] : [`requests that failed for another reason than a bad version: ${other}`]),
+    ...(other.length === 0 ? [] : [`requests that failed for another reason than a bad version: ${describeFailures(other).join('; ')}`]),
   ];
-  return { setupSeconds: setupSeconds === undefined ? null : Math.round(setupSeconds * 10) / 10, failedOther: other, releases, problems };
+  return { setupSeconds: setupSeconds === undefined ? null : Math.round(setupSeconds * 10) / 10, failedOther: other.length, releases, problems };
 }
 
 /** In what a release differs from its description. `isWhole`: the demo got to its end, so every release must have begun. */

@@ -11,6 +11,8 @@ const LOOK_MS = 500;
 /** The API server may be slow to answer on a busy machine; it is not gone until it has been silent for so long. */
 const SILENCE_MS = 20_000;
 const SERVING_DEADLINE_MS = 300_000;
+/** Every check begins with it. */
+const NO_VERDICT_YET = 'Inconclusive/Collecting';
 
 /** What one look shows. */
 interface Sight {
@@ -18,12 +20,18 @@ interface Sight {
   readonly release: ModelRelease | undefined;
 }
 
+/** What was told last. The state that there was before is no news. */
+interface Told {
+  state: string | undefined;
+  readonly verdicts: Map<string, string>;
+}
+
 /** Looks every half second until `done`, and tells Events and what changed. Undefined when that did not come within `deadlineMs`. */
 async function look(
   { narrator, errands }: Stage, observer: Observer, deadlineMs: number, live: () => string, done: (sight: Sight) => boolean,
 ): Promise<Sight | undefined> {
   const deadline = performance.now() + deadlineMs;
-  const told = { state: '', verdicts: new Map<string, string>() };
+  const told: Told = { state: undefined, verdicts: new Map() };
   let answeredAt = performance.now();
   while (performance.now() < deadline) {
     try {
@@ -38,13 +46,11 @@ async function look(
   return undefined;
 }
 
-async function see(
-  narrator: Narrator, observer: Observer, told: { state: string; readonly verdicts: Map<string, string> }, live: () => string,
-): Promise<Sight> {
+async function see(narrator: Narrator, observer: Observer, told: Told, live: () => string): Promise<Sight> {
   const [deployment, release, notes] = await Promise.all([observer.deployment(), observer.release(), observer.notes()]);
   for (const { warning, reason, message } of notes) narrator.tell(`Event ${reason}: ${message}`, warning ? 'warning' : 'dim');
   const state = describeState(deployment, release);
-  if (state !== told.state) narrator.tell(state, toneOf(deployment));
+  if (told.state !== undefined && state !== told.state) narrator.tell(`${state}   [${live()}]`, toneOf(deployment));
   told.state = state;
   tellVerdicts(narrator, deployment, told.verdicts);
   narrator.live(`${state} | ${live()}`);
@@ -53,9 +59,12 @@ async function see(
 
 /** Phase, step and weight in one line. */
 function describeState(deployment: ModelDeployment | undefined, release: ModelRelease | undefined): string {
-  const { phase = 'Waiting', weight = 0, verdict, candidate } = deployment?.status ?? {};
+  const { phase = 'Waiting', verdict, candidate } = deployment?.status ?? {};
   if (candidate === undefined) return phase;
   const step = release?.status?.step;
+  // Both come from the release: its status is written a moment before that of the deployment.
+  const window = release?.status?.windows?.at(-1);
+  const weight = window !== undefined && window.to === undefined ? window.weight : (deployment?.status?.weight ?? 0);
   const steps = release?.spec.plan.steps.length ?? 0;
   const place = step === undefined || steps === 0 || phase === 'Promoting' ? '' : `, step ${step + 1} of ${steps}`;
   return `${phase}${place}: ${weight} % of the traffic to ${candidate.version ?? ''}${verdict === undefined ? '' : `, verdict ${verdict}`}`;
@@ -69,8 +78,9 @@ function toneOf(deployment: ModelDeployment | undefined): Tone {
 
 function tellVerdicts(narrator: Narrator, deployment: ModelDeployment | undefined, told: Map<string, string>): void {
   for (const { check, verdict, explanation } of deployment?.status?.verdicts ?? []) {
-    if (told.get(check) === verdict) continue;
+    const before = told.get(check) ?? NO_VERDICT_YET;
     told.set(check, verdict);
+    if (before === verdict) continue;
     narrator.tell(`check ${check}: ${verdict}${explanation === undefined ? '' : `: ${explanation}`}`, verdict === 'Fail' ? 'bad' : 'plain');
   }
 }

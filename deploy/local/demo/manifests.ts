@@ -32,7 +32,8 @@ export function manifests(urlOf: (path: string) => string, rows: readonly (reado
     { file: '1-namespace.yaml', text: namespace() },
     { file: '2-versions.yaml', text: VERSIONS.map((version) => modelVersion(version, urlOf(`/${version}/model.joblib`))).join('---\n') },
     { file: '3-probe.yaml', text: probe(probeRow(rows)) },
-    { file: '4-deployment.yaml', text: modelDeployment() },
+    { file: '4-gateway.yaml', text: gatewayPolicy() },
+    { file: '5-deployment.yaml', text: modelDeployment() },
   ];
 }
 
@@ -75,6 +76,22 @@ data:
 `;
 }
 
+function gatewayPolicy(): string {
+  return `# MLServer closes a connection that was idle for 5 s. The gateway must let go of it first: a request that is sent into a connection
+# that is just being closed fails.
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata:
+  name: ${MODEL}
+  namespace: ${NAMESPACE}
+spec:
+  targetRefs:
+    - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: ${MODEL}}
+  timeout:
+    http: {connectionIdleTimeout: 2s}
+`;
+}
+
 function modelDeployment(): string {
   return `apiVersion: plimsoll.dev/v1alpha1
 kind: ModelDeployment
@@ -103,6 +120,7 @@ spec:
     gateway:
       parentRefs: [{name: eg, namespace: default}]
       hostnames: [${HOST}]
+      timeouts: {request: 10s}
     drain: 10s
   probe:
     requests: {configMapRef: {name: ${MODEL}-probe}}

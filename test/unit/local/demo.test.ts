@@ -26,13 +26,13 @@ describe('the manifests of the demo', () => {
   const objects = manifests((path) => `http://10.0.0.1:80${path}`, rows).flatMap(({ text }) => loadAll(text) as Record<string, never>[]);
 
   test('are YAML: a namespace, all versions, the probe, and last the deployment of the first version', () => {
-    expect(objects.map(({ kind }) => kind)).toEqual(['Namespace', ...VERSIONS.map(() => 'ModelVersion'), 'ConfigMap', 'ModelDeployment']);
+    expect(objects.map(({ kind }) => kind)).toEqual(['Namespace', ...VERSIONS.map(() => 'ModelVersion'), 'ConfigMap', 'BackendTrafficPolicy', 'ModelDeployment']);
     expect(objects.at(-1)).toMatchObject({ spec: { model: 'digits', version: 'v1', analysis: { interval: '5s' } } });
     expect(objects[1]).toMatchObject({ metadata: { name: 'digits-v1' }, spec: { source: { http: { url: 'http://10.0.0.1:80/v1/model.joblib' } } } });
   });
 
   test('ask in the probe for a row that every version can answer', () => {
-    const { data } = objects.at(-2) as unknown as { data: Record<string, string> };
+    const { data } = objects.at(-3) as unknown as { data: Record<string, string> };
     expect(JSON.parse(data['row.json'] ?? '')).toEqual({ inputs: [{ name: 'predict', shape: [1, 64], datatype: 'FP64', data: rows[1] }] });
     expect(() => probeRow(rows.slice(0, 1))).toThrow('which the probe needs');
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import {
-  countByRevision, describeReport, failedOther, figuresOf, makeReport, SCENARIOS, type Answer, type ReleaseRecord,
+  countByRevision, describeFailures, describeReport, figuresOf, makeReport, otherFailures, SCENARIOS, type Answer, type ReleaseRecord,
 } from '../../../deploy/local/demo/figures.ts';
 
 const [better, failing, slow] = SCENARIOS as [typeof SCENARIOS[number], typeof SCENARIOS[number], typeof SCENARIOS[number]];
@@ -62,11 +62,19 @@ describe('figures of a release', () => {
 describe('failures for another reason', () => {
   test('are those of good versions and of nobody, and not those of a version that is to be rolled back', () => {
     const failures = ['first', 'good', 'bad', 'late', ''].map((revision) => answer(revision, 1, { status: revision === '' ? 0 : 503 }));
-    expect(failedOther([promoted, record({}), slowed], failures)).toBe(3);
+    expect(otherFailures([promoted, record({}), slowed], failures).map(({ revision }) => revision)).toEqual(['first', 'good', '']);
   });
 
   test('include unanswered requests when a bad version has no revision yet', () => {
-    expect(failedOther([record({ revision: '' })], [answer('', 1, { status: 0 })])).toBe(1);
+    expect(otherFailures([record({ revision: '' })], [answer('', 1, { status: 0 })])).toHaveLength(1);
+  });
+
+  test('are told by kind, with what was said and when the first came', () => {
+    const failures = [answer('good', 0, { status: 503, error: 'reset' }), answer('good', 9, { status: 503, error: 'reset' }), answer('', 0, { status: 0, error: 'ECONNRESET' })];
+    expect(describeFailures(failures)).toEqual([
+      '503 from revision good ("reset"), 2 times, first at 1970-01-01T00:00:00.010Z',
+      'no answer from nobody ("ECONNRESET"), 1 times, first at 1970-01-01T00:00:00.010Z',
+    ]);
   });
 });
 
@@ -99,7 +107,7 @@ describe('the report', () => {
     expect(makeReport(1, [promoted], answers, undefined).problems).toEqual([
       'release failing did not begin',
       'release slow did not begin',
-      'requests that failed for another reason than a bad version: 1',
+      'requests that failed for another reason than a bad version: 503 from revision first, 1 times, first at 1970-01-01T00:00:00.013Z',
     ]);
   });
 
