@@ -169,7 +169,7 @@ describe('people who follow the release', () => {
     const second = told.filter(({ message }) => message.includes('2.0.0'));
     const reasons = ['ReleaseStarted', 'TrafficShifted', 'TrafficShifted', 'TrafficShifted', 'Promoting', 'Promoted'];
     expect(second.map(({ reason }) => reason)).toEqual(reasons);
-    expect(second.map(({ type }) => type)).toEqual(reasons.map(() => 'Normal'));
+    expect(second.map(({ type, count }) => `${type} ${count}`)).toEqual(reasons.map(() => 'Normal 1'));
     expect(second.map(({ message }) => message).join('\n')).toMatch(/5 % of the traffic.*\n.*25 % of the traffic.*\n.*50 % of the traffic/);
     expect(await kubectl(['-n', scene.namespace, 'describe', 'mdep', scene.name])).toMatch(/Events:[\s\S]*ReleaseStarted[\s\S]*Promoted/);
   });

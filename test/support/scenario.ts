@@ -27,6 +27,8 @@ export interface KubeEvent {
   readonly type: string;
   readonly reason: string;
   readonly message: string;
+  /** How often it was told. */
+  readonly count: number;
 }
 
 export const MODEL = 'toy';
@@ -137,10 +139,12 @@ export class Scenario {
   /** Events on the ModelDeployment, oldest first. */
   async events(): Promise<readonly KubeEvent[]> {
     const selector = `involvedObject.kind=ModelDeployment,involvedObject.name=${this.name}`;
-    const { items } = await this.read<{ items: (KubeEvent & { firstTimestamp?: string })[] }>(
+    const { items } = await this.read<{ items: (KubeEvent & { metadata: { creationTimestamp: string; resourceVersion: string } })[] }>(
       `/api/v1/namespaces/${this.namespace}/events?fieldSelector=${encodeURIComponent(selector)}`,
     );
-    return items.toSorted((a, b) => (a.firstTimestamp ?? '').localeCompare(b.firstTimestamp ?? ''));
+    // Times are whole seconds; of the same one, in the order in which the API server took them.
+    return items.toSorted(({ metadata: a }, { metadata: b }) =>
+      a.creationTimestamp.localeCompare(b.creationTimestamp) || Number(a.resourceVersion) - Number(b.resourceVersion));
   }
 
   async read<T>(path: string): Promise<T> {
