@@ -95,7 +95,7 @@ async function send(config: KubeConfig, method: string, path: string, options: R
   await config.applyToHTTPSOptions(settings);
   return await new Promise((resolve, reject) => {
     const call = httpsRequest(url, settings, (response) => {
-      text(response).then((answer) => resolve(read(response.statusCode ?? 0, answer)), reject);
+      text(response).then((answer) => read(response.statusCode ?? 0, answer)).then(resolve, reject);
     });
     call.on('error', reject);
     call.end(body === undefined ? undefined : JSON.stringify(body));

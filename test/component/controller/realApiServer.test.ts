@@ -1,15 +1,17 @@
 // Client, reflector, lease and events against a real API server: what the fake one is believed to do like it.
 
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { RESOURCE } from '../../../src/api/resources.ts';
-import type { CallReport, KubeClient } from '../../../src/controller/client.ts';
+import type { CallReport, KubeClient, ListPage, WatchEvent } from '../../../src/controller/client.ts';
 import { createEventRecorder } from '../../../src/controller/events.ts';
 import { createKubeClient } from '../../../src/controller/kubeClient.ts';
 import { createLeaderElector } from '../../../src/controller/lease.ts';
 import type { Reflector } from '../../../src/controller/reflector.ts';
 import { createReflector } from '../../../src/controller/reflector.ts';
 import { realClock } from '../../support/clocks.ts';
+import { fullObject, withValue } from '../../support/crdObjects.ts';
 import type { PrivateApiServer } from '../../support/privateApiServer.ts';
 import { startPrivateApiServer } from '../../support/privateApiServer.ts';
 
@@ -97,7 +99,64 @@ describe('writing', () => {
   });
 });
 
+describe('a misspelt field', () => {
+  const named = (field: string): unknown => expect.objectContaining({ kind: 'Invalid', retryable: false, message: expect.stringContaining(field) as unknown });
+
+  test('of a built-in kind is refused by every way of writing', async () => {
+    const misspelt = (name: string) => ({ ...configMap(name, { a: '1' }), dta: { a: '2' } });
+    await expect(client.create(misspelt('created'))).rejects.toEqual(named('dta'));
+    await expect(client.apply(misspelt('created'), { fieldManager: 'tester' })).rejects.toEqual(named('dta'));
+    expect(await client.get(ref('created'))).toBeUndefined();
+    const made = await client.create(configMap('made-well', { a: '1' }));
+    await expect(client.replace({ ...made, data: { a: '2' }, dta: {} })).rejects.toEqual(named('dta'));
+    expect((await client.get(ref('made-well')))?.['data']).toEqual({ a: '1' });
+  });
+
+  test('of a kind of ours is refused too, in status as in spec', async () => {
+    const crds = ['modelversions', 'modeldeployments', 'modelreleases'].map((plural) => `crd/${plural}.plimsoll.dev`);
+    await server.kubectl(['create', '-k', join(import.meta.dirname, '../../../crds')]);
+    await server.kubectl(['wait', '--for=condition=established', '--timeout=30s', ...crds]);
+    const full = fullObject('modelversions');
+    const object = { ...full, metadata: { ...full.metadata, namespace } };
+    const { status, ...intent } = object;
+    await client.apply(intent, { fieldManager: 'tester' });
+    await expect(client.apply(withValue(intent, 'spec.source.http.ulr', 'x'), { fieldManager: 'tester' })).rejects.toEqual(named('ulr'));
+    await expect(client.create(withValue(intent, 'spec.source.http.ulr', 'x'))).rejects.toEqual(named('ulr'));
+    const { spec: _, ...report } = { ...object, status };
+    const misspelt = { ...report, status: { ...status, resolvd: {} } };
+    await expect(client.apply(misspelt, { fieldManager: 'tester', subresource: 'status' })).rejects.toEqual(named('resolvd'));
+    expect((await client.apply(report, { fieldManager: 'tester', subresource: 'status' })).status).toEqual(status);
+  }, 60_000);
+});
+
 describe('following', () => {
+  test('more than 500 objects come in two requests, as they were at the first one, and a watch goes on from there', async () => {
+    const quick = createKubeClient(server.kubeConfig(), { clock: realClock, rate: { perSecond: 1000, burst: 1000 } });
+    const name = (index: number): string => `many-${String(index).padStart(3, '0')}`;
+    await Promise.all(Array.from({ length: 501 }, (_, index) => quick.create(configMap(name(index), {}, { set: 'many' }))));
+    const pages = client.listPages(RESOURCE.configMap, { namespace, labelSelector: 'set=many' });
+    const first = (await pages.next()).value as ListPage;
+    await client.remove(ref(name(500)));
+    const second = (await pages.next()).value as ListPage;
+    expect([first.items.length, second.items.map(({ metadata }) => metadata.name)]).toEqual([500, [name(500)]]);
+    expect((await pages.next()).done).toBe(true);
+    const from = { namespace, labelSelector: 'set=many', resourceVersion: second.resourceVersion, timeoutSeconds: 10, silenceMs: 10_000 };
+    const watch = client.watch(RESOURCE.configMap, from, new AbortController().signal);
+    expect((await watch.next()).value).toMatchObject({ type: 'DELETED', object: { metadata: { name: name(500) } } });
+    await watch.return();
+  }, 60_000);
+
+  test('a watch that sees nothing is told of newer versions by bookmarks', async () => {
+    const { resourceVersion } = await client.list(RESOURCE.configMap, { namespace });
+    const elsewhere = await client.apply({ ...configMap('elsewhere', {}), metadata: { name: 'elsewhere', namespace: 'default' } }, { fieldManager: 'tester' });
+    // Beside one a minute the server sends some in the last two seconds before the end, if its rounds of a second or so hit them.
+    const watch = client.watch(RESOURCE.configMap, { namespace, resourceVersion, timeoutSeconds: 10, silenceMs: 20_000 }, new AbortController().signal);
+    const { type, object } = (await watch.next()).value as WatchEvent;
+    expect(type).toBe('BOOKMARK');
+    expect(Number(object.metadata.resourceVersion)).toBeGreaterThanOrEqual(Number(elsewhere.metadata.resourceVersion));
+    await watch.return();
+  });
+
   test('lists come in pages and know their kind; a watch follows, and an object that leaves the selection is gone', async () => {
     for (let index = 0; index < 5; index += 1) await client.apply(configMap(`page-${index}`, { a: '1' }, { set: 'pages' }), { fieldManager: 'tester' });
     const errors: string[] = [];
