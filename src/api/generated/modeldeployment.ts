@@ -15,9 +15,9 @@ export interface ModelDeployment {
 
 /** How the model is served. Changing anything in here starts a release, as a new version does. */
 export interface ModelDeploymentRuntime {
-  /** Model server to run. A preset brings image, ports, probes and the place of the model; template can change them. mlserver is Seldon's MLServer, asked by the V2 inference protocol. */
+  /** Model server to run. A preset brings ports, environment, probes and the place of the model; template can change them, and brings the image. mlserver is Seldon's MLServer, asked by the V2 inference protocol. */
   readonly preset: 'mlserver';
-  /** PodTemplateSpec (metadata, spec) laid over the pods of the preset; the container that serves is called model. Checked by a dry run against the API server, not by this schema. Default: none, the preset as it is. Example: {spec: {containers: [{name: model, resources: {limits: {memory: 1Gi}}}]}}. */
+  /** PodTemplateSpec (metadata, spec) laid over the pods of the preset. The container that serves is called model and must have an image. Checked by a dry run against the API server, not by this schema. Default: none, which is refused, as there is no image. Example: {spec: {containers: [{name: model, image: registry.example.com/mlserver:1.7.1}]}}. */
   readonly template?: Readonly<Record<string, unknown>>;
 }
 
@@ -54,7 +54,7 @@ export interface ModelDeploymentTrafficGateway {
 export interface ModelDeploymentTraffic {
   /** Routes by a Gateway API HTTPRoute that the operator owns and that has the name of this object. Weights are exact. */
   readonly gateway: ModelDeploymentTrafficGateway;
-  /** Time that pods go on running after they were taken out of the route, to finish what they were asked. At least your longest request, at most 1h. Default: 30s. Example: 2m. */
+  /** Time that pods go on running after they were taken out of the route, to finish what they were asked. At least your longest request, at most 1h. A part of the pods, so changing it starts a release. Default: 30s. Example: 2m. */
   readonly drain?: string;
 }
 
@@ -70,7 +70,7 @@ export interface ModelDeploymentProbeRequests {
   readonly configMapRef: ModelDeploymentProbeRequestsConfigMapRef;
 }
 
-/** What a new revision must answer before it gets any traffic. Without it, one request is made up from the model's own metadata. */
+/** What a new revision must answer before it gets any traffic. Without it, one request is made up from the model's own metadata; a model that describes no inputs is not asked then. */
 export interface ModelDeploymentProbe {
   /** Requests of your own, instead of the one made from the model's metadata. */
   readonly requests: ModelDeploymentProbeRequests;
@@ -99,7 +99,7 @@ export interface ModelDeploymentRollout {
 
 /** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them. */
 export interface ModelDeploymentAnalysisCheckErrorRate {
-  /** How much higher than the stable version's share the candidate's may be, in per cent of it. With 50%, 3 % against 2 % is still good. From 0% to 999.999%. Default: 50%. Example: 20%. */
+  /** How much higher than the stable version's share the candidate's may be, in per cent of it, once it is certain that it is not higher still. With 50%, that is 3 % against 2 %. From 0% to 999.999%. Default: 50%. Example: 20%. */
   readonly relativeMargin?: string;
   /** Share of failed requests that is always good enough, however well the stable version does. From 0% to 100%. Default: 0.5%. Example: 1%. */
   readonly absoluteFloor?: string;
@@ -109,7 +109,7 @@ export interface ModelDeploymentAnalysisCheckErrorRate {
 export interface ModelDeploymentAnalysisCheckLatency {
   /** A request that takes longer is a slow one. Rounded up to the next bucket of the gateway's histogram. From 1ms to 1h. Example: 250ms. */
   readonly slowerThan: string;
-  /** How much higher than the stable version's share of slow requests the candidate's may be, in per cent of it. From 0% to 999.999%. Default: 50%. Example: 20%. */
+  /** How much higher than the stable version's share of slow requests the candidate's may be, in per cent of it, once it is certain that it is not higher still. From 0% to 999.999%. Default: 50%. Example: 20%. */
   readonly relativeMargin?: string;
   /** Share of slow requests that is always good enough, however fast the stable version is. From 0% to 100%. Default: 1%. Example: 5%. */
   readonly absoluteFloor?: string;
@@ -170,7 +170,7 @@ export interface ModelDeploymentSpec {
   readonly runtime: ModelDeploymentRuntime;
   /** How requests reach the model. A union, of which gateway is the only member so far. */
   readonly traffic: ModelDeploymentTraffic;
-  /** What a new revision must answer before it gets any traffic. Without it, one request is made up from the model's own metadata. */
+  /** What a new revision must answer before it gets any traffic. Without it, one request is made up from the model's own metadata; a model that describes no inputs is not asked then. */
   readonly probe?: ModelDeploymentProbe;
   /** How a release goes. A release keeps the plan that it started with; changes here hold from the next one on. */
   readonly rollout?: ModelDeploymentRollout;
@@ -203,7 +203,7 @@ export interface ModelDeploymentStatusVerdict {
   readonly check: string;
   /** What it says. New values may be added; bear with unknown ones. Example: Fail. */
   readonly verdict: string;
-  /** Why, in figures, as they were when the verdict changed. Example: 26.1 % of 88 requests failed, against 0.2 % of 1650. */
+  /** Why, in figures, as they were when the verdict changed. Example: candidate 12/38 vs stable 0/713, e=3292 >= 100. */
   readonly explanation?: string;
   /** When the verdict changed. Example: "2026-11-24T10:05:30Z". */
   readonly at?: string;

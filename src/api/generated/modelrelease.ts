@@ -27,9 +27,9 @@ export interface ModelReleaseEnd {
 export interface ModelReleaseCause {
   /** First: nothing served before. Version: spec.version of the ModelDeployment changed, or its bytes did. Template: the same bytes with another spec.runtime. */
   readonly type: 'First' | 'Version' | 'Template';
-  /** User who made the change, as far as it is known. Example: alice@example.com. */
+  /** User who made the change, if the annotation plimsoll.dev/changed-by of the ModelDeployment says so. Example: alice@example.com. */
   readonly changedBy?: string;
-  /** Commit that the change came from, if the pipeline said so. Example: 4f0c2a7d9be1. */
+  /** Commit that the change came from, if the annotation plimsoll.dev/commit of the ModelDeployment says so. Example: 4f0c2a7d9be1. */
   readonly commit?: string;
 }
 
@@ -101,11 +101,11 @@ export interface ModelReleaseStatusWindow {
 export interface ModelReleaseStatusTimelineEntry {
   /** When it happened. Example: "2026-11-24T10:00:00Z". */
   readonly at: string;
-  /** What happened, in one word. Example: Shifted. */
+  /** The phase that it came to. Example: Holding. */
   readonly event: string;
   /** Per cent of the requests that went to the candidate from then on. Example: 25. */
   readonly weight?: number;
-  /** What happened, in a sentence. Example: weight 5 to 25 %. */
+  /** What happened, in a sentence. Example: holding at 25 % for 10m. */
   readonly message?: string;
 }
 
@@ -114,13 +114,13 @@ export interface ModelReleaseStatusCheck {
   readonly name: string;
   /** What it says. New values may be added; bear with unknown ones. Example: Fail. */
   readonly verdict: string;
-  /** Why, in figures, as they were when the verdict changed. Example: 26.1 % of 88 requests failed, against 0.2 % of 1650. */
+  /** Why, in figures, as they were when the verdict changed. Example: candidate 12/38 vs stable 0/713, e=3292 >= 100. */
   readonly explanation?: string;
-  /** The figures themselves, as strings. Example: {candidateRequests: "88", candidateFailed: "23"}. */
+  /** The figures themselves, as strings. Example: {candidateRequests: "38", candidateBad: "12"}. */
   readonly evidence?: Readonly<Record<string, string>>;
 }
 
-/** Requests that the gateway counted during the release. */
+/** Requests that the gateway counted in the spans of time whose metrics count; more have met the candidate. */
 export interface ModelReleaseStatusRequests {
   /** Requests that went to the candidate. Example: 1240. */
   readonly candidate?: number;
@@ -138,7 +138,7 @@ export interface ModelReleaseStatus {
   readonly step?: number;
   /** Spans of time whose metrics count. After a restart all evidence is computed again from them. */
   readonly windows?: readonly ModelReleaseStatusWindow[];
-  /** Start of the grid of looks: looks are at this moment plus whole intervals. Example: "2026-11-24T10:00:15Z". */
+  /** First moment whose metrics count. Looks are at the whole multiples of the interval since 1970. Example: "2026-11-24T10:00:15Z". */
   readonly evidenceSince?: string;
   /** How it ended; absent before. New values may be added; bear with unknown ones. Example: RolledBack. */
   readonly outcome?: string;
@@ -146,7 +146,7 @@ export interface ModelReleaseStatus {
   readonly class?: 'Evidence' | 'Infrastructure' | 'User';
   /** The cause in one word, for tools. Example: ErrorRateWorse. */
   readonly reason?: string;
-  /** The cause in a sentence, for people. Example: check errors failed at 5 %, 26.1 % of 88 requests against 0.2 % of 1650. */
+  /** The cause in a sentence, for people. Example: version 1.4.0 failed check errors. */
   readonly message?: string;
   /** Since when the candidate has had too few ready pods for its share; absent while it has enough. Example: "2026-11-24T10:03:00Z". */
   readonly unavailableSince?: string;
@@ -154,7 +154,7 @@ export interface ModelReleaseStatus {
   readonly timeline?: readonly ModelReleaseStatusTimelineEntry[];
   /** Verdict of each check, with the evidence that it rests on. */
   readonly checks?: readonly ModelReleaseStatusCheck[];
-  /** Requests that the gateway counted during the release. */
+  /** Requests that the gateway counted in the spans of time whose metrics count; more have met the candidate. */
   readonly requests?: ModelReleaseStatusRequests;
   /** When the release started. Example: "2026-11-24T09:58:00Z". */
   readonly startedAt?: string;

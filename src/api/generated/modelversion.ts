@@ -39,7 +39,7 @@ export interface ModelVersionAccessSecretRef {
   readonly name: string;
 }
 
-/** What the pods that fetch the bytes run with, in this namespace. The operator itself reads no Secret. May change at any time. */
+/** What the pods that fetch the bytes run with, in this namespace. The operator itself reads no Secret. May change at any time; another secretRef changes the pods that serve the version, so it starts a release. */
 export interface ModelVersionAccess {
   /** ServiceAccount of the Job that resolves the source. Default: default. Example: model-reader. */
   readonly serviceAccountName?: string;
@@ -108,7 +108,7 @@ export interface ModelVersionSpec {
   readonly format: ModelVersionFormat;
   /** Where the bytes are fetched from. A union, of which http is the only member so far. */
   readonly source: ModelVersionSource;
-  /** What the pods that fetch the bytes run with, in this namespace. The operator itself reads no Secret. May change at any time. */
+  /** What the pods that fetch the bytes run with, in this namespace. The operator itself reads no Secret. May change at any time; another secretRef changes the pods that serve the version, so it starts a release. */
   readonly access?: ModelVersionAccess;
   /** Digest that the fetched files must have: the sha256 of what `sha256sum` prints for all files, sorted by path in byte order. When given, nothing else is ever served. Default: none, the digest found first is recorded in status and holds from then on. Example: sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08. */
   readonly digest?: string;
