@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
+import type { KubeObject } from '../../../src/api/resources.ts';
 import { RESOURCE } from '../../../src/api/resources.ts';
 import type { CallReport, KubeClient, ListPage, WatchEvent } from '../../../src/controller/client.ts';
 import { createEventRecorder } from '../../../src/controller/events.ts';
@@ -148,12 +149,17 @@ describe('following', () => {
 
   test('a watch that sees nothing is told of newer versions by bookmarks', async () => {
     const { resourceVersion } = await client.list(RESOURCE.configMap, { namespace });
-    const elsewhere = await client.apply({ ...configMap('elsewhere', {}), metadata: { name: 'elsewhere', namespace: 'default' } }, { fieldManager: 'tester' });
-    // Beside one a minute the server sends some in the last two seconds before the end, if its rounds of a second or so hit them.
-    const watch = client.watch(RESOURCE.configMap, { namespace, resourceVersion, timeoutSeconds: 10, silenceMs: 20_000 }, new AbortController().signal);
-    const { type, object } = (await watch.next()).value as WatchEvent;
-    expect(type).toBe('BOOKMARK');
-    expect(Number(object.metadata.resourceVersion)).toBeGreaterThanOrEqual(Number(elsewhere.metadata.resourceVersion));
+    const object = { ...configMap('elsewhere', {}), metadata: { name: 'elsewhere', namespace: 'default' } };
+    let elsewhere: Promise<KubeObject> | undefined;
+    const onOpen = (): void => void (elsewhere = client.apply(object, { fieldManager: 'tester' }));
+    // The server sends one each minute, and some in the last two seconds.
+    const from = { namespace, resourceVersion, timeoutSeconds: 6, silenceMs: 20_000, onOpen };
+    const watch = client.watch(RESOURCE.configMap, from, new AbortController().signal);
+    const event = (await watch.next()).value as WatchEvent;
+    expect(event.type).toBe('BOOKMARK');
+    const written = Number((await elsewhere)?.metadata.resourceVersion);
+    expect(written).toBeGreaterThan(Number(resourceVersion));
+    expect(Number(event.object.metadata.resourceVersion)).toBeGreaterThanOrEqual(written);
     await watch.return();
   });
 
