@@ -2,6 +2,7 @@
 import type { ModelDeployment } from '../../../src/api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../../src/api/generated/modelrelease.ts';
 import { DemoError } from './failure.ts';
+import { Interrupted } from './interruption.ts';
 import { MODEL, VERSIONS } from './manifests.ts';
 import type { Narrator, Tone } from './narrator.ts';
 import type { Observer } from './observer.ts';
@@ -39,7 +40,7 @@ async function look(
       answeredAt = performance.now();
       if (done(sight)) return sight;
     } catch (error) {
-      if (performance.now() - answeredAt > SILENCE_MS || (error as Error).name === 'Interrupted') throw error;
+      if (performance.now() - answeredAt > SILENCE_MS || error instanceof Interrupted) throw error;
     }
     await errands.pause(LOOK_MS);
   }

@@ -17,6 +17,7 @@ export interface Errands {
 }
 
 const KILL_AGAIN_MS = 250;
+const RACE_MS = 100;
 
 export function createErrands(signal: AbortSignal): Errands {
   const underWay = new Set<Promise<unknown>>();
@@ -53,6 +54,10 @@ async function orInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<
   });
   try {
     return await Promise.race([work, interrupted]);
+  } catch (error) {
+    // A terminal's Ctrl-C ends the program that is waited for too, and news of that may come first.
+    await sleep(signal.aborted ? 0 : RACE_MS);
+    throw signal.aborted ? new Interrupted('interrupted', { cause: error }) : error;
   } finally {
     signal.removeEventListener('abort', leave);
   }

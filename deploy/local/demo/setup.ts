@@ -10,7 +10,7 @@ import { buildModels, type DigitsModels } from '../models/digits.ts';
 import { startFileServer } from '../models/server.ts';
 import { DemoError } from './failure.ts';
 import { awaitServing } from './follow.ts';
-import type { Teardown } from './interruption.ts';
+import { Interrupted, type Teardown } from './interruption.ts';
 import { createKubectl, type Kubectl } from './kubectl.ts';
 import { manifests, NAMESPACE } from './manifests.ts';
 import { createObserver, type Observer } from './observer.ts';
@@ -88,6 +88,7 @@ async function install({ narrator }: Stage, kubectl: Kubectl, observer: Observer
   try {
     await kubectl.show(['-n', SYSTEM, 'rollout', 'status', 'deployment/plimsoll', '--timeout=120s']);
   } catch (error) {
+    if (error instanceof Interrupted) throw error;
     const log = await kubectl.quietly(['-n', SYSTEM, 'logs', 'deployment/plimsoll', '--tail=5']).catch(() => 'it has no log yet');
     throw new DemoError(`Plimsoll's own pod did not become Ready within 120 s. The end of its log:\n${log.trimEnd()}`, { cause: error });
   }
