@@ -1,7 +1,7 @@
 import { FIELD_MANAGER, LABEL, MANAGED_BY_VALUE } from '../api/names.ts';
 import { resourceOf, type ObjectBody } from '../api/resources.ts';
 import type { KubeClient } from '../controller/client.ts';
-import { isKubeError, type KubeError } from '../controller/errors.ts';
+import { isKubeError, KubeError } from '../controller/errors.ts';
 import type { Action, KubeObject } from '../core/observed.ts';
 import type { Prober } from './probe.ts';
 
@@ -36,7 +36,7 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
   switch (action.type) {
     case 'Apply': {
       const { object, uid, resourceVersion } = splitIdentity(action.object);
-      if (action.expectAbsent === true) await refuseForeign(client, object, signal);
+      if (action.expectAbsent === true) await refuseExisting(client, action.object, signal);
       await client.apply(object, { ...options, fieldManager: action.fieldManager, uid, resourceVersion, priority: action.urgent, dryRun: action.dryRun });
       return;
     }
@@ -49,7 +49,7 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
       await client.create(action.object, options);
       return;
     case 'Delete':
-      await client.remove({ resource: resourceOf(action), namespace: action.namespace, name: action.name }, { ...options, propagation: 'Background' });
+      await client.remove({ resource: resourceOf(action), namespace: action.namespace, name: action.name }, { ...options, ...action.identity, propagation: 'Background' });
       return;
   }
 }
@@ -60,13 +60,18 @@ function splitIdentity(object: KubeObject): { readonly object: ObjectBody; reado
   return { object: { ...object, metadata }, uid, resourceVersion };
 }
 
-/** Server-side apply would take over an object of the same name that somebody else made. */
-async function refuseForeign(client: KubeClient, object: ObjectBody, signal: AbortSignal): Promise<void> {
+/**
+ * Server-side apply would take over an object of the same name: one that somebody else made, or one of ours that the caches do not show yet,
+ * with a decision in it that must not be lost. One of ours that lost its labels is written anew.
+ */
+async function refuseExisting(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<void> {
   const { name, namespace } = object.metadata;
   const found = await client.get({ resource: resourceOf(object), namespace, name }, { signal });
-  if (found && found.metadata.labels?.[LABEL.managedBy] !== MANAGED_BY_VALUE) {
-    throw new NameTaken(`${object.kind} ${name} exists and is not Plimsoll's; rename it or the ModelDeployment`);
-  }
+  if (!found) return;
+  const labels = found.metadata.labels ?? {};
+  if (labels[LABEL.managedBy] !== MANAGED_BY_VALUE) throw new NameTaken(`${object.kind} ${name} exists and is not Plimsoll's; rename it or the ModelDeployment`);
+  const isShown = Object.entries(object.metadata.labels ?? {}).every(([label, value]) => labels[label] === value);
+  if (isShown) throw new KubeError('Conflict', `${object.kind} ${name} exists already; what was known of the world is out of date`);
 }
 
 /** The API server will not have this action, however often it is tried: somebody has to mend something first. */

@@ -17,6 +17,8 @@ export interface Observed {
   /** The Service `<name>` for callers in the cluster. */
   readonly service: ServiceState | undefined;
   readonly route: RouteState | undefined;
+  /** A route of ours that somebody brought out of the form that it is written in; it is written anew. */
+  readonly spoiltRoute: Identity | undefined;
   /** What the probe of a revision said, as far as this operator has asked. */
   readonly probes: ReadonlyMap<string, ProbeResult>;
   readonly samples: readonly CheckSamples[];
@@ -45,6 +47,7 @@ export interface RevisionState {
 }
 
 export interface WorkloadState {
+  readonly identity: Identity;
   readonly replicas: number;
   readonly readyReplicas: number;
   /** When this operator last set `replicas`, milliseconds since the epoch. */
@@ -116,7 +119,7 @@ export type Action =
   | { readonly type: 'Apply'; readonly object: KubeObject; readonly fieldManager: string; readonly urgent?: boolean; readonly expectAbsent?: boolean; readonly dryRun?: boolean }
   | { readonly type: 'ApplyStatus'; readonly object: KubeObject }
   | { readonly type: 'Create'; readonly object: KubeObject }
-  | { readonly type: 'Delete'; readonly apiVersion: string; readonly kind: string; readonly namespace: string; readonly name: string }
+  | { readonly type: 'Delete'; readonly apiVersion: string; readonly kind: string; readonly namespace: string; readonly name: string; readonly identity?: Identity | undefined }
   | { readonly type: 'Probe'; readonly namespace: string; readonly deployment: string; readonly revision: string; readonly service: string; readonly model: string; readonly requests: string | undefined };
 
 /** A Kubernetes object as JSON, enough of it to address it. */

@@ -35,6 +35,7 @@ export async function observeDeployment(sources: DeploymentSources, namespace: s
     revisions: await observeRevisions(sources, deployment, key, signal),
     service: service && { revision: service.selects, identity: identityOf(service.metadata) },
     route: route?.state,
+    spoiltRoute: route && !route.state ? identityOf(route.metadata) : undefined,
     probes: sources.probes(namespace, name),
     samples: sources.samples(namespace, name),
     alerts: sources.alerts(namespace),

@@ -5,6 +5,7 @@ import type { JsonObject } from '../core/resources/overlay.ts';
 import { ATTEMPT } from '../core/resources/resolveJob.ts';
 import type { Snapshot } from '../core/resources/revision.ts';
 import { parseTime } from '../core/time.ts';
+import { identityOf } from '../core/status/write.ts';
 import { readRoute, type HttpRouteObject } from '../core/traffic/route.ts';
 
 /** What a cache keeps of each kind: the few fields that are read. Whole objects of thousands of deployments would not fit into memory. */
@@ -64,6 +65,7 @@ export function workload(object: KubeObject): Workload {
   return {
     ...child(object),
     state: {
+      identity: identityOf(object.metadata),
       replicas: spec?.replicas ?? 1,
       readyReplicas: status?.readyReplicas ?? 0,
       scaledAtMs: parseTime(object.metadata.annotations?.[ANNOTATION.scaledAt]),

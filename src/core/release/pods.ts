@@ -23,8 +23,9 @@ export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: numbe
   if (!state?.snapshot) missing.push(controllerRevision(owner, snapshot));
   if (!state?.service) missing.push(revisionService(owner, snapshot.revision, port));
   if (!state?.hasDisruptionBudget) missing.push(disruptionBudget(owner, snapshot.revision));
-  if (state?.workload?.replicas !== replicas) missing.push(workload(owner, snapshot, replicas, now));
-  return missing.map((object) => ({ type: 'Apply', object, fieldManager: FIELD_MANAGER.children }));
+  const known = state?.workload;
+  if (known?.replicas !== replicas) missing.push(workload(owner, snapshot, replicas, now, known?.identity));
+  return missing.map((object) => ({ type: 'Apply', object, fieldManager: FIELD_MANAGER.children, expectAbsent: object.kind === 'Deployment' && !known }));
 }
 
 /** Pods are asked what keeps them after this, and again: nothing tells when one begins to fail. */

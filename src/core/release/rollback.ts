@@ -37,7 +37,9 @@ export function continueRollBack(scene: Scene, release: ModelRelease, progress: 
   const decided: Progress = { ...progress, decision: 'RollBack', class: failure.class, reason: failure.reason };
   const entered = enter(closeWindow(decided, written?.atMs ?? scene.now), scene.now, 'RollingBack', failure.message, 0);
   const { route } = scene.observed;
-  if (route && (written?.decision !== 'RollBack' || weightOf(scene, release.spec.to.revision) > 0)) {
+  // Without a stable version there is nobody to give the traffic to: the decision alone keeps the release from going on.
+  const hasTraffic = scene.stable !== undefined && weightOf(scene, release.spec.to.revision) > 0;
+  if (route && (written?.decision !== 'RollBack' || hasTraffic)) {
     return act(entered, [writeRollBack(scene, release, failure)]);
   }
   if (route && route.acceptance.state !== 'Accepted') return wait(entered);

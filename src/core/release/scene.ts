@@ -64,6 +64,8 @@ function stableOf(observed: Observed): Side | undefined {
   const recorded = promoted ?? observed.deployment.status?.stable ?? snapshotOf(observed, observed.service?.revision);
   if (recorded?.version === undefined || recorded.digest === undefined || recorded.revision === undefined) return undefined;
   const { version, digest, revision } = recorded;
+  // The Service is written before the record of a promotion: until then the first version is still the candidate.
+  if (!promoted && activeRelease(observed.releases)?.spec.to.revision === revision) return undefined;
   return { version, digest, revision, slot: slotOf(observed, revision) ?? observed.deployment.status?.stable?.slot ?? 'a' };
 }
 

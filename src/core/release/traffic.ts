@@ -42,12 +42,13 @@ export function shiftTraffic(
 
 /** A route write with these slots and this decision. A roll-back waits for no rate limit. */
 export function writeRoute(scene: Scene, slots: Readonly<Record<Slot, SlotState>>, decision: RouteDecision): Action {
-  const observed = scene.observed.route;
+  const { route, spoiltRoute } = scene.observed;
+  const identity = route?.identity ?? spoiltRoute;
   return {
     type: 'Apply',
-    object: httpRoute(scene.owner, scene.observed.deployment, slots, decision, observed?.identity),
+    object: httpRoute(scene.owner, scene.observed.deployment, slots, decision, identity),
     fieldManager: FIELD_MANAGER.route,
     urgent: decision.decision === 'RollBack',
-    expectAbsent: observed === undefined,
+    expectAbsent: identity === undefined,
   };
 }

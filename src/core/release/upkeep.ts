@@ -1,6 +1,6 @@
 import { FIELD_MANAGER, LABEL } from '../../api/names.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
-import type { Action, RevisionState } from '../observed.ts';
+import type { Action, Identity, RevisionState } from '../observed.ts';
 import { childName } from '../resources/revision.ts';
 import { frameHash, otherSlot } from '../traffic/route.ts';
 import { classOf, isFinished, leftTrafficAtMs, outcomeOf } from './ledger.ts';
@@ -86,11 +86,19 @@ function remove(scene: Scene, state: RevisionState): readonly Action[] {
     return [writeRoute(scene, { ...route.slots, [slot]: { revision: stable.revision, weight: 0 } }, route.decision)];
   }
   if (route && route.acceptance.state !== 'Accepted') return [];
-  const gone = (apiVersion: string, kind: string): Action => ({ type: 'Delete', apiVersion, kind, namespace: owner.namespace, name: childName(owner.name, state.revision) });
+  // Locked to what was observed: by now the revision may be tried again.
+  const gone = (apiVersion: string, kind: string, identity?: Identity): Action => ({
+    type: 'Delete',
+    apiVersion,
+    kind,
+    namespace: owner.namespace,
+    name: childName(owner.name, state.revision),
+    identity,
+  });
   if (state.workload || state.hasDisruptionBudget) {
-    return [...(state.workload ? [gone('apps/v1', 'Deployment')] : []), ...(state.hasDisruptionBudget ? [gone('policy/v1', 'PodDisruptionBudget')] : [])];
+    return [...(state.workload ? [gone('apps/v1', 'Deployment', state.workload.identity)] : []), ...(state.hasDisruptionBudget ? [gone('policy/v1', 'PodDisruptionBudget')] : [])];
   }
-  if (state.service) return state.readyEndpoints === 0 ? [gone('v1', 'Service')] : [];
+  if (state.service) return state.readyEndpoints === 0 ? [gone('v1', 'Service', state.service.identity)] : [];
   const told = observed.releases.some(({ spec }) => spec.to.revision === state.revision || spec.from?.revision === state.revision);
   return state.snapshot && !told ? [gone('apps/v1', 'ControllerRevision')] : [];
 }

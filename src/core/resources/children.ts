@@ -45,15 +45,18 @@ export function controllerRevision(owner: Owner, snapshot: Snapshot): KubeObject
   };
 }
 
-/** Deployment of a revision with `replicas` pods. `nowMs` is kept with it: deadlines count from the last change of size. */
-export function workload(owner: Owner, snapshot: Snapshot, replicas: number, nowMs: number): KubeObject {
+/**
+ * Deployment of a revision with `replicas` pods. `nowMs` is kept with it: deadlines count from the last change of size. `identity` when it
+ * exists: whoever scales it on old knowledge could take pods from what serves by now.
+ */
+export function workload(owner: Owner, snapshot: Snapshot, replicas: number, nowMs: number, identity: Identity | undefined): KubeObject {
   const selector = podSelector(owner, snapshot.revision);
   const template = snapshot.template;
   const podMetadata = (template['metadata'] ?? {}) as JsonObject;
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: { ...metadata(owner, snapshot.revision), annotations: { [ANNOTATION.scaledAt]: formatTime(nowMs) } },
+    metadata: { ...metadata(owner, snapshot.revision), annotations: { [ANNOTATION.scaledAt]: formatTime(nowMs) }, ...identity },
     spec: {
       replicas,
       selector: { matchLabels: selector },

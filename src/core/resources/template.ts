@@ -46,7 +46,7 @@ export function renderTemplate(inputs: TemplateInputs, image: string, imagePullP
     inputs.template,
   );
   const spec = asObject(merged['spec']);
-  const containers = (asArray(spec['containers']) as readonly JsonObject[]).map((container) => withModel(container, inputs.drain));
+  const containers = asArray(spec['containers']).map((container) => withModel(container, inputs.drain));
   const fetch = fetchContainer(inputs, image, imagePullPolicy);
   return {
     ok: true,
