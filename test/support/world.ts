@@ -64,6 +64,8 @@ export class World {
   readonly passes: Pass[] = [];
   readonly events: (PlanEvent & { readonly atMs: number })[] = [];
   alerts: readonly FiringAlert[] = [];
+  /** Revisions that answered a probe. */
+  readonly answered = new Set<string>();
   /** Passes so far. */
   steps = 0;
   settings = SETTINGS;
@@ -104,7 +106,11 @@ export class World {
       settings: this.settings,
       lag: this.#lags[index] ?? (() => 0),
       alerts: () => this.alerts,
-      probe: (revision) => this.behaviour(this.versionOf(revision)).probe,
+      probe: (revision) => {
+        const { probe } = this.behaviour(this.versionOf(revision));
+        if (probe === 'Passed') this.answered.add(revision);
+        return probe;
+      },
     });
   }
 
@@ -214,10 +220,19 @@ export class World {
     return Object.values(RESOURCE).every(({ plural }) => lag(plural) === 0);
   }
 
-  /** Ready pods of a revision now or, if there are none, when this operator's caches were made: nobody can know better. */
-  readyAsSeenBy(by: string, revision: string): number {
+  /** Ready pods of a revision, now or when this operator's caches were made, whichever are more, and replicas as it knows them. */
+  asSeenBy(by: string, revision: string): { readonly ready: number; readonly replicas: number } {
     const lag = this.#lags[this.#operators.findIndex(({ name }) => name === by)] ?? (() => 0);
-    return this.kubelet.ready(revision) || this.kubelet.ready(revision, this.#nowMs - lag(RESOURCE.endpointSlice.plural));
+    const [deployment] = this.api.view(RESOURCE.modelDeployment, this.#nowMs - lag(RESOURCE.modelDeployment.plural)) as unknown as readonly ModelDeployment[];
+    const earlier = this.kubelet.ready(revision, this.#nowMs - lag(RESOURCE.endpointSlice.plural));
+    return { ready: Math.max(this.kubelet.ready(revision), earlier), replicas: deployment?.spec.replicas ?? 1 };
+  }
+
+  /** Whether in the last `ms` an operator was down, far behind or failed at a write: then nothing can be asked of its promptness. */
+  isDisturbed(ms: number): boolean {
+    const sinceMs = this.#nowMs - ms;
+    const isBehind = this.#lags.some((lag) => lag(RESOURCE.endpointSlice.plural) > 0);
+    return isBehind || this.#restarts.length > 0 || this.api.writes.slice(-20).some(({ atMs, error }) => atMs >= sinceMs && error !== undefined);
   }
 
   get violations(): readonly string[] {
@@ -258,6 +273,7 @@ export class World {
       return false;
     });
     await this.#settle();
+    this.#invariants.afterMoment();
     return true;
   }
 

@@ -125,10 +125,11 @@ export class WorldApi {
           admit(pluralOf(collection), undefined, body);
           return this.#store.create(collection, body);
         }),
-      remove: async ({ resource, namespace = '', name }) => {
+      remove: async ({ resource, namespace = '', name }, { uid, resourceVersion } = {}) => {
         const object: ObjectBody = { apiVersion: resource.apiVersion, kind: resource.kind, metadata: { name, namespace } };
         await this.#write(by, 'delete', object, (collection) => {
-          this.remove(resource, namespace, name);
+          const preconditions = { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+          if (this.get(resource, namespace, name)) this.#store.remove(collection, namespace, name, preconditions);
           return { ...object, metadata: { name, namespace }, collection };
         });
       },

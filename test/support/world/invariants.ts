@@ -14,6 +14,8 @@ export interface Invariants {
   /** To be called after each write of an operator that changed the world. */
   readonly check: (write: Write) => void;
   readonly afterPass: (pass: Pass) => void;
+  /** To be called at the end of each moment. */
+  readonly afterMoment: () => void;
   readonly violations: readonly string[];
 }
 
@@ -26,6 +28,7 @@ export function createInvariants(world: World): Invariants {
     if (violations.length < 20) violations.push(`at ${atS} s: ${sentence}`);
   };
   const served = new Map<string, number>();
+  let strandedMs: number | undefined;
   return {
     violations,
     check: (write) => {
@@ -48,7 +51,24 @@ export function createInvariants(world: World): Invariants {
       }
     },
     afterPass: (pass) => checkPass(pass, world, say),
+    afterMoment: () => {
+      strandedMs = isStranded(world) ? (strandedMs ?? world.now) : undefined;
+      if (strandedMs === undefined || world.now - strandedMs <= STRANDED_MS || world.isDisturbed(STRANDED_MS)) return;
+      say('for 10 s the candidate has had a share of the traffic without a Ready pod');
+      strandedMs = undefined;
+    },
   };
+}
+
+/** How long an undisturbed operator may take to see that a candidate has lost its pods. */
+const STRANDED_MS = 10_000;
+
+/** Whether a candidate has a share of the traffic and nobody to answer it. */
+function isStranded(world: World): boolean {
+  const [release, { route }] = [world.releases.at(-1), world];
+  if (route?.decision?.decision !== 'Shift' || !release?.spec.from) return false;
+  const { revision } = release.spec.to;
+  return weightIn(route, revision) > 0 && world.kubelet.ready(revision) === 0;
 }
 
 function releaseNumber(world: World, number: number): ModelRelease | undefined {
@@ -78,9 +98,17 @@ function checkRoute(world: World, write: Write, served: Map<string, number>, say
     if (!world.api.get(RESOURCE.service, NAMESPACE, `${NAME}-${revision}`)) say(`slot ${slot} points at a Service that does not exist (revision ${revision})`);
     const was = before ? weightIn(before, revision) : 0;
     const isFallback = release?.spec.from?.revision === revision;
-    if (weight > was && !isFallback && world.readyAsSeenBy(write.by, revision) === 0) say(`${weight} % go to revision ${revision}, which has no Ready pod`);
+    if (weight > was && !isFallback) checkRaise(world, write.by, revision, weight, release?.status?.finishedAt === undefined, say);
   }
   if (release) checkEvidence(world, release, before, after, after.decision, served, say);
+}
+
+/** Capacity and one answered inference come before weight. What serves already gets its traffic back with the pods that it has. */
+function checkRaise(world: World, by: string, revision: string, weight: number, isCandidate: boolean, say: (sentence: string) => void): void {
+  const { ready, replicas } = world.asSeenBy(by, revision);
+  const needed = isCandidate ? Math.ceil((replicas * weight) / 100) : 1;
+  if (ready < needed) say(`${weight} % go to revision ${revision}, which has ${ready} Ready pods instead of ${needed}`);
+  if (!world.answered.has(revision)) say(`${weight} % go to revision ${revision}, which never answered a probe`);
 }
 
 function weightIn(route: RouteState, revision: string): number {

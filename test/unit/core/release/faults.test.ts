@@ -81,6 +81,17 @@ describe('a roll-back', () => {
     world.assertSound();
   });
 
+  test('is not undone by an operator that has not seen the route yet', async () => {
+    const world = await servingWorld(QUICK, { lags: [() => 0, (plural) => (plural === 'httproutes' ? 45_000 : 0)] }, 60_000);
+    world.behave('2', { errorRate: 0.4 });
+    world.release('2');
+    await world.until(() => world.releases[1]?.status?.finishedAt !== undefined);
+    await world.run(120_000);
+    expect(world.releases[1]?.status?.outcome).toBe('RolledBack');
+    expect(world.weight('2')).toBe(0);
+    world.assertSound();
+  });
+
   test('is not undone by another operator whose caches are half a minute old', async () => {
     const world = await servingWorld(QUICK, { lags: [() => 0, () => 30_000] }, 60_000);
     world.behave('2', { errorRate: 0.4 });
