@@ -116,7 +116,7 @@ async function release(stage: Stage, { kubectl, observer }: Ready, users: Users,
   }
   narrator.tell(live());
   const last = records.at(-1);
-  const end = last?.outcome === undefined ? `did not come to an end within ${RELEASE_DEADLINE_MS / 60_000} minutes` : `ended: ${last.outcome}, ${last.explanation ?? ''}`;
+  const end = last?.outcome === undefined ? `did not come to an end within ${RELEASE_DEADLINE_MS / 60_000} minutes` : `ended: ${last.outcome}`;
   narrator.tell(`release ${scenario.name} ${end}`, last?.outcome === scenario.outcome ? 'good' : 'bad');
 }
 

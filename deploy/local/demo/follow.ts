@@ -68,7 +68,7 @@ function describeState(deployment: ModelDeployment | undefined, release: ModelRe
   const weight = window !== undefined && window.to === undefined ? window.weight : (deployment?.status?.weight ?? 0);
   const steps = release?.spec.plan.steps.length ?? 0;
   const place = step === undefined || steps === 0 || phase === 'Promoting' ? '' : `, step ${step + 1} of ${steps}`;
-  return `${phase}${place}: ${weight} % of the traffic to ${candidate.version ?? ''}${verdict === undefined ? '' : `, verdict ${verdict}`}`;
+  return `${phase}${place}: ${weight} % to ${candidate.version ?? ''}${verdict === undefined ? '' : `, ${verdict}`}`;
 }
 
 function toneOf(deployment: ModelDeployment | undefined): Tone {

@@ -42,10 +42,12 @@ export function startUsers({ rows, labels }: HeldOut): Users {
   };
 }
 
-/** `v2 4012 requests, 0 failed, 3 slow; v7 35 requests, 9 failed, 0 slow` */
+/** `v2 4012 requests (0 failed, 3 slow), v7 35 (9 failed, 0 slow)` */
 export function describeCounts(answers: readonly Answer[], nameOf: (revision: string) => string): string {
   const counts = [...countByRevision(answers, SLOWER_THAN_MS)];
-  const parts = counts.map(([revision, { requests, failed, slow }]) =>
-    `${revision === '' ? 'nobody' : nameOf(revision)} ${requests} requests, ${failed} failed, ${slow} slow`);
-  return parts.length === 0 ? 'no requests yet' : parts.join('; ');
+  const parts = counts.map(([revision, { requests, failed, slow }], index) => {
+    const name = revision === '' ? 'nobody' : nameOf(revision);
+    return `${name} ${requests}${index === 0 ? ' requests' : ''} (${failed} failed, ${slow} slow)`;
+  });
+  return parts.length === 0 ? 'no requests yet' : parts.join(', ');
 }

@@ -78,7 +78,7 @@ test('counts are told by version, and what nobody answered as such', () => {
   const answer = (revision: string, status: number, latencyMs = 1) => ({ sentAt: 0, receivedAt: 1, latencyMs, status, revision });
   const nameOf = (revision: string): string => (revision === 'aaa' ? 'v1' : 'v7');
   expect(describeCounts([answer('aaa', 200), answer('aaa', 200, 51), answer('bbb', 500), answer('', 0)], nameOf)).toBe(
-    'v1 2 requests, 0 failed, 1 slow; v7 1 requests, 1 failed, 0 slow; nobody 1 requests, 1 failed, 0 slow',
+    'v1 2 requests (0 failed, 1 slow), v7 1 (1 failed, 0 slow), nobody 1 (1 failed, 0 slow)',
   );
   expect(describeCounts([], nameOf)).toBe('no requests yet');
 });
