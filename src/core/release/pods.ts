@@ -15,8 +15,11 @@ export function snapshotOf(scene: Scene, release: ModelRelease): Snapshot | unde
   return scene.target.state === 'Known' && scene.target.snapshot.revision === revision ? scene.target.snapshot : undefined;
 }
 
-/** What is missing of a revision's children. Existing ones are left alone: a revision never changes, only its size does. */
-export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: number): readonly Action[] {
+/**
+ * What is missing of a revision's children. Existing ones are left alone: a revision never changes, only its size does. Pods that were scaled
+ * before `notBeforeMs` are left from an earlier attempt; they are written once more, so that who still means to clean up after it is refused.
+ */
+export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: number, notBeforeMs = 0): readonly Action[] {
   const { owner, port, now } = scene;
   const state = revisionState(scene, snapshot.revision);
   const missing: KubeObject[] = [];
@@ -24,7 +27,7 @@ export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: numbe
   if (!state?.service) missing.push(revisionService(owner, snapshot.revision, port));
   if (!state?.hasDisruptionBudget) missing.push(disruptionBudget(owner, snapshot.revision));
   const known = state?.workload;
-  if (known?.replicas !== replicas) missing.push(workload(owner, snapshot, replicas, now, known?.identity));
+  if (known?.replicas !== replicas || (known.scaledAtMs ?? 0) < notBeforeMs) missing.push(workload(owner, snapshot, replicas, now, known?.identity));
   return missing.map((object) => ({ type: 'Apply', object, fieldManager: FIELD_MANAGER.children, expectAbsent: object.kind === 'Deployment' && !known }));
 }
 
@@ -43,11 +46,10 @@ export type PodsState =
 export function bringUp(scene: Scene, snapshot: Snapshot, replicas: number, deadlineMs: number): PodsState {
   const state = revisionState(scene, snapshot.revision);
   const wanted = Math.max(replicas, state?.workload?.replicas ?? 0);
-  const actions = ensureRevision(scene, snapshot, wanted);
-  if (actions.length === 0 && readyPods(scene, snapshot.revision) >= replicas) return { state: 'Ready' };
-  // Pods that an earlier attempt left are not late yet in this one.
   const startedMs = parseTime(scene.active?.metadata.creationTimestamp) ?? 0;
-  const since = actions.length === 0 ? Math.max(startedMs, state?.workload?.scaledAtMs ?? scene.now) : scene.now;
+  const actions = ensureRevision(scene, snapshot, wanted, startedMs);
+  if (actions.length === 0 && readyPods(scene, snapshot.revision) >= replicas) return { state: 'Ready' };
+  const since = actions.length === 0 ? (state?.workload?.scaledAtMs ?? scene.now) : scene.now;
   const trouble = state?.trouble;
   if (scene.now >= since + deadlineMs) {
     const cause = trouble?.message ?? state?.workload?.failure ?? 'its pods did not become Ready in time';
