@@ -231,7 +231,7 @@ export class World {
   /** Whether in the last `ms` an operator was down, far behind or failed at a write: then nothing can be asked of its promptness. */
   isDisturbed(ms: number): boolean {
     const sinceMs = this.#nowMs - ms;
-    const isBehind = this.#lags.some((lag) => lag(RESOURCE.endpointSlice.plural) > 0);
+    const isBehind = this.#lags.some((lag) => lag(RESOURCE.endpointSlice.plural) > 2000);
     return isBehind || this.#restarts.length > 0 || this.api.writes.slice(-20).some(({ atMs, error }) => atMs >= sinceMs && error !== undefined);
   }
 

