@@ -32,7 +32,13 @@ interface Known {
 }
 
 /** Runs the demo; gives the exit code. `reportFile` is the absolute path for the figures. */
-export async function runDemo(options: DemoOptions, reportFile: string | undefined, narrator: Narrator, now: () => number, signal: AbortSignal): Promise<number> {
+export async function runDemo(
+  options: DemoOptions,
+  reportFile: string | undefined,
+  narrator: Narrator,
+  now: () => number,
+  signal: AbortSignal,
+): Promise<number> {
   const stage: Stage = { narrator, errands: createErrands(signal), teardown: createTeardown(), now };
   const known: Known = { setupSeconds: undefined, releases: [], answers: [] };
   const code = await perform(stage, known, options, reportFile);
@@ -88,14 +94,29 @@ async function serveFor({ narrator, errands }: Stage, users: Users, milliseconds
 }
 
 /** Changes spec.version, as a user would, and follows what comes of it. The record stands in `records` from the beginning. */
-async function release(stage: Stage, { kubectl, observer }: Ready, users: Users, records: ReleaseRecord[], scenario: Scenario, index: number): Promise<void> {
+async function release(
+  stage: Stage,
+  { kubectl, observer }: Ready,
+  users: Users,
+  records: ReleaseRecord[],
+  scenario: Scenario,
+  index: number,
+): Promise<void> {
   const { narrator } = stage;
   const { version } = scenario;
   const before = await observer.release();
   const from = (await observer.deployment())?.status?.stable;
   narrator.heading(`Release ${'abc'.charAt(index)}: ${scenario.title}`);
   const nothing: ReleaseRecord = {
-    scenario, from: from?.version ?? '', to: version, revision: '', outcome: undefined, reason: undefined, explanation: undefined, weights: [], finishedAt: undefined,
+    scenario,
+    from: from?.version ?? '',
+    to: version,
+    revision: '',
+    outcome: undefined,
+    reason: undefined,
+    explanation: undefined,
+    weights: [],
+    finishedAt: undefined,
   };
   records.push(nothing);
   const firstAnswer = users.answers().length;
@@ -116,7 +137,8 @@ async function release(stage: Stage, { kubectl, observer }: Ready, users: Users,
   }
   narrator.tell(live());
   const last = records.at(-1);
-  const end = last?.outcome === undefined ? `did not come to an end within ${RELEASE_DEADLINE_MS / 60_000} minutes` : `ended: ${last.outcome}`;
+  const end =
+    last?.outcome === undefined ? `did not come to an end within ${RELEASE_DEADLINE_MS / 60_000} minutes` : `ended: ${last.outcome}`;
   narrator.tell(`release ${scenario.name} ${end}`, last?.outcome === scenario.outcome ? 'good' : 'bad');
 }
 
@@ -191,7 +213,10 @@ async function stayUp({ narrator, errands }: Stage): Promise<void> {
 async function takeDown({ narrator, errands, teardown }: Stage): Promise<void> {
   narrator.heading('Taking everything down');
   if (!(await errands.settle(SETTLE_MS))) {
-    narrator.tell(`something is still under way after ${SETTLE_MS / 1000} s and is left; \`npm run cluster -- down\` ends the cluster`, 'bad');
+    narrator.tell(
+      `something is still under way after ${SETTLE_MS / 1000} s and is left; \`npm run cluster -- down\` ends the cluster`,
+      'bad',
+    );
   }
   narrator.live(undefined);
   for (const failure of await teardown.run()) narrator.tell(`failed: ${failure}`, 'bad');

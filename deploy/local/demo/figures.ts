@@ -32,8 +32,22 @@ export const SLOWER_THAN_MS = 50;
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'better', title: 'v2, a better model', version: 'v2', outcome: 'Promoted', reason: 'Promoted', slowerThanMs: undefined },
-  { name: 'failing', title: 'v7, which answers the probe but fails a quarter of the real rows', version: 'v7', outcome: 'RolledBack', reason: 'ErrorRateWorse', slowerThanMs: undefined },
-  { name: 'slow', title: 'v4, which is right but slow', version: 'v4', outcome: 'RolledBack', reason: 'LatencyWorse', slowerThanMs: SLOWER_THAN_MS },
+  {
+    name: 'failing',
+    title: 'v7, which answers the probe but fails a quarter of the real rows',
+    version: 'v7',
+    outcome: 'RolledBack',
+    reason: 'ErrorRateWorse',
+    slowerThanMs: undefined,
+  },
+  {
+    name: 'slow',
+    title: 'v4, which is right but slow',
+    version: 'v4',
+    outcome: 'RolledBack',
+    reason: 'LatencyWorse',
+    slowerThanMs: SLOWER_THAN_MS,
+  },
 ];
 
 /** A release as its ModelRelease tells it. */
@@ -139,7 +153,7 @@ export function otherFailures(records: readonly ReleaseRecord[], answers: readon
   return answers.filter((answer) => isFailed(answer) && !blamed.has(answer.revision));
 }
 
-/** What kinds of failures there were, with the first of each kind: `503 from revision a ("reset"), 2 times, first at 2026-11-24T10:00:00.000Z`. */
+/** Failures by kind, with the time of the first: `503 from revision a ("reset"), 2 times, first at 2026-11-24T10:00:00.000Z`. */
 export function describeFailures(failures: readonly Answer[]): readonly string[] {
   const kinds = Map.groupBy(failures, ({ status, revision, error = '' }) => {
     const who = revision === '' ? 'nobody' : `revision ${revision}`;
@@ -150,27 +164,48 @@ export function describeFailures(failures: readonly Answer[]): readonly string[]
 
 /** The whole report. `trouble` is what ended the demo early, in a sentence. */
 export function makeReport(
-  setupSeconds: number | undefined, records: readonly ReleaseRecord[], answers: readonly Answer[], trouble: string | undefined,
+  setupSeconds: number | undefined,
+  records: readonly ReleaseRecord[],
+  answers: readonly Answer[],
+  trouble: string | undefined,
 ): Report {
   const releases = records.map((record) => figuresOf(record, answers));
   const other = otherFailures(records, answers);
   const problems = [
     ...(trouble === undefined ? [] : [trouble]),
-    ...SCENARIOS.flatMap((scenario) => problemsOf(scenario, records.find((record) => record.scenario === scenario), releases, trouble === undefined)),
+    ...SCENARIOS.flatMap((scenario) =>
+      problemsOf(
+        scenario,
+        records.find((record) => record.scenario === scenario),
+        releases,
+        trouble === undefined,
+      ),
+    ),
     ...(other.length === 0 ? [] : [`requests that failed for another reason than a bad version: ${describeFailures(other).join('; ')}`]),
   ];
-  return { setupSeconds: setupSeconds === undefined ? null : Math.round(setupSeconds * 10) / 10, failedOther: other.length, releases, problems };
+  return {
+    setupSeconds: setupSeconds === undefined ? null : Math.round(setupSeconds * 10) / 10,
+    failedOther: other.length,
+    releases,
+    problems,
+  };
 }
 
 /** In what a release differs from its description. `isWhole`: the demo got to its end, so every release must have begun. */
-function problemsOf(scenario: Scenario, record: ReleaseRecord | undefined, releases: readonly ReleaseFigures[], isWhole: boolean): readonly string[] {
+function problemsOf(
+  scenario: Scenario,
+  record: ReleaseRecord | undefined,
+  releases: readonly ReleaseFigures[],
+  isWhole: boolean,
+): readonly string[] {
   const { name } = scenario;
   const figures = releases.find((release) => release.name === name);
   if (record === undefined || figures === undefined) return isWhole ? [`release ${name} did not begin`] : [];
   if (record.outcome === undefined) return [`release ${name} did not come to an end`];
   const problems: string[] = [];
   if (record.outcome !== scenario.outcome) problems.push(`release ${name} ended as ${record.outcome}, not as ${scenario.outcome}`);
-  else if (record.reason !== scenario.reason) problems.push(`release ${name} gives the reason ${record.reason ?? 'none'}, not ${scenario.reason}`);
+  else if (record.reason !== scenario.reason)
+    problems.push(`release ${name} gives the reason ${record.reason ?? 'none'}, not ${scenario.reason}`);
   if (figures.requestsToCandidate === 0) problems.push(`no request met the candidate of release ${name}`);
   if (scenario.outcome === 'RolledBack' && figures.requestsToCandidate > 0 && figures.secondsFirstBadToLast === null) {
     problems.push(`the candidate of release ${name} gave no bad answer`);
@@ -196,6 +231,11 @@ export function describeReport(report: Report): readonly string[] {
     ]),
   ];
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  const lines = cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd());
+  const lines = cells.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
   return [...lines, `requests that failed for any other reason: ${report.failedOther}`];
 }

@@ -29,7 +29,11 @@ interface Told {
 
 /** Looks every half second until `done`, and tells Events and what changed. Undefined when that did not come within `deadlineMs`. */
 async function look(
-  { narrator, errands }: Stage, observer: Observer, deadlineMs: number, live: () => string, done: (sight: Sight) => boolean,
+  { narrator, errands }: Stage,
+  observer: Observer,
+  deadlineMs: number,
+  live: () => string,
+  done: (sight: Sight) => boolean,
 ): Promise<Sight | undefined> {
   const deadline = performance.now() + deadlineMs;
   const told: Told = { state: undefined, verdicts: new Map() };
@@ -89,12 +93,20 @@ function tellVerdicts(narrator: Narrator, deployment: ModelDeployment | undefine
 /** Waits until the first version serves through the gateway. */
 export async function awaitServing(stage: Stage, observer: Observer): Promise<void> {
   let refusal: string | undefined;
-  const sight = await look(stage, observer, SERVING_DEADLINE_MS, () => 'no traffic yet', ({ deployment }) => {
-    const { generation = 0 } = deployment?.metadata ?? {};
-    const current = (deployment?.status?.conditions ?? []).filter(({ status, observedGeneration }) => status === 'True' && observedGeneration === generation);
-    refusal = current.find(({ type }) => type === 'Stalled')?.message;
-    return refusal !== undefined || current.some(({ type }) => type === 'Ready');
-  });
+  const sight = await look(
+    stage,
+    observer,
+    SERVING_DEADLINE_MS,
+    () => 'no traffic yet',
+    ({ deployment }) => {
+      const { generation = 0 } = deployment?.metadata ?? {};
+      const current = (deployment?.status?.conditions ?? []).filter(
+        ({ status, observedGeneration }) => status === 'True' && observedGeneration === generation,
+      );
+      refusal = current.find(({ type }) => type === 'Stalled')?.message;
+      return refusal !== undefined || current.some(({ type }) => type === 'Ready');
+    },
+  );
   if (refusal !== undefined) throw new DemoError(`The first version does not serve: ${refusal}`);
   if (sight === undefined) throw new DemoError(await whyNotServing(observer));
   await awaitVersions(stage, observer);
@@ -106,7 +118,9 @@ async function awaitVersions({ errands }: Stage, observer: Observer): Promise<vo
   const deadline = performance.now() + SERVING_DEADLINE_MS;
   for (;;) {
     const versions = await errands.run(observer.versions());
-    const ready = versions.filter(({ status }) => status?.conditions?.some(({ type, status: holds }) => type === 'Ready' && holds === 'True'));
+    const ready = versions.filter(({ status }) =>
+      status?.conditions?.some(({ type, status: holds }) => type === 'Ready' && holds === 'True'),
+    );
     if (ready.length === VERSIONS.length) return;
     if (performance.now() > deadline) throw new DemoError(await whyNotServing(observer));
     await errands.pause(LOOK_MS);
@@ -115,19 +129,35 @@ async function awaitVersions({ errands }: Stage, observer: Observer): Promise<vo
 
 async function whyNotServing(observer: Observer): Promise<string> {
   const [deployment, versions] = await Promise.all([observer.deployment(), observer.versions()]);
-  const unready = [...versions.map(({ metadata, status }) => ({ name: `ModelVersion ${metadata.name}`, status })), { name: `ModelDeployment ${MODEL}`, status: deployment?.status }]
-    .flatMap(({ name, status }) => {
-      const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-      return ready?.status === 'True' ? [] : [`${name}: ${ready?.message ?? 'the operator has said nothing about it'}`];
-    });
+  const unready = [
+    ...versions.map(({ metadata, status }) => ({ name: `ModelVersion ${metadata.name}`, status })),
+    { name: `ModelDeployment ${MODEL}`, status: deployment?.status },
+  ].flatMap(({ name, status }) => {
+    const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+    return ready?.status === 'True' ? [] : [`${name}: ${ready?.message ?? 'the operator has said nothing about it'}`];
+  });
   return `The first version did not serve within ${SERVING_DEADLINE_MS / 1000} s: ${unready.join('; ')}`;
 }
 
 /** Follows the release to `version` until it is finished and the ModelDeployment rests again. Gives its newest record, finished or not. */
-export async function followRelease(stage: Stage, observer: Observer, version: string, after: number, deadlineMs: number, live: () => string): Promise<ModelRelease | undefined> {
-  const isOurs = (release: ModelRelease | undefined): boolean => release !== undefined && release.spec.number > after && release.spec.to.version === version;
-  const sight = await look(stage, observer, deadlineMs, live, ({ deployment, release }) =>
-    isOurs(release) && release?.status?.finishedAt !== undefined && deployment?.status?.candidate === undefined);
+export async function followRelease(
+  stage: Stage,
+  observer: Observer,
+  version: string,
+  after: number,
+  deadlineMs: number,
+  live: () => string,
+): Promise<ModelRelease | undefined> {
+  const isOurs = (release: ModelRelease | undefined): boolean =>
+    release !== undefined && release.spec.number > after && release.spec.to.version === version;
+  const sight = await look(
+    stage,
+    observer,
+    deadlineMs,
+    live,
+    ({ deployment, release }) =>
+      isOurs(release) && release?.status?.finishedAt !== undefined && deployment?.status?.candidate === undefined,
+  );
   stage.narrator.live(undefined);
   const release = sight?.release ?? (await observer.release());
   return isOurs(release) ? release : undefined;

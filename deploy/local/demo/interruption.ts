@@ -22,7 +22,12 @@ const RACE_MS = 100;
 export function createErrands(signal: AbortSignal): Errands {
   const underWay = new Set<Promise<unknown>>();
   const run = async <T>(work: Promise<T>): Promise<T> => {
-    const resting = work.then(() => undefined, () => undefined).finally(() => underWay.delete(resting));
+    const resting = work
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .finally(() => underWay.delete(resting));
     underWay.add(resting);
     return await orInterrupted(work, signal);
   };
@@ -80,10 +85,12 @@ function ownPrograms(): readonly number[] {
     }
   };
   const session = familyOf('self')?.session;
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
-    const family = familyOf(name);
-    return family?.parent === process.pid && family.session === session ? [Number(name)] : [];
-  });
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const family = familyOf(name);
+      return family?.parent === process.pid && family.session === session ? [Number(name)] : [];
+    });
 }
 
 function interrupt(pid: number): void {

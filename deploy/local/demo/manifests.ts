@@ -77,8 +77,8 @@ data:
 }
 
 function gatewayPolicy(): string {
-  return `# MLServer closes a connection that was idle for 5 s. The gateway must let go of it first: a request that is sent into a connection
-# that is just being closed fails.
+  return `# MLServer closes a connection that was idle for 5 s. The gateway must let go of it first: a request fails that is sent into a
+# connection which is just being closed.
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: BackendTrafficPolicy
 metadata:

@@ -37,7 +37,8 @@ export function stopwatch(milliseconds: number): string {
 export function createNarrator(screen: Screen, monotonic: () => number): Narrator {
   const startedAt = monotonic();
   let shown: string | undefined;
-  const paint = (text: string, style: Parameters<typeof styleText>[0]): string => (screen.colours ? styleText(style, text, { validateStream: false }) : text);
+  const paint = (text: string, style: Parameters<typeof styleText>[0]): string =>
+    screen.colours ? styleText(style, text, { validateStream: false }) : text;
   const clear = (): string => (shown === undefined ? '' : CLEAR_LINE);
   const draw = (): string => (shown === undefined ? '' : paint(shown.slice(0, Math.max(0, screen.columns() - 1)), 'cyan'));
   const stay = (text: string): void => screen.write(`${clear()}${text}\n${draw()}`);

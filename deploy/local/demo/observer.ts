@@ -34,7 +34,8 @@ export function createObserver(kubeconfig: string, now: () => number): Observer 
   const client = createKubeClient(config, { clock: createSystemClock(now), userAgent: 'plimsoll-demo' });
   const told = new Set<string>();
   return {
-    deployment: async () => (await client.get({ resource: RESOURCE.modelDeployment, namespace: NAMESPACE, name: MODEL })) as ModelDeployment | undefined,
+    deployment: async () =>
+      (await client.get({ resource: RESOURCE.modelDeployment, namespace: NAMESPACE, name: MODEL })) as ModelDeployment | undefined,
     versions: async () => (await client.list(RESOURCE.modelVersion, { namespace: NAMESPACE })).items as unknown as readonly ModelVersion[],
     release: async () => {
       const { items } = await client.list(RESOURCE.modelRelease, { namespace: NAMESPACE, labelSelector: `${LABEL.deployment}=${MODEL}` });
@@ -47,7 +48,9 @@ export function createObserver(kubeconfig: string, now: () => number): Observer 
         return about?.kind === 'ModelDeployment' && !told.has(event.metadata.uid ?? '');
       });
       for (const { metadata } of fresh) told.add(metadata.uid ?? '');
-      return fresh.sort(byAge).map((event) => ({ warning: event['type'] === 'Warning', reason: word(event['reason']), message: word(event['message']) }));
+      return fresh
+        .sort(byAge)
+        .map((event) => ({ warning: event['type'] === 'Warning', reason: word(event['reason']), message: word(event['message']) }));
     },
     exists: async (ref) => await client.get(ref),
   };

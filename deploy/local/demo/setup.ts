@@ -63,7 +63,9 @@ function claimFolder(teardown: Teardown): string {
   const owner = join(folder, 'process');
   const holder = parseRecord(readIfPresent(owner) ?? '');
   if (holder !== undefined && isRunning(holder)) {
-    throw new DemoError(`Another demo runs already (pid ${holder.pid}): press Ctrl-C there, or \`kill ${holder.pid}\`, then run the same command again.`);
+    throw new DemoError(
+      `Another demo runs already (pid ${holder.pid}): press Ctrl-C there, or \`kill ${holder.pid}\`, then run the same command again.`,
+    );
   }
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -95,7 +97,8 @@ async function install({ narrator }: Stage, kubectl: Kubectl, observer: Observer
 }
 
 function annotationOf(deployment: { readonly spec?: unknown }): string | undefined {
-  const spec = deployment.spec as { readonly template?: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } } } | undefined;
+  const spec = deployment.spec as
+    { readonly template?: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } } } | undefined;
   return spec?.template?.metadata?.annotations?.[IMAGE_ANNOTATION];
 }
 
@@ -109,7 +112,9 @@ async function applyManifests({ narrator, errands, teardown }: Stage, { kubectl,
   teardown.add('ending the server of the models', async () => await server.close());
   narrator.tell(`the models are served from this machine, as from any web server: ${server.url('/v1/model.joblib')}`);
   teardown.add(`deleting namespace ${NAMESPACE}`, async () => {
-    narrator.tell(`deleting namespace ${NAMESPACE}${clusterStays ? '; the cluster was there before and stays up, with Plimsoll in it' : ''}`);
+    narrator.tell(
+      `deleting namespace ${NAMESPACE}${clusterStays ? '; the cluster was there before and stays up, with Plimsoll in it' : ''}`,
+    );
     await kubectl.atTheEnd(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=90s']);
   });
   for (const { file, text } of manifests((path) => server.url(path), models.heldOut.rows)) {

@@ -37,7 +37,9 @@ export function startUsers({ rows, labels }: HeldOut): Users {
   return {
     answers: () => answers,
     describe: (from, nameOf) => describeCounts(answers.slice(from), nameOf),
-    forget: () => { keep = false; },
+    forget: () => {
+      keep = false;
+    },
     stop: async () => await load.stop(),
   };
 }

@@ -26,9 +26,18 @@ describe('the manifests of the demo', () => {
   const objects = manifests((path) => `http://10.0.0.1:80${path}`, rows).flatMap(({ text }) => loadAll(text) as Record<string, never>[]);
 
   test('are YAML: a namespace, all versions, the probe, and last the deployment of the first version', () => {
-    expect(objects.map(({ kind }) => kind)).toEqual(['Namespace', ...VERSIONS.map(() => 'ModelVersion'), 'ConfigMap', 'BackendTrafficPolicy', 'ModelDeployment']);
+    expect(objects.map(({ kind }) => kind)).toEqual([
+      'Namespace',
+      ...VERSIONS.map(() => 'ModelVersion'),
+      'ConfigMap',
+      'BackendTrafficPolicy',
+      'ModelDeployment',
+    ]);
     expect(objects.at(-1)).toMatchObject({ spec: { model: 'digits', version: 'v1', analysis: { interval: '5s' } } });
-    expect(objects[1]).toMatchObject({ metadata: { name: 'digits-v1' }, spec: { source: { http: { url: 'http://10.0.0.1:80/v1/model.joblib' } } } });
+    expect(objects[1]).toMatchObject({
+      metadata: { name: 'digits-v1' },
+      spec: { source: { http: { url: 'http://10.0.0.1:80/v1/model.joblib' } } },
+    });
   });
 
   test('ask in the probe for a row that every version can answer', () => {
@@ -42,8 +51,17 @@ describe('the narrator', () => {
   const narrate = (more: Partial<Screen>) => {
     const written: string[] = [];
     let time = 1000;
-    const narrator = createNarrator({ write: (text) => written.push(text), isTerminal: true, colours: false, columns: () => 20, ...more }, () => time);
-    return { narrator, written, pass: (milliseconds: number) => { time += milliseconds; } };
+    const narrator = createNarrator(
+      { write: (text) => written.push(text), isTerminal: true, colours: false, columns: () => 20, ...more },
+      () => time,
+    );
+    return {
+      narrator,
+      written,
+      pass: (milliseconds: number) => {
+        time += milliseconds;
+      },
+    };
   };
 
   test('writes lines with the time since the start, and no escape sequence where there is no terminal', () => {
@@ -88,7 +106,9 @@ describe('an interruption', () => {
     const interruption = new AbortController();
     const errands = createErrands(interruption.signal);
     let finish: () => void = () => undefined;
-    const work = new Promise<void>((resolve) => { finish = resolve; });
+    const work = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
     const waiting = errands.run(work);
     interruption.abort();
     await expect(waiting).rejects.toBeInstanceOf(Interrupted);

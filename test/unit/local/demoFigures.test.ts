@@ -1,9 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import {
-  countByRevision, describeFailures, describeReport, figuresOf, makeReport, otherFailures, SCENARIOS, type Answer, type ReleaseRecord,
+  countByRevision,
+  describeFailures,
+  describeReport,
+  figuresOf,
+  makeReport,
+  otherFailures,
+  SCENARIOS,
+  type Answer,
+  type ReleaseRecord,
 } from '../../../deploy/local/demo/figures.ts';
 
-const [better, failing, slow] = SCENARIOS as [typeof SCENARIOS[number], typeof SCENARIOS[number], typeof SCENARIOS[number]];
+const [better, failing, slow] = SCENARIOS as [(typeof SCENARIOS)[number], (typeof SCENARIOS)[number], (typeof SCENARIOS)[number]];
 
 const answer = (revision: string, sentAt: number, more: Partial<Answer> = {}): Answer => {
   const latencyMs = more.latencyMs ?? 10;
@@ -11,10 +19,28 @@ const answer = (revision: string, sentAt: number, more: Partial<Answer> = {}): A
 };
 
 const record = (more: Partial<ReleaseRecord>): ReleaseRecord => ({
-  scenario: failing, from: 'v2', to: 'v7', revision: 'bad', outcome: 'RolledBack', reason: 'ErrorRateWorse', explanation: 'why', weights: [5], finishedAt: 9_000, ...more,
+  scenario: failing,
+  from: 'v2',
+  to: 'v7',
+  revision: 'bad',
+  outcome: 'RolledBack',
+  reason: 'ErrorRateWorse',
+  explanation: 'why',
+  weights: [5],
+  finishedAt: 9_000,
+  ...more,
 });
 
-const promoted = record({ scenario: better, from: 'v1', to: 'v2', revision: 'good', outcome: 'Promoted', reason: 'Promoted', weights: [5, 25, 50], finishedAt: 5_000 });
+const promoted = record({
+  scenario: better,
+  from: 'v1',
+  to: 'v2',
+  revision: 'good',
+  outcome: 'Promoted',
+  reason: 'Promoted',
+  weights: [5, 25, 50],
+  finishedAt: 5_000,
+});
 const slowed = record({ scenario: slow, to: 'v4', revision: 'late', reason: 'LatencyWorse', finishedAt: 20_000 });
 
 const whole: readonly Answer[] = [
@@ -36,7 +62,12 @@ describe('figures of a release', () => {
       answer('bad', 2_000, { status: 500, latencyMs: 500 }),
       answer('good', 60_000),
     ];
-    expect(figuresOf(record({}), answers)).toMatchObject({ requestsToCandidate: 3, failedByCandidate: 1, slowByCandidate: 0, secondsFirstBadToLast: 1.5 });
+    expect(figuresOf(record({}), answers)).toMatchObject({
+      requestsToCandidate: 3,
+      failedByCandidate: 1,
+      slowByCandidate: 0,
+      secondsFirstBadToLast: 1.5,
+    });
   });
 
   test('have no time when the candidate gave no bad answer', () => {
@@ -45,8 +76,15 @@ describe('figures of a release', () => {
 
   test('take a slow answer for a bad one in the release that is about slowness, and nowhere else', () => {
     const answers = [answer('x', 0, { latencyMs: 51 }), answer('x', 1_051), answer('x', 2_000, { latencyMs: 50 })];
-    expect(figuresOf(record({ scenario: slow, revision: 'x' }), answers)).toMatchObject({ failedByCandidate: 0, slowByCandidate: 1, secondsFirstBadToLast: 1.949 });
-    expect(figuresOf(record({ scenario: failing, revision: 'x' }), answers)).toMatchObject({ slowByCandidate: 0, secondsFirstBadToLast: null });
+    expect(figuresOf(record({ scenario: slow, revision: 'x' }), answers)).toMatchObject({
+      failedByCandidate: 0,
+      slowByCandidate: 1,
+      secondsFirstBadToLast: 1.949,
+    });
+    expect(figuresOf(record({ scenario: failing, revision: 'x' }), answers)).toMatchObject({
+      slowByCandidate: 0,
+      secondsFirstBadToLast: null,
+    });
   });
 
   test('leave out what a promoted version answers as the stable one, but nothing that reaches a version after it was taken off', () => {
@@ -70,7 +108,11 @@ describe('failures for another reason', () => {
   });
 
   test('are told by kind, with what was said and when the first came', () => {
-    const failures = [answer('good', 0, { status: 503, error: 'reset' }), answer('good', 9, { status: 503, error: 'reset' }), answer('', 0, { status: 0, error: 'ECONNRESET' })];
+    const failures = [
+      answer('good', 0, { status: 503, error: 'reset' }),
+      answer('good', 9, { status: 503, error: 'reset' }),
+      answer('', 0, { status: 0, error: 'ECONNRESET' }),
+    ];
     expect(describeFailures(failures)).toEqual([
       '503 from revision good ("reset"), 2 times, first at 1970-01-01T00:00:00.010Z',
       'no answer from nobody ("ECONNRESET"), 1 times, first at 1970-01-01T00:00:00.010Z',
@@ -82,7 +124,11 @@ describe('the report', () => {
   test('finds no problem when all went as described', () => {
     const report = makeReport(61.26, [promoted, record({}), slowed], whole, undefined);
     expect(report).toMatchObject({ setupSeconds: 61.3, failedOther: 0, problems: [] });
-    expect(report.releases.map(({ name, secondsFirstBadToLast }) => [name, secondsFirstBadToLast])).toEqual([['better', null], ['failing', 0.49], ['slow', 0.929]]);
+    expect(report.releases.map(({ name, secondsFirstBadToLast }) => [name, secondsFirstBadToLast])).toEqual([
+      ['better', null],
+      ['failing', 0.49],
+      ['slow', 0.929],
+    ]);
   });
 
   test.each([
@@ -91,7 +137,9 @@ describe('the report', () => {
     ['no end', record({ outcome: undefined }), 'release failing did not come to an end'],
     ['no traffic', record({ revision: 'nobody' }), 'no request met the candidate of release failing'],
   ])('names %s', (_, wrong, problem) => {
-    expect(makeReport(1, [promoted, wrong, slowed], whole, undefined).problems.filter((each) => each.includes('failing'))).toEqual([problem]);
+    expect(makeReport(1, [promoted, wrong, slowed], whole, undefined).problems.filter((each) => each.includes('failing'))).toEqual([
+      problem,
+    ]);
   });
 
   test('names a promotion that left out a step, and a candidate that was never bad', () => {
@@ -112,7 +160,12 @@ describe('the report', () => {
   });
 
   test('says of a demo that ended early why, and no more than is known', () => {
-    expect(makeReport(undefined, [], [], 'Go is missing.')).toEqual({ setupSeconds: null, failedOther: 0, releases: [], problems: ['Go is missing.'] });
+    expect(makeReport(undefined, [], [], 'Go is missing.')).toEqual({
+      setupSeconds: null,
+      failedOther: 0,
+      releases: [],
+      problems: ['Go is missing.'],
+    });
   });
 
   test('is a table with a line for each release and one for other failures', () => {
@@ -124,6 +177,12 @@ describe('the report', () => {
 });
 
 test('answers are counted by revision, with those that nobody gave under an empty name', () => {
-  const counts = countByRevision([answer('a', 1), answer('a', 2, { latencyMs: 60 }), answer('a', 3, { status: 500, latencyMs: 60 }), answer('', 4, { status: 0 })], 50);
-  expect([...counts]).toEqual([['a', { requests: 3, failed: 1, slow: 1 }], ['', { requests: 1, failed: 1, slow: 0 }]]);
+  const counts = countByRevision(
+    [answer('a', 1), answer('a', 2, { latencyMs: 60 }), answer('a', 3, { status: 500, latencyMs: 60 }), answer('', 4, { status: 0 })],
+    50,
+  );
+  expect([...counts]).toEqual([
+    ['a', { requests: 3, failed: 1, slow: 1 }],
+    ['', { requests: 1, failed: 1, slow: 0 }],
+  ]);
 });
