@@ -39,9 +39,11 @@ export interface Evaluation {
 const REASONS: Readonly<Record<Check['type'], string>> = { errorRate: 'ErrorRateWorse', latency: 'LatencyWorse', limit: 'LimitExceeded' };
 /** A change of shares below this is not hunted; latency is noisier than errors. */
 const LATENCY_TOLERANCE = 0.25;
-/** With traffic on stable and none on the candidate for so long, its share does not arrive or is not counted. */
+/** With traffic on stable and hardly any on the candidate for so long, its share does not arrive or is not counted. */
 const ATTRIBUTION_MS = 60_000;
 const ATTRIBUTION_REQUESTS = 100;
+/** Of the share that its weight promises. Not none: a gateway that did not take the weight over gives 1 of 10,000 to an idle slot. */
+const ATTRIBUTION_SHARE = 0.1;
 
 /** Evaluates the samples within the windows. Pure: a restart that reads the same samples gets the same verdicts. */
 export function evaluate(parameters: Parameters, samples: readonly CheckSamples[], windows: readonly Window[], now: number): Evaluation {
@@ -168,11 +170,14 @@ function overall(results: readonly CheckResult[], failed: boolean, suspicious: b
 
 function isUnattributed(traffic: readonly TimedRow[], windows: readonly Window[], now: number): boolean {
   const index = windows.length - 1;
-  const from = parseTime(windows[index]?.from);
-  if (from === undefined || now - from < ATTRIBUTION_MS) return false;
-  const rows = traffic.filter(({ window }) => window === index).flatMap(({ row }) => (row ? [row] : []));
+  const window = windows[index];
+  const from = parseTime(window?.from);
+  if (!window || from === undefined || now - from < ATTRIBUTION_MS) return false;
+  const rows = traffic.filter((timed) => timed.window === index).flatMap(({ row }) => (row ? [row] : []));
   const total = (arm: 'stable' | 'candidate'): number => rows.reduce((sum, row) => sum + row[arm].requests, 0);
-  return total('candidate') === 0 && total('stable') >= ATTRIBUTION_REQUESTS;
+  const [stable, candidate] = [total('stable'), total('candidate')];
+  const promised = ((stable + candidate) * window.weight) / 100;
+  return stable >= ATTRIBUTION_REQUESTS && candidate < promised * ATTRIBUTION_SHARE;
 }
 
 function countByStep(traffic: readonly TimedRow[], windows: readonly Window[]): ReadonlyMap<number, number> {

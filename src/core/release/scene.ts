@@ -6,6 +6,7 @@ import type { JsonObject } from '../resources/overlay.ts';
 import { presetNamed } from '../resources/presets.ts';
 import { targetRevision, type Snapshot, type Target } from '../resources/revision.ts';
 import { durationMs } from '../time.ts';
+import { otherSlot } from '../traffic/route.ts';
 import { activeRelease, lastPromoted } from './ledger.ts';
 
 /** Default of `spec.traffic.drain`. */
@@ -66,7 +67,7 @@ function stableOf(observed: Observed): Side | undefined {
   const { version, digest, revision } = recorded;
   // The Service is written before the record of a promotion: until then the first version is still the candidate.
   if (!promoted && activeRelease(observed.releases)?.spec.to.revision === revision) return undefined;
-  return { version, digest, revision, slot: slotOf(observed, revision) ?? observed.deployment.status?.stable?.slot ?? 'a' };
+  return { version, digest, revision, slot: slotOf(observed, revision) ?? besideCandidate(observed) ?? observed.deployment.status?.stable?.slot ?? 'a' };
 }
 
 function snapshotOf(observed: Observed, revision: string | undefined): Snapshot | undefined {
@@ -79,6 +80,13 @@ function slotOf(observed: Observed, revision: string): Slot | undefined {
   if (!slots) return undefined;
   const held = (['a', 'b'] as const).filter((slot) => slots[slot].revision === revision);
   return held.sort((x, y) => slots[y].weight - slots[x].weight)[0];
+}
+
+/** Once a promotion is decided the route names the candidate only: stable had the place that the candidate did not take. */
+function besideCandidate(observed: Observed): Slot | undefined {
+  const candidate = activeRelease(observed.releases)?.spec.to.revision;
+  const slot = candidate === undefined ? undefined : slotOf(observed, candidate);
+  return slot && otherSlot(slot);
 }
 
 function wantedOf(observed: Observed): Wanted {

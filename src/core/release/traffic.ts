@@ -1,7 +1,7 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
 import type { Slot } from '../analysis/measurement.ts';
-import type { Action, Decision, RouteDecision, SlotState } from '../observed.ts';
+import type { Action, Decision, RouteDecision, RouteState, SlotState } from '../observed.ts';
 import { httpRoute, otherSlot } from '../traffic/route.ts';
 import type { Scene } from './scene.ts';
 
@@ -17,6 +17,13 @@ export function weightOf(scene: Scene, revision: string): number {
   return (['a', 'b'] as const).reduce((sum, slot) => sum + (slots[slot].revision === revision ? slots[slot].weight : 0), 0);
 }
 
+/** All traffic to one revision, which lives in `slot`. The other slot names it too: whoever has no share has no place either. */
+export function allTo(revision: string, slot: Slot): RouteState['slots'] {
+  const own: SlotState = { revision, weight: 100 };
+  const idle: SlotState = { revision, weight: 0 };
+  return slot === 'a' ? { a: own, b: idle } : { a: idle, b: own };
+}
+
 /**
  * The one write that moves traffic: weights and the decision behind them together, under the resourceVersion that was observed, so that
  * whoever reads the route knows what was decided, and a writer with old knowledge is refused.
@@ -27,17 +34,17 @@ export function shiftTraffic(
   weight: number,
   decision: { readonly decision: Decision; readonly detail: string; readonly message: string },
 ): Action {
+  return writeRoute(scene, slotsWith(scene, release, weight, decision.decision), { release: release.spec.number, ...decision, atMs: scene.now });
+}
+
+function slotsWith(scene: Scene, release: ModelRelease, weight: number, decision: Decision): RouteState['slots'] {
   const slot = candidateSlot(scene);
   const { revision } = release.spec.to;
-  const held = scene.observed.route?.slots[slot];
-  // A candidate that never had traffic is not put in to be taken off: a slot whose Service does not exist would spoil the whole route.
-  const candidate: SlotState = weight === 0 && held && held.revision !== revision ? { ...held, weight: 0 } : { revision, weight };
-  const stable: SlotState = { revision: scene.stable?.revision ?? revision, weight: 100 - weight };
-  return writeRoute(scene, slot === 'a' ? { a: candidate, b: stable } : { a: stable, b: candidate }, {
-    release: release.spec.number,
-    ...decision,
-    atMs: scene.now,
-  });
+  if (!scene.stable || decision === 'Promote') return allTo(revision, slot);
+  if (weight === 0) return allTo(scene.stable.revision, scene.stable.slot);
+  const candidate: SlotState = { revision, weight };
+  const stable: SlotState = { revision: scene.stable.revision, weight: 100 - weight };
+  return slot === 'a' ? { a: candidate, b: stable } : { a: stable, b: candidate };
 }
 
 /** A route write with these slots and this decision. A roll-back waits for no rate limit. */

@@ -2,12 +2,12 @@ import { FIELD_MANAGER, LABEL } from '../../api/names.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Action, Identity, RevisionState } from '../observed.ts';
 import { childName } from '../resources/revision.ts';
-import { frameHash, otherSlot } from '../traffic/route.ts';
+import { frameHash, SLOTS } from '../traffic/route.ts';
 import { classOf, isFinished, leftTrafficAtMs, outcomeOf } from './ledger.ts';
 import { ensureRevision } from './pods.ts';
 import { selectStable } from './promotion.ts';
 import { revisionState, type Scene } from './scene.ts';
-import { writeRoute } from './traffic.ts';
+import { allTo, writeRoute } from './traffic.ts';
 
 export interface Upkeep {
   readonly actions: readonly Action[];
@@ -38,14 +38,11 @@ function keepTraffic(scene: Scene): readonly Action[] {
   if (!stable) return [];
   const select = selectStable(scene, stable.revision);
   const { route } = observed;
-  const serves = route?.slots[stable.slot].revision === stable.revision && route.slots[stable.slot].weight === 100 && route.slots[otherSlot(stable.slot)].weight === 0;
+  const serves = route?.slots[stable.slot].weight === 100 && SLOTS.every((slot) => route.slots[slot].revision === stable.revision);
   if (serves && route.frame === frameHash(observed.deployment)) return select ? [select] : [];
-  const all = { revision: stable.revision, weight: 100 };
-  const none = { revision: route?.slots[otherSlot(stable.slot)].revision ?? stable.revision, weight: 0 };
-  const slots = stable.slot === 'a' ? { a: all, b: none } : { a: none, b: all };
   const last = observed.releases.at(-1)?.spec.number ?? 1;
   const decision = route?.decision ?? { release: last, decision: 'Promote' as const, detail: stable.revision, message: `${owner.name} serves version ${stable.version}`, atMs: scene.now };
-  return [writeRoute(scene, slots, decision), ...(select ? [select] : [])];
+  return [writeRoute(scene, allTo(stable.revision, stable.slot), decision), ...(select ? [select] : [])];
 }
 
 /** The ledger must survive a restore that loses status, so the outcome of a finished release is a label too. */
@@ -59,8 +56,8 @@ function ledgerLabels(release: ModelRelease): readonly Action[] {
 }
 
 /**
- * Takes away revisions that neither serve nor are tried, in this order: drain after their last traffic, their slot to what serves, their pods,
- * and their Service last, since a route to a missing Service answers 500. A revision's record stays as long as a release tells of it.
+ * Takes away revisions that neither serve nor are tried and that the route does not name, in this order: drain after their last traffic, their
+ * pods, and their Service last, since a route to a missing Service answers 500. A revision's record stays as long as a release tells of it.
  */
 export function cleanUp(scene: Scene): Upkeep {
   const { observed, stable, active, now, drainMs } = scene;
@@ -77,14 +74,10 @@ export function cleanUp(scene: Scene): Upkeep {
 }
 
 function remove(scene: Scene, state: RevisionState): readonly Action[] {
-  const { observed, stable, active, owner } = scene;
+  const { observed, owner } = scene;
   const { route } = observed;
-  const slot = (['a', 'b'] as const).find((candidate) => route?.slots[candidate].revision === state.revision);
-  if (route && slot) {
-    // In a release the slot is about to be the new candidate's; without a stable version there is nothing to put in its place.
-    if (active || !stable || !route.decision) return [];
-    return [writeRoute(scene, { ...route.slots, [slot]: { revision: stable.revision, weight: 0 } }, route.decision)];
-  }
+  // It has no traffic any more, but the route still names it: that is put right first, or a new candidate takes the place.
+  if (route && SLOTS.some((slot) => route.slots[slot].revision === state.revision)) return [];
   if (route && route.acceptance.state !== 'Accepted') return [];
   // Locked to what was observed: by now the revision may be tried again.
   const gone = (apiVersion: string, kind: string, identity?: Identity): Action => ({

@@ -30,6 +30,25 @@ export function frameHash(deployment: ModelDeployment): string {
   return shortHash(frameOf(deployment), 16);
 }
 
+/** Shares as the route writes them when a slot has none: out of so many. */
+const WHOLE = 10_000;
+
+/**
+ * Weights of the two backends. A slot without a share gets 1 of 10,000 requests all the same, and points at what serves: Envoy Gateway takes a
+ * backend of weight 0 out of Envoy's clusters a moment before it takes it out of Envoy's routes, and requests in between are answered 500.
+ */
+function writeWeights({ a, b }: RouteState['slots']): Readonly<Record<Slot, number>> {
+  if (a.weight === 0) return { a: 1, b: WHOLE - 1 };
+  if (b.weight === 0) return { a: WHOLE - 1, b: 1 };
+  return { a: a.weight, b: b.weight };
+}
+
+/** Weights in per cent, from what the route says. */
+function readWeights(a: number, b: number): Readonly<Record<Slot, number>> {
+  const share = a + b === 0 ? 0 : Math.round((100 * a) / (a + b));
+  return { a: share, b: a + b === 0 ? 0 : 100 - share };
+}
+
 /**
  * The HTTPRoute with these slots and this decision. Both backendRefs always stand in the list, in the order a, b: Envoy Gateway names its
  * clusters, and so its metrics, by position. The filter on each is what gives each its own cluster; it also tells callers who answered.
@@ -42,6 +61,7 @@ export function httpRoute(
   identity: Identity | undefined,
 ): KubeObject {
   const { parentRefs, hostnames, timeouts } = frameOf(deployment);
+  const weights = writeWeights(slots);
   return {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',
@@ -56,18 +76,18 @@ export function httpRoute(
     spec: {
       parentRefs,
       ...(hostnames === undefined ? {} : { hostnames }),
-      rules: [{ backendRefs: SLOTS.map((slot) => backendRef(owner, slots[slot])), ...(timeouts === undefined ? {} : { timeouts }) }],
+      rules: [{ backendRefs: SLOTS.map((slot) => backendRef(owner, slots[slot].revision, weights[slot])), ...(timeouts === undefined ? {} : { timeouts }) }],
     },
   };
 }
 
-function backendRef(owner: Owner, slot: SlotState): object {
+function backendRef(owner: Owner, revision: string, weight: number): object {
   return {
-    name: childName(owner.name, slot.revision),
+    name: childName(owner.name, revision),
     port: 80,
-    weight: slot.weight,
+    weight,
     filters: [
-      { type: 'ResponseHeaderModifier', responseHeaderModifier: { set: [{ name: REVISION_HEADER, value: slot.revision }] } },
+      { type: 'ResponseHeaderModifier', responseHeaderModifier: { set: [{ name: REVISION_HEADER, value: revision }] } },
     ],
   };
 }
@@ -113,9 +133,10 @@ export function readRoute(route: HttpRouteObject): RouteState | undefined {
     weight: ref.weight ?? 1,
   }));
   if (!a || !b || route.metadata.labels?.[LABEL.deployment] !== route.metadata.name) return undefined;
+  const weights = readWeights(a.weight, b.weight);
   return {
     identity: { uid: route.metadata.uid ?? '', resourceVersion: route.metadata.resourceVersion ?? '' },
-    slots: { a, b },
+    slots: { a: { ...a, weight: weights.a }, b: { ...b, weight: weights.b } },
     decision: decodeDecision(route.metadata.annotations),
     frame: route.metadata.annotations?.[ANNOTATION.frame],
     acceptance: acceptanceOf(route),

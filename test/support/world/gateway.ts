@@ -53,6 +53,8 @@ export class Gateway {
   takesOver = true;
   metrics: MetricsMood = 'Works';
   requestsPerSecond = 100;
+  /** Percent that a slot without a share gets all the same. */
+  idleShare = 0;
   /** Answers of users' own queries, by the text of the query. */
   values: (promql: string, atMs: number) => number | null = () => null;
   readonly served = new Map<string, Served>();
@@ -116,7 +118,7 @@ export class Gateway {
     if (!slots) return;
     for (const slot of ['a', 'b'] as const) {
       const { revision, weight } = slots[slot];
-      const requests = this.#draw((this.requestsPerSecond * ms * weight) / 100_000);
+      const requests = this.#draw((this.requestsPerSecond * ms * (weight === 0 ? this.idleShare : weight)) / 100_000);
       if (requests === 0) continue;
       if (this.#options.readyPods(revision) === 0) this.unserved += requests;
       else this.#serve(slot, revision, requests);

@@ -79,6 +79,10 @@ function routeOf(object: StoredObject | undefined): RouteState | undefined {
   return object && readRoute(object);
 }
 
+interface RouteSpec {
+  readonly rules: readonly { readonly backendRefs: readonly { readonly weight: number }[] }[];
+}
+
 function checkRoute(world: World, write: Write, served: Map<string, number>, say: (sentence: string) => void): void {
   const [before, after] = [routeOf(write.before), routeOf(write.after)];
   if (!after) {
@@ -87,6 +91,9 @@ function checkRoute(world: World, write: Write, served: Map<string, number>, say
   }
   const { a, b } = after.slots;
   if (a.weight + b.weight !== 100) say(`the weights are ${a.weight} and ${b.weight}, which is not 100`);
+  const backends = ((write.after?.['spec'] as RouteSpec | undefined)?.rules ?? []).flatMap(({ backendRefs }) => backendRefs);
+  if (backends.some(({ weight }) => weight === 0)) say('a backend has no weight: the gateway forgets it before it stops sending requests to it');
+  if ((a.weight === 0 || b.weight === 0) && a.revision !== b.revision) say('a slot without a share points at what does not serve');
   if (!after.decision) {
     say('a route carries no decision');
     return;

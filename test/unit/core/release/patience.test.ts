@@ -80,8 +80,9 @@ describe('a share that does not arrive', () => {
   test('is called NoAttribution, and nothing goes on', async () => {
     const world = await releasing();
     await world.until(() => world.weight('2') === 5);
-    // The gateway says that it took the route over, but goes on as before.
+    // The gateway says that it took the route over, but goes on as before: the slot gets what an idle one gets, of stable's requests.
     world.gateway.takesOver = false;
+    world.gateway.idleShare = 0.01;
     await world.run(300_000);
     expect(world.deployment.status?.verdict).toBe('Inconclusive/NoAttribution');
     expect(world.weight('2')).toBe(5);

@@ -42,6 +42,23 @@ describe('a route', () => {
     expect(readRoute(observed())).toMatchObject({ slots: SLOTS, decision: DECISION, frame: frameHash(deploymentObject()), identity: { uid: 'u-2', resourceVersion: '42' } });
   });
 
+  test('gives a slot without a share 1 of 10,000 requests, since Envoy Gateway forgets a backend of weight 0 too early', () => {
+    const idle = { a: { revision: 'bbbbbbbbbb', weight: 0 }, b: { revision: 'bbbbbbbbbb', weight: 100 } };
+    const { metadata, spec } = build(idle);
+    expect(spec).toMatchObject({ rules: [{ backendRefs: [{ name: 'fraud-bbbbbbbbbb', weight: 1 }, { name: 'fraud-bbbbbbbbbb', weight: 9999 }] }] });
+    expect(readRoute({ metadata, spec } as unknown as HttpRouteObject)?.slots).toEqual(idle);
+  });
+
+  test.each<[weights: readonly number[], percent: readonly number[]]>([
+    [[0, 100], [0, 100]],
+    [[1, 3], [25, 75]],
+    [[0, 0], [0, 0]],
+  ])('of weights %j means %j per cent', ([a, b], percent) => {
+    const spec = { rules: [{ backendRefs: [{ name: 'fraud-aaaaaaaaaa', weight: a }, { name: 'fraud-bbbbbbbbbb', weight: b }] }] };
+    const slots = readRoute(observed({ spec }))?.slots;
+    expect([slots?.a.weight, slots?.b.weight]).toEqual(percent);
+  });
+
   test.each<[string, object]>([
     ['one backend', { spec: { rules: [{ backendRefs: [{ name: 'fraud-aaaaaaaaaa', weight: 1 }] }] } }],
     ['no rules', { spec: {} }],
