@@ -8,6 +8,7 @@ export interface RouteEntry {
   readonly atMs: number;
   /** Revisions of backendRefs in their order, which are slots a and b. */
   readonly revisions: readonly string[];
+  /** In whole per cent: a slot without a share has 1 of 10,000 requests, which is 0. */
   readonly weights: readonly number[];
   readonly decision: string;
   /** Revision that Service `<name>` selects, in the same moment. */
@@ -53,9 +54,10 @@ export async function keepDiary(scene: Scenario): Promise<Diary> {
       readService(scene),
     ]);
     const refs = route.spec.rules[0]?.backendRefs ?? [];
+    const whole = refs.reduce((sum, { weight }) => sum + weight, 0);
     const entry: Omit<RouteEntry, 'atMs'> = {
       revisions: refs.map(({ name }) => name.slice(scene.name.length + 1)),
-      weights: refs.map(({ weight }) => weight),
+      weights: refs.map(({ weight }) => Math.round((100 * weight) / whole)),
       decision: route.metadata.annotations?.[ANNOTATION.decision] ?? '',
       selected: service.spec.selector['plimsoll.dev/revision'] ?? '',
     };
