@@ -1,14 +1,32 @@
 // What must hold after every write and every pass, whatever happens: the promises that the product makes, in the words of the world.
+import type { ModelDeployment } from '../../../src/api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../../src/api/generated/modelrelease.ts';
 import { LABEL } from '../../../src/api/names.ts';
 import { RESOURCE } from '../../../src/api/resources.ts';
 import type { Decision, RouteDecision, RouteState } from '../../../src/core/observed.ts';
 import { readRoute } from '../../../src/core/traffic/route.ts';
 import type { StoredObject } from '../apiStore.ts';
-import type { World } from '../world.ts';
-import type { Write } from './api.ts';
+import type { WorldApi, Write } from './api.ts';
+import type { Gateway } from './gateway.ts';
 import type { Pass } from './operator.ts';
 import { NAME, NAMESPACE } from './objects.ts';
+import type { Kubelet } from './pods.ts';
+
+/** What of a world they look at. */
+export interface WatchedWorld {
+  readonly api: WorldApi;
+  readonly gateway: Gateway;
+  readonly kubelet: Kubelet;
+  readonly now: number;
+  readonly deployment: ModelDeployment;
+  readonly releases: readonly ModelRelease[];
+  readonly route: RouteState | undefined;
+  readonly answered: ReadonlySet<string>;
+  readonly isDisturbed: (ms: number) => boolean;
+  readonly digest: (version: string) => string;
+  readonly isFresh: (index: number) => boolean;
+  readonly asSeenBy: (by: string, revision: string) => { readonly ready: number; readonly replicas: number };
+}
 
 export interface Invariants {
   /** To be called after each write of an operator that changed the world. */
@@ -21,7 +39,7 @@ export interface Invariants {
 
 const RANK: Readonly<Record<Decision, number>> = { Shift: 0, Promote: 1, RollBack: 2 };
 
-export function createInvariants(world: World): Invariants {
+export function createInvariants(world: WatchedWorld): Invariants {
   const violations: string[] = [];
   const say = (sentence: string): void => {
     const atS = Math.round((world.now % 86_400_000) / 100) / 10;
@@ -64,14 +82,14 @@ export function createInvariants(world: World): Invariants {
 const STRANDED_MS = 10_000;
 
 /** Whether a candidate has a share of the traffic and nobody to answer it. */
-function isStranded(world: World): boolean {
+function isStranded(world: WatchedWorld): boolean {
   const [release, { route }] = [world.releases.at(-1), world];
   if (route?.decision?.decision !== 'Shift' || !release?.spec.from) return false;
   const { revision } = release.spec.to;
   return weightIn(route, revision) > 0 && world.kubelet.ready(revision) === 0;
 }
 
-function releaseNumber(world: World, number: number): ModelRelease | undefined {
+function releaseNumber(world: WatchedWorld, number: number): ModelRelease | undefined {
   return world.releases.find(({ spec }) => spec.number === number);
 }
 
@@ -83,7 +101,7 @@ interface RouteSpec {
   readonly rules: readonly { readonly backendRefs: readonly { readonly weight: number }[] }[];
 }
 
-function checkRoute(world: World, write: Write, served: Map<string, number>, say: (sentence: string) => void): void {
+function checkRoute(world: WatchedWorld, write: Write, served: Map<string, number>, say: (sentence: string) => void): void {
   const [before, after] = [routeOf(write.before), routeOf(write.after)];
   if (!after) {
     say('the route was removed or spoilt');
@@ -111,7 +129,7 @@ function checkRoute(world: World, write: Write, served: Map<string, number>, say
 }
 
 /** Capacity and one answered inference come before weight. What serves already gets its traffic back with the pods that it has. */
-function checkRaise(world: World, by: string, revision: string, weight: number, isCandidate: boolean, say: (sentence: string) => void): void {
+function checkRaise(world: WatchedWorld, by: string, revision: string, weight: number, isCandidate: boolean, say: (sentence: string) => void): void {
   const { ready, replicas } = world.asSeenBy(by, revision);
   const needed = isCandidate ? Math.ceil((replicas * weight) / 100) : 1;
   if (ready < needed) say(`${weight} % go to revision ${revision}, which has ${ready} Ready pods instead of ${needed}`);
@@ -133,7 +151,7 @@ function checkDecision(before: RouteState | undefined, after: RouteState, say: (
 
 /** No step ends, and nothing is promoted, without the requests that were asked for; a rolled-back candidate gets nothing more. */
 function checkEvidence(
-  world: World,
+  world: WatchedWorld,
   release: ModelRelease,
   before: RouteState | undefined,
   after: RouteState,
@@ -162,7 +180,7 @@ function checkEvidence(
   if (decision.decision === 'Shift' && weight > (plan.steps[step]?.weight ?? 0)) say(`${weight} % in step ${step} are more than the plan says`);
 }
 
-function checkRelease(world: World, { verb, after, before }: Write, say: (sentence: string) => void): void {
+function checkRelease(world: WatchedWorld, { verb, after, before }: Write, say: (sentence: string) => void): void {
   const release = after as unknown as ModelRelease | undefined;
   if (!release) {
     say('a record of a release was removed');
@@ -183,7 +201,7 @@ function checkRelease(world: World, { verb, after, before }: Write, say: (senten
 }
 
 /** Pods that serve stay as they are: no restart by a promotion, no loss of the capacity that a roll-back needs. */
-function checkWorkload(world: World, { before, after, name }: Write, say: (sentence: string) => void): void {
+function checkWorkload(world: WatchedWorld, { by, before, after, name }: Write, say: (sentence: string) => void): void {
   const revision = name.slice(NAME.length + 1);
   const weight = Math.max(world.route ? weightIn(world.route, revision) : 0, world.gateway.weightOf(revision));
   if (!after) {
@@ -193,18 +211,19 @@ function checkWorkload(world: World, { before, after, name }: Write, say: (sente
   if (!before) return;
   const spec = (object: StoredObject): { readonly replicas: number; readonly template: unknown } => object['spec'] as { replicas: number; template: unknown };
   if (JSON.stringify(spec(before).template) !== JSON.stringify(spec(after).template)) say(`the pods of revision ${revision} were changed`);
-  const wanted = world.deployment.spec.replicas ?? 1;
+  // A user may change the number twice before an operator sees it once.
+  const wanted = Math.min(world.deployment.spec.replicas ?? 1, world.asSeenBy(by, revision).replicas);
   if (weight > 50 && spec(after).replicas < Math.min(wanted, spec(before).replicas)) say(`revision ${revision} lost pods while it had ${weight} % of the traffic`);
 }
 
-function checkService(world: World, { name, after }: Write, say: (sentence: string) => void): void {
+function checkService(world: WatchedWorld, { name, after }: Write, say: (sentence: string) => void): void {
   if (after || name === NAME || !world.route) return;
   const revision = name.slice(NAME.length + 1);
   if ([world.route.slots.a.revision, world.route.slots.b.revision].includes(revision)) say(`the Service of revision ${revision} was removed while the route points at it`);
 }
 
 /** With a view of the present world no write is wasted. */
-function checkPass(pass: Pass, world: World, say: (sentence: string) => void): void {
+function checkPass(pass: Pass, world: WatchedWorld, say: (sentence: string) => void): void {
   const wasted = world.api.writes.slice(-pass.writes || world.api.writes.length).filter(({ verb, before, after, error }) => verb !== 'rehearse' && error === undefined && before === after);
   if (pass.by === 'operator-0' && world.isFresh(0)) for (const { verb, kind, name } of wasted) say(`${verb} ${kind} ${name} changed nothing`);
 }
