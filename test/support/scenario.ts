@@ -149,6 +149,11 @@ export class Scenario {
 
   async read<T>(path: string): Promise<T> {
     const { status, body, message } = await request('GET', path);
+    // An API server that has just started answers so while its caches fill.
+    if (status === 429) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return await this.read<T>(path);
+    }
     if (status !== 200) throw new Error(`GET ${path}: ${status} ${message}`);
     return body as T;
   }
