@@ -88,6 +88,8 @@ describe('with the API server restarted in the middle of a hold', () => {
     await stopProcess('kube-apiserver');
     await sleep(WITHOUT_API_MS);
     await startProcess('kube-apiserver');
+    // It is ready some time before it has read the objects of custom kinds, and answers 429 until then.
+    await scene.until('the API server has its releases again', async () => await scene.releases().catch(() => undefined), 30_000);
     const release = await scene.finished(3, 120_000);
     expect(release.metadata.uid).toBe(held.metadata.uid);
     expect(release.status?.outcome).toBe('Promoted');
