@@ -109,6 +109,9 @@ function followUser(scene: Scene, release: ModelRelease, progress: Progress): Tu
   });
 }
 
+/** The API server and Prometheus both cut times to whole seconds: an alert of the release's own second may have been there before it. */
+const CUT_MS = 1000;
+
 /** A failed check or an alert takes the candidate off, whatever step it is at. */
 function heedEvidence(scene: Scene, release: ModelRelease, progress: Progress, evaluation: Evaluation): Turn | undefined {
   const { to } = release.spec;
@@ -120,7 +123,7 @@ function heedEvidence(scene: Scene, release: ModelRelease, progress: Progress, e
   const wanted = scene.observed.deployment.spec.triggers?.alerts;
   // An alert says something about a candidate only once it has traffic.
   if (!wanted || !routeDecision(scene, release)) return undefined;
-  const wish = { namespace: scene.owner.namespace, matchLabels: wanted.matchLabels, sinceMs: parseTime(release.metadata.creationTimestamp) ?? scene.now };
+  const wish = { namespace: scene.owner.namespace, matchLabels: wanted.matchLabels, sinceMs: (parseTime(release.metadata.creationTimestamp) ?? scene.now) + CUT_MS };
   const alert = scene.observed.alerts.find((candidate) => matchesAlert(candidate, wish));
   if (!alert) return undefined;
   const name = alert.labels['alertname'] ?? 'without a name';

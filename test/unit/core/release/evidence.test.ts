@@ -178,6 +178,8 @@ describe('an alert', () => {
     await holdingAt(world, 5);
     world.alerts = [
       { labels, activeAtMs: sinceMs - 60_000 },
+      // Both times are cut to whole seconds: in truth it may have been there first.
+      { labels, activeAtMs: Math.floor(sinceMs / 1000) * 1000 },
       { labels: { ...labels, namespace: 'other' }, activeAtMs: world.now },
       { labels: { ...labels, severity: 'ticket' }, activeAtMs: world.now },
     ];
