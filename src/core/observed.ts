@@ -170,6 +170,8 @@ export interface CheckView {
   readonly check: string;
   readonly verdict: string;
   readonly logE: number | undefined;
+  /** Newest value of a limit's query. */
+  readonly value: number | undefined;
   readonly stable: { readonly requests: number; readonly bad: number } | undefined;
   readonly candidate: { readonly requests: number; readonly bad: number } | undefined;
 }

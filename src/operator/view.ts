@@ -21,9 +21,9 @@ export function deploymentView(observed: Observed, view: View): DeploymentView {
     stable: side(status?.stable),
     candidate: side(candidate),
     combinedLogE: view.logE,
-    checks: view.checks.map(({ check, verdict, logE, stable, candidate: tried }) => {
+    checks: view.checks.map(({ check, verdict, logE, value, stable, candidate: tried }) => {
       const [word = verdict, reason] = verdict.split('/');
-      return { check, verdict: word, reason, logE, stable, candidate: tried };
+      return { check, verdict: word, reason, logE, value, stable, candidate: tried };
     }),
   };
 }

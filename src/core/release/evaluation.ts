@@ -20,6 +20,8 @@ export interface CheckResult {
   /** The sentence for people. Computed when asked: its bounds cost more than the verdict. */
   readonly explain: () => string;
   readonly judgement: Judgement | undefined;
+  /** Newest value of a limit's query. */
+  readonly value: number | undefined;
 }
 
 /** What all evidence of a release says at one moment. */
@@ -123,6 +125,7 @@ function judgeComparison(check: Extract<Check, { type: 'errorRate' | 'latency' }
     verdict: verdictOf(judgement),
     explain: () => explain(judgement, bounds(rows, history, config), config),
     judgement,
+    value: undefined,
   };
 }
 
@@ -156,6 +159,7 @@ function judgeLimit(check: Extract<Check, { type: 'limit' }>, evidence: Evidence
     verdict,
     explain: () => (failed >= 0 ? `${said}; two looks in a row were outside` : said),
     judgement: undefined,
+    value: seen.at(-1),
   };
 }
 

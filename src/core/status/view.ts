@@ -11,10 +11,11 @@ export function viewOf(scene: Scene, progress: Progress | undefined, evaluation:
     phase: progress?.phase ?? scene.observed.deployment.status?.phase ?? 'Waiting',
     weight: revision === undefined ? 0 : weightOf(scene, revision),
     logE: evaluation?.checks.some(({ judgement }) => judgement) === true ? evaluation.logE : undefined,
-    checks: (evaluation?.checks ?? []).map(({ name, verdict, judgement }) => ({
+    checks: (evaluation?.checks ?? []).map(({ name, verdict, judgement, value }) => ({
       check: name,
       verdict,
       logE: judgement?.logE,
+      value,
       stable: judgement && { requests: judgement.totals.stableRequests, bad: judgement.totals.stableBad },
       candidate: judgement && { requests: judgement.totals.candidateRequests, bad: judgement.totals.candidateBad },
     })),
