@@ -156,7 +156,7 @@ describe('people who follow the release', () => {
     expect(row(columns.whileHolding, 'modeldeployment.plimsoll.dev/toy').slice(1, 6)).toEqual(['toy', '1.0.0', '2.0.0', '5', 'Holding']);
     expect(row(columns.whileHolding, 'modelrelease.plimsoll.dev/toy-r2').slice(1, 5)).toEqual(['toy', '1.0.0', '2.0.0', 'Holding']);
     expect(row(columns.afterwards, 'modelversion.plimsoll.dev/toy-2.0.0').slice(1, 4)).toEqual(['toy', '2.0.0', 'True']);
-    expect(columns.afterwards).toMatch(/modeldeployment\.plimsoll\.dev\/toy +toy +2\.0\.0 +0 +Serving/);
+    expect(columns.afterwards).toMatch(/modeldeployment\.plimsoll\.dev\/toy +toy +2\.0\.0 +Serving/);
     expect(columns.afterwards).toMatch(/modelrelease\.plimsoll\.dev\/toy-r1 +toy +1\.0\.0 +Promoted +Promoted +Promoted/);
     expect(row(columns.afterwards, 'modelrelease.plimsoll.dev/toy-r2').slice(1, 7)).toEqual(['toy', '1.0.0', '2.0.0', 'Promoted', 'Promoted', 'Promoted']);
   });
