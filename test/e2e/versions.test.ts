@@ -184,8 +184,8 @@ describe('served versions', () => {
     const pods = (await kubectl(['-n', namespace, 'get', 'pods', '-o', 'name'])).trim().split('\n');
     const logs = await Promise.all(pods.map((pod) => kubectl(['-n', namespace, 'logs', pod, '--all-containers'])));
     expect(logs.join('')).toContain('verified sha256:');
+    // Another test may have put a new operator in the place of the one that pinned the version: its log may tell nothing of it.
     const operator = (await operatorLog(await operatorPod(), 600)).join('\n');
-    expect(operator).toContain(namespace);
     for (const text of [objects, ...logs, operator]) {
       expect(text.includes(TOKEN)).toBe(false);
       expect(text.includes(Buffer.from(TOKEN).toString('base64'))).toBe(false);
