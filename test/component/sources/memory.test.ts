@@ -18,7 +18,7 @@ import type { TestServer, Workplace } from './fixtures.ts';
 const CHUNK = randomBytes(1024 ** 2);
 const CHUNKS = 300;
 /** Growth with the small heap that the containers have; without it V8 lets more of a stream's buffers gather before it frees them. */
-const MOST_MIB = 80;
+const MOST_MIB = 60;
 
 let place: Workplace;
 let server: TestServer;
@@ -63,18 +63,20 @@ function digestOfContent(name: string): string {
   return `sha256:${sha256(`${hash.digest('hex')}  ${name}\n`)}`;
 }
 
-test('resolving a file of 300 MiB takes less than 80 MiB of memory', async () => {
+test('resolving a file of 300 MiB takes less than 60 MiB of memory', async () => {
   const { code, mebibytes } = await run('resolve', { source: { http: { url: `${server.url}/model.bin` } }, digest: digestOfContent('model.bin') });
   expect(code).toBe(0);
+  expect(mebibytes).toBeGreaterThan(0);
   expect(mebibytes).toBeLessThan(MOST_MIB);
 }, 60_000);
 
-test('fetching an archive of 300 MiB takes less than 80 MiB of memory', async () => {
+test('fetching an archive of 300 MiB takes less than 60 MiB of memory', async () => {
   const to = join(place.folder, 'models');
   await mkdir(to);
   const job = { model: 'digits', version: '1', format: 'sklearn', preset: 'mlserver', to, digest: digestOfContent('model.joblib') };
   const { code, mebibytes } = await run('fetch', { source: { http: { url: `${server.url}/model.tar.gz` } }, ...job });
   expect(code).toBe(0);
+  expect(mebibytes).toBeGreaterThan(0);
   expect(mebibytes).toBeLessThan(MOST_MIB);
   expect((await stat(join(to, 'model/model.joblib'))).size).toBe(CHUNKS * CHUNK.length);
 }, 60_000);
