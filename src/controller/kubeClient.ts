@@ -92,7 +92,7 @@ export function createKubeClient(kubeConfig: KubeConfig, options: KubeClientOpti
 }
 
 /** The path of a collection, or of one object in it. Throws when a namespaced resource is addressed without a namespace. */
-export function pathOf(resource: ResourceType, namespace?: string, name?: string, subresource?: string): string {
+function pathOf(resource: ResourceType, namespace?: string, name?: string, subresource?: string): string {
   if (name !== undefined && resource.namespaced && namespace === undefined) {
     throw new Error(`${resource.kind} ${name} is addressed without a namespace.`);
   }

@@ -80,7 +80,7 @@ export function createStore<T>(project: (object: KubeObject) => T, indexes: Inde
 }
 
 /** Freezes a JSON-like value and all that it holds, and returns it. */
-export function deepFreeze<T>(value: T): T {
+function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);
     for (const member of Object.values(value)) deepFreeze(member);

@@ -2,7 +2,7 @@
 import type { Tick } from '../core/analysis/measurement.ts';
 
 /** So many looks are kept and asked for at most: 2,000 at 15 s are more than eight hours. */
-export const MAX_LOOKS = 2_000;
+const MAX_LOOKS = 2_000;
 
 export interface Looks {
   /** The first look wanted; earlier ones are forgotten, and looks that this adds are missing. */

@@ -52,11 +52,6 @@ export function bounds(rows: readonly RawRow[], history: readonly RawCounts[], c
   };
 }
 
-/** Burst factor of every row, from the rows before it and the history; see burst.ts. */
-export function burstFactors(rows: readonly RawRow[], history: readonly RawCounts[], phiMax: number): number[] {
-  return weigh(rows, history, phiMax).map(({ phi }) => phi);
-}
-
 function weigh(rows: readonly RawRow[], history: readonly RawCounts[], phiMax: number): Weighed[] {
   let burst = startBurst(history);
   return rows.map((raw) => {

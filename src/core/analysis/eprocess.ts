@@ -12,9 +12,9 @@ import type { Row } from './row.ts';
 const { log } = Math;
 
 /** Odds factors of the alternatives "worse", each with weight 1/8. From 1.25 on: slightly worse is not hunted. */
-export const X_UP = [1.25, 1.5, 2, 3, 5, 10, 30, 100] as const;
+const X_UP = [1.25, 1.5, 2, 3, 5, 10, 30, 100] as const;
 /** Odds factors of the alternatives "clearly below the limit", each with weight 1/10. */
-export const X_DOWN = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
+const X_DOWN = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
 
 /** k bad events among m with null probability q, already divided by the burst factor; null = says nothing about the null. */
 export type Term = { readonly k: number; readonly m: number; readonly q: number } | null;

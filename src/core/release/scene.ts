@@ -10,7 +10,7 @@ import { otherSlot } from '../traffic/route.ts';
 import { activeRelease, lastPromoted } from './ledger.ts';
 
 /** Default of `spec.traffic.drain`. */
-export const DEFAULT_DRAIN = '30s';
+const DEFAULT_DRAIN = '30s';
 
 /** A version in its place: what serves, or what is tried. */
 export interface Side {

@@ -18,7 +18,7 @@ export function ownerReference(owner: Owner): object {
 }
 
 /** Labels of everything that belongs to one revision. Never copied from the owner: GitOps tools would claim the children by them. */
-export function revisionLabels(owner: Owner, revision: string): Record<string, string> {
+function revisionLabels(owner: Owner, revision: string): Record<string, string> {
   return { ...deploymentLabels(owner), [LABEL.revision]: revision };
 }
 

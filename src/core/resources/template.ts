@@ -4,8 +4,8 @@ import { mergeTemplate, type Json, type JsonObject } from './overlay.ts';
 import { presetNamed } from './presets.ts';
 
 /** Where the model lives in a serving pod: bytes in `model/`, the server's settings beside it. */
-export const MODEL_ROOT = '/mnt/models';
-export const MODEL_CONTAINER = 'model';
+const MODEL_ROOT = '/mnt/models';
+const MODEL_CONTAINER = 'model';
 const FETCH_CONTAINER = 'plimsoll-fetch';
 const MODEL_VOLUME = 'plimsoll-model';
 const TEMPORARY_VOLUME = 'plimsoll-tmp';

@@ -40,7 +40,7 @@ const FILE_FORMATS: Readonly<Record<string, Format>> = {
 const MLFLOW_IMPLEMENTATION = 'mlserver_mlflow.MLflowRuntime';
 
 /** Formats for which settings can be written. */
-export const FORMAT_NAMES: readonly string[] = [...Object.keys(FILE_FORMATS), 'mlflow'];
+const FORMAT_NAMES: readonly string[] = [...Object.keys(FILE_FORMATS), 'mlflow'];
 
 /** What is known about a version when its settings are made. `paths` are all its files, relative to its root. */
 export interface SettingsInput {

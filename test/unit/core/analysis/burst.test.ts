@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { burstFactors } from '../../../../src/core/analysis/bounds.ts';
+import { burstFactors } from './burstFactors.ts';
 import { burstFactor, startBurst } from '../../../../src/core/analysis/burst.ts';
 import { history, usableRow } from './arbitraries.ts';
 

@@ -4,7 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { judge } from '../../../../src/core/analysis/analyse.ts';
-import { bounds, burstFactors } from '../../../../src/core/analysis/bounds.ts';
+import { bounds } from '../../../../src/core/analysis/bounds.ts';
+import { burstFactors } from './burstFactors.ts';
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../../../src/core/analysis/config.ts';
 import { decide } from '../../../../src/core/analysis/decide.ts';
 import { kernel } from '../../../../src/core/analysis/kernel.ts';
