@@ -37,7 +37,14 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
     case 'Apply': {
       const { object, uid, resourceVersion } = splitIdentity(action.object);
       if (action.expectAbsent === true) await refuseExisting(client, action.object, signal);
-      await client.apply(object, { ...options, fieldManager: action.fieldManager, uid, resourceVersion, priority: action.urgent, dryRun: action.dryRun });
+      await client.apply(object, {
+        ...options,
+        fieldManager: action.fieldManager,
+        uid,
+        resourceVersion,
+        priority: action.urgent,
+        dryRun: action.dryRun,
+      });
       return;
     }
     case 'ApplyStatus': {
@@ -49,13 +56,20 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
       await client.create(action.object, options);
       return;
     case 'Delete':
-      await client.remove({ resource: resourceOf(action), namespace: action.namespace, name: action.name }, { ...options, ...action.identity, propagation: 'Background' });
+      await client.remove(
+        { resource: resourceOf(action), namespace: action.namespace, name: action.name },
+        { ...options, ...action.identity, propagation: 'Background' },
+      );
       return;
   }
 }
 
 /** The lock travels as options. The API server would make a deleted object anew, whatever its version: only the uid keeps it from that. */
-function splitIdentity(object: KubeObject): { readonly object: ObjectBody; readonly uid: string | undefined; readonly resourceVersion: string | undefined } {
+function splitIdentity(object: KubeObject): {
+  readonly object: ObjectBody;
+  readonly uid: string | undefined;
+  readonly resourceVersion: string | undefined;
+} {
   const { uid, resourceVersion, ...metadata } = object.metadata;
   return { object: { ...object, metadata }, uid, resourceVersion };
 }
@@ -69,7 +83,8 @@ async function refuseExisting(client: KubeClient, object: KubeObject, signal: Ab
   const found = await client.get({ resource: resourceOf(object), namespace, name }, { signal });
   if (!found) return;
   const labels = found.metadata.labels ?? {};
-  if (labels[LABEL.managedBy] !== MANAGED_BY_VALUE) throw new NameTaken(`${object.kind} ${name} exists and is not Plimsoll's; rename it or the ModelDeployment`);
+  if (labels[LABEL.managedBy] !== MANAGED_BY_VALUE)
+    throw new NameTaken(`${object.kind} ${name} exists and is not Plimsoll's; rename it or the ModelDeployment`);
   const isShown = Object.entries(object.metadata.labels ?? {}).every(([label, value]) => labels[label] === value);
   if (isShown) throw new KubeError('Conflict', `${object.kind} ${name} exists already; what was known of the world is out of date`);
 }

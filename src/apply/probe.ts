@@ -54,8 +54,15 @@ async function probe(options: ProberOptions, action: ProbeAction): Promise<Probe
   try {
     const base = options.baseUrl?.(action.namespace, action.service) ?? `http://${action.service}.${action.namespace}.svc`;
     const model = `${base}/v2/models/${encodeURIComponent(action.model)}`;
-    const bodies = action.requests === undefined ? await makeRequest(model, options.timeoutMs) : await readRequests(options.client, action.namespace, action.requests);
-    if (bodies.length === 0) return { state: 'Passed', message: 'the server is ready; it does not describe its inputs and spec.probe gives no request, so no inference was tried' };
+    const bodies =
+      action.requests === undefined
+        ? await makeRequest(model, options.timeoutMs)
+        : await readRequests(options.client, action.namespace, action.requests);
+    if (bodies.length === 0)
+      return {
+        state: 'Passed',
+        message: 'the server is ready; it does not describe its inputs and spec.probe gives no request, so no inference was tried',
+      };
     for (const [name, body] of bodies) {
       const failure = await infer(`${model}/infer`, name, body, options.timeoutMs);
       if (failure) return failure;
@@ -73,7 +80,8 @@ async function readRequests(client: KubeClient, namespace: string, name: string)
   const configMap = await client.get({ resource: RESOURCE.configMap, namespace, name });
   if (!configMap) throw new Error(`ConfigMap ${name} of spec.probe.requests does not exist`);
   const data = (configMap['data'] ?? {}) as Readonly<Record<string, string>>;
-  if (Object.keys(data).length === 0) throw new Error(`ConfigMap ${name} of spec.probe.requests has no data: give one inference request in each key`);
+  if (Object.keys(data).length === 0)
+    throw new Error(`ConfigMap ${name} of spec.probe.requests has no data: give one inference request in each key`);
   return Object.entries(data);
 }
 
@@ -91,7 +99,10 @@ async function makeRequest(model: string, timeoutMs: number): Promise<Requests> 
   if (!Array.isArray(inputs) || inputs.length === 0) return [];
   const tensors = (inputs as readonly Tensor[]).map(({ name, datatype, shape }) => {
     const dimensions = (Array.isArray(shape) ? shape : [1]).map((size) => (typeof size === 'number' && size > 0 ? size : 1));
-    const count = Math.min(1_000_000, dimensions.reduce((product, size) => product * size, 1));
+    const count = Math.min(
+      1_000_000,
+      dimensions.reduce((product, size) => product * size, 1),
+    );
     const zero = datatype === 'BYTES' ? '' : datatype === 'BOOL' ? false : 0;
     return { name, datatype, shape: dimensions, data: Array.from({ length: count }, () => zero) };
   });
@@ -102,10 +113,14 @@ async function makeRequest(model: string, timeoutMs: number): Promise<Requests> 
 async function infer(url: string, name: string, body: string, timeoutMs: number): Promise<ProbeResult | undefined> {
   const answer = await send(url, body, timeoutMs);
   // A gateway's or a starting server's words, not the model's.
-  if (answer.status === 502 || answer.status === 503 || answer.status === 504) throw new Error(`request ${name} was answered ${answer.status}`);
+  if (answer.status === 502 || answer.status === 503 || answer.status === 504)
+    throw new Error(`request ${name} was answered ${answer.status}`);
   // Bodies of failed requests are stack traces with paths of the server: they do not belong into a status.
-  if (answer.status !== 200) return { state: 'Failed', message: `request ${name} was answered with HTTP ${answer.status}; the server's log says why` };
-  return hasOutputs(answer.body) ? undefined : { state: 'Failed', message: `request ${name} was answered with HTTP 200, but without outputs` };
+  if (answer.status !== 200)
+    return { state: 'Failed', message: `request ${name} was answered with HTTP ${answer.status}; the server's log says why` };
+  return hasOutputs(answer.body)
+    ? undefined
+    : { state: 'Failed', message: `request ${name} was answered with HTTP 200, but without outputs` };
 }
 
 function hasOutputs(body: string): boolean {

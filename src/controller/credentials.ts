@@ -35,7 +35,11 @@ export function createCredentials(kubeConfig: KubeConfig, clock: Clock): Credent
     const context = new RequestContext(cluster.server, 'GET');
     await kubeConfig.applySecurityAuthentication(context);
     const dispatcher = context.getDispatcher();
-    return { server: cluster.server, headers: context.getHeaders(), dispatcher: dispatcher === undefined ? undefined : plainHttp(dispatcher) };
+    return {
+      server: cluster.server,
+      headers: context.getHeaders(),
+      dispatcher: dispatcher === undefined ? undefined : plainHttp(dispatcher),
+    };
   };
 
   return {

@@ -61,7 +61,11 @@ function isRetryable(kind: KubeErrorKind): boolean {
   }
 }
 
-type StatusBody = { readonly message?: unknown; readonly reason?: unknown; readonly details?: { readonly retryAfterSeconds?: unknown } | null };
+type StatusBody = {
+  readonly message?: unknown;
+  readonly reason?: unknown;
+  readonly details?: { readonly retryAfterSeconds?: unknown } | null;
+};
 
 /**
  * The error in an answer with a failing HTTP status.

@@ -4,7 +4,17 @@ import type { KubeConfig } from '@kubernetes/client-node';
 
 import type { KubeObject, ObjectBody, ResourceType } from '../api/resources.ts';
 import { resourceOf } from '../api/resources.ts';
-import type { ApplyOptions, CallOptions, CallReport, KubeClient, ListOptions, ListPage, ObjectRef, RemoveOptions, WatchOptions } from './client.ts';
+import type {
+  ApplyOptions,
+  CallOptions,
+  CallReport,
+  KubeClient,
+  ListOptions,
+  ListPage,
+  ObjectRef,
+  RemoveOptions,
+  WatchOptions,
+} from './client.ts';
 import type { Clock } from './clock.ts';
 import { isKubeError, KubeError } from './errors.ts';
 import { createTokenBucket } from './tokenBucket.ts';
@@ -135,7 +145,11 @@ function getCall(ref: ObjectRef): HttpCall {
 
 function applyCall(object: ObjectBody, options: ApplyOptions): HttpCall {
   const { resourceVersion, uid } = options;
-  const locked = { ...object.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }), ...(uid === undefined ? {} : { uid }) };
+  const locked = {
+    ...object.metadata,
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    ...(uid === undefined ? {} : { uid }),
+  };
   return {
     ...callOn('PATCH', 'patch', refOf(object), options.subresource),
     query: { ...strict, fieldManager: options.fieldManager, force: 'true', dryRun: options.dryRun === true ? 'All' : undefined },

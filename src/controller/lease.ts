@@ -136,7 +136,8 @@ class Elector implements LeaderElector {
   async #write(signal: AbortSignal): Promise<boolean> {
     const { client, namespace, name } = this.#options;
     const call = this.#call(signal);
-    const current = this.#leading && this.#held !== undefined ? this.#held : await client.get({ resource: RESOURCE.lease, namespace, name }, call);
+    const current =
+      this.#leading && this.#held !== undefined ? this.#held : await client.get({ resource: RESOURCE.lease, namespace, name }, call);
     if (current === undefined) {
       this.#held = await client.create(this.#record(undefined, this.#options.identity), call);
       return true;

@@ -63,7 +63,8 @@ async function reconcileOnce(options: LoopOptions, key: string, hardStop: AbortS
   const deadline = startDeadline(clock, options.deadlineMs, hardStop);
   // A key must never be in work twice, so a reconcile that ignores its signal keeps its worker; but not in silence.
   deadline.signal.addEventListener('abort', () => {
-    if (deadline.why() === 'timeout') options.onError?.(key, new KubeError('Timeout', `Reconcile of ${key} is not done after ${options.deadlineMs} ms.`));
+    if (deadline.why() === 'timeout')
+      options.onError?.(key, new KubeError('Timeout', `Reconcile of ${key} is not done after ${options.deadlineMs} ms.`));
   });
   try {
     const { requeueAfterMs } = await options.reconcile(key, deadline.signal);

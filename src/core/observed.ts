@@ -116,11 +116,33 @@ export type ProbeResult =
 
 /** Something to do to the world. Actions run in their order; the first that fails ends the pass. */
 export type Action =
-  | { readonly type: 'Apply'; readonly object: KubeObject; readonly fieldManager: string; readonly urgent?: boolean; readonly expectAbsent?: boolean; readonly dryRun?: boolean }
+  | {
+      readonly type: 'Apply';
+      readonly object: KubeObject;
+      readonly fieldManager: string;
+      readonly urgent?: boolean;
+      readonly expectAbsent?: boolean;
+      readonly dryRun?: boolean;
+    }
   | { readonly type: 'ApplyStatus'; readonly object: KubeObject }
   | { readonly type: 'Create'; readonly object: KubeObject }
-  | { readonly type: 'Delete'; readonly apiVersion: string; readonly kind: string; readonly namespace: string; readonly name: string; readonly identity?: Identity | undefined }
-  | { readonly type: 'Probe'; readonly namespace: string; readonly deployment: string; readonly revision: string; readonly service: string; readonly model: string; readonly requests: string | undefined };
+  | {
+      readonly type: 'Delete';
+      readonly apiVersion: string;
+      readonly kind: string;
+      readonly namespace: string;
+      readonly name: string;
+      readonly identity?: Identity | undefined;
+    }
+  | {
+      readonly type: 'Probe';
+      readonly namespace: string;
+      readonly deployment: string;
+      readonly revision: string;
+      readonly service: string;
+      readonly model: string;
+      readonly requests: string | undefined;
+    };
 
 /** A Kubernetes object as JSON, enough of it to address it. */
 export interface KubeObject {

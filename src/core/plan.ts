@@ -105,7 +105,9 @@ function followUser(scene: Scene, release: ModelRelease, progress: Progress): Tu
   return rollBack(scene, release, progress, {
     class: 'User',
     reason: isReverted ? 'Reverted' : 'Superseded',
-    message: isReverted ? `the spec went back to version ${version}, which serves` : `the spec asks for version ${version} (revision ${target.snapshot.revision}) now`,
+    message: isReverted
+      ? `the spec went back to version ${version}, which serves`
+      : `the spec asks for version ${version} (revision ${target.snapshot.revision}) now`,
   });
 }
 
@@ -123,11 +125,19 @@ function heedEvidence(scene: Scene, release: ModelRelease, progress: Progress, e
   const wanted = scene.observed.deployment.spec.triggers?.alerts;
   // An alert says something about a candidate only once it has traffic.
   if (!wanted || !routeDecision(scene, release)) return undefined;
-  const wish = { namespace: scene.owner.namespace, matchLabels: wanted.matchLabels, sinceMs: (parseTime(release.metadata.creationTimestamp) ?? scene.now) + CUT_MS };
+  const wish = {
+    namespace: scene.owner.namespace,
+    matchLabels: wanted.matchLabels,
+    sinceMs: (parseTime(release.metadata.creationTimestamp) ?? scene.now) + CUT_MS,
+  };
   const alert = scene.observed.alerts.find((candidate) => matchesAlert(candidate, wish));
   if (!alert) return undefined;
   const name = alert.labels['alertname'] ?? 'without a name';
-  return rollBack(scene, release, progress, { class: 'Evidence', reason: 'AlertFiring', message: `alert ${name} fires, active since version ${to.version} was released` });
+  return rollBack(scene, release, progress, {
+    class: 'Evidence',
+    reason: 'AlertFiring',
+    message: `alert ${name} fires, active since version ${to.version} was released`,
+  });
 }
 
 /** A pass while nothing is being released. */

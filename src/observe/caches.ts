@@ -55,10 +55,15 @@ export function createCaches(options: CachesOptions): Caches {
       indexes: { [BY_DEPLOYMENT]: (child: T) => byDeployment(child) },
       onChange: (before, after) => tellDeployment(after ?? before),
     });
-  const deployments: Reflector<ModelDeployment> = reflect(options, RESOURCE.modelDeployment, (object) => project.own(object) as unknown as ModelDeployment, {
-    indexes: { [BY_VERSION]: ({ metadata, spec }) => [keyOf(metadata.namespace, `${spec.model}-${spec.version}`)] },
-    onChange: (before, after) => tellOwn(options.onDeployment, after ?? before),
-  });
+  const deployments: Reflector<ModelDeployment> = reflect(
+    options,
+    RESOURCE.modelDeployment,
+    (object) => project.own(object) as unknown as ModelDeployment,
+    {
+      indexes: { [BY_VERSION]: ({ metadata, spec }) => [keyOf(metadata.namespace, `${spec.model}-${spec.version}`)] },
+      onChange: (before, after) => tellOwn(options.onDeployment, after ?? before),
+    },
+  );
   const tellVersion = (version: Belonging | undefined): void => {
     if (!version) return;
     const { namespace = '', name } = version.metadata;
@@ -81,10 +86,13 @@ export function createCaches(options: CachesOptions): Caches {
     routes: children(RESOURCE.httpRoute, project.route),
     jobs: reflect(options, RESOURCE.job, project.job, {
       labelSelector: `${LABEL.managedBy}=${MANAGED_BY_VALUE}`,
-      indexes: { [BY_VERSION]: ({ metadata }: project.JobChild) => [keyOf(metadata.namespace, metadata.labels?.[LABEL.modelVersion] ?? '')] },
+      indexes: {
+        [BY_VERSION]: ({ metadata }: project.JobChild) => [keyOf(metadata.namespace, metadata.labels?.[LABEL.modelVersion] ?? '')],
+      },
       onChange: (before, after) => {
         const label = (after ?? before)?.metadata;
-        for (const version of versions.byIndex(BY_VERSION, keyOf(label?.namespace, label?.labels?.[LABEL.modelVersion] ?? ''))) tellVersion(version);
+        for (const version of versions.byIndex(BY_VERSION, keyOf(label?.namespace, label?.labels?.[LABEL.modelVersion] ?? '')))
+          tellVersion(version);
       },
     }),
   };
@@ -106,7 +114,15 @@ function reflect<T>(
   },
 ): Reflector<T> {
   const { client, clock, random, onError } = options;
-  return createReflector({ client, clock, random, resource, project: projection, ...more, onError: (error, doing) => onError(resource.plural, error, doing) });
+  return createReflector({
+    client,
+    clock,
+    random,
+    resource,
+    project: projection,
+    ...more,
+    onError: (error, doing) => onError(resource.plural, error, doing),
+  });
 }
 
 function byDeployment({ metadata }: Belonging): readonly string[] {

@@ -21,7 +21,12 @@ export interface DeploymentSources {
 }
 
 /** Everything that a pass over this ModelDeployment may know; undefined when it does not exist. Only troubled pods are asked for live. */
-export async function observeDeployment(sources: DeploymentSources, namespace: string, name: string, signal: AbortSignal): Promise<Observed | undefined> {
+export async function observeDeployment(
+  sources: DeploymentSources,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<Observed | undefined> {
   const { caches } = sources;
   const deployment = caches.deployments.get(namespace, name);
   if (!deployment) return undefined;
@@ -43,7 +48,12 @@ export async function observeDeployment(sources: DeploymentSources, namespace: s
   };
 }
 
-async function observeRevisions(sources: DeploymentSources, deployment: ModelDeployment, key: string, signal: AbortSignal): Promise<ReadonlyMap<string, RevisionState>> {
+async function observeRevisions(
+  sources: DeploymentSources,
+  deployment: ModelDeployment,
+  key: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, RevisionState>> {
   const { caches } = sources;
   const of = <T extends Child>(list: readonly T[], revision: string): T | undefined => list.find((child) => child.revision === revision);
   const workloads = caches.workloads.byIndex(BY_DEPLOYMENT, key);
@@ -51,7 +61,9 @@ async function observeRevisions(sources: DeploymentSources, deployment: ModelDep
   const budgets = caches.budgets.byIndex(BY_DEPLOYMENT, key);
   const snapshots = caches.snapshots.byIndex(BY_DEPLOYMENT, key);
   const endpoints = caches.endpoints.byIndex(BY_DEPLOYMENT, key);
-  const revisions = new Set([...workloads, ...services, ...budgets, ...snapshots].flatMap(({ revision }) => (revision === undefined ? [] : [revision])));
+  const revisions = new Set(
+    [...workloads, ...services, ...budgets, ...snapshots].flatMap(({ revision }) => (revision === undefined ? [] : [revision])),
+  );
   const states = await Promise.all(
     [...revisions].sort().map(async (revision): Promise<RevisionState> => {
       const workload = of(workloads, revision)?.state;
@@ -71,7 +83,12 @@ async function observeRevisions(sources: DeploymentSources, deployment: ModelDep
   return new Map(states.map((state) => [state.revision, state]));
 }
 
-async function findPodTrouble(client: KubeClient, { metadata }: ModelDeployment, revision: string, signal: AbortSignal): Promise<PodTrouble | undefined> {
+async function findPodTrouble(
+  client: KubeClient,
+  { metadata }: ModelDeployment,
+  revision: string,
+  signal: AbortSignal,
+): Promise<PodTrouble | undefined> {
   const { items } = await client.list(RESOURCE.pod, {
     namespace: metadata.namespace,
     labelSelector: `${LABEL.deployment}=${metadata.name},${LABEL.revision}=${revision}`,

@@ -53,14 +53,25 @@ export function own(object: KubeObject): KubeObject {
 export function child(object: KubeObject): Child {
   const { name, namespace, uid, resourceVersion, labels } = object.metadata;
   return {
-    metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }), ...(labels ? { labels } : {}) },
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(labels ? { labels } : {}),
+    },
     revision: labels?.[LABEL.revision],
   };
 }
 
 export function workload(object: KubeObject): Workload {
   const spec = object.spec as { readonly replicas?: number } | undefined;
-  const status = object.status as { readonly readyReplicas?: number; readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[] } | undefined;
+  const status = object.status as
+    | {
+        readonly readyReplicas?: number;
+        readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+      }
+    | undefined;
   const failure = status?.conditions?.find(({ type, status: value }) => type === 'ReplicaFailure' && value === 'True')?.message;
   return {
     ...child(object),
@@ -84,13 +95,17 @@ export function snapshot(object: KubeObject): SnapshotChild {
   const kept = child(object);
   const inputs = object.metadata.annotations?.[ANNOTATION.inputs];
   const { version, digest, template } = data ?? {};
-  const isWhole = kept.revision !== undefined && version !== undefined && digest !== undefined && template !== undefined && inputs !== undefined;
+  const isWhole =
+    kept.revision !== undefined && version !== undefined && digest !== undefined && template !== undefined && inputs !== undefined;
   return { ...kept, snapshot: isWhole ? { revision: kept.revision, version, digest, inputs, template } : undefined };
 }
 
 /** Addresses that may get traffic. A terminating endpoint is not ready. */
 export function endpoints(object: KubeObject): Endpoints {
-  const list = (object['endpoints'] ?? []) as readonly { readonly addresses?: readonly string[]; readonly conditions?: { readonly ready?: boolean } }[];
+  const list = (object['endpoints'] ?? []) as readonly {
+    readonly addresses?: readonly string[];
+    readonly conditions?: { readonly ready?: boolean };
+  }[];
   return { ...child(object), ready: list.filter(({ conditions }) => conditions?.ready === true).length };
 }
 
@@ -100,8 +115,11 @@ export function route(object: KubeObject): RouteChild {
 
 export function job(object: KubeObject): JobChild {
   const { annotations, ownerReferences } = object.metadata;
-  const status = object.status as { readonly conditions?: readonly { readonly type: string; readonly status: string; readonly lastTransitionTime?: string }[] } | undefined;
-  const ended = (type: string): { readonly lastTransitionTime?: string } | undefined => status?.conditions?.find((condition) => condition.type === type && condition.status === 'True');
+  const status = object.status as
+    | { readonly conditions?: readonly { readonly type: string; readonly status: string; readonly lastTransitionTime?: string }[] }
+    | undefined;
+  const ended = (type: string): { readonly lastTransitionTime?: string } | undefined =>
+    status?.conditions?.find((condition) => condition.type === type && condition.status === 'True');
   const complete = ended('Complete');
   const failed = ended('Failed');
   return {

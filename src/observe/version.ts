@@ -16,11 +16,18 @@ export interface VersionSources {
 }
 
 /** Everything that a pass over this ModelVersion may know; undefined when it does not exist. */
-export async function observeVersion({ client, caches, settings }: VersionSources, namespace: string, name: string, signal: AbortSignal): Promise<ObservedVersion | undefined> {
+export async function observeVersion(
+  { client, caches, settings }: VersionSources,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<ObservedVersion | undefined> {
   const version = caches.versions.get(namespace, name);
   if (!version) return undefined;
   const jobs = caches.jobs.byIndex(BY_VERSION, keyOf(namespace, versionLabel(name)));
-  const newest = [...jobs].filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === version.metadata.uid)).sort((a, b) => b.attempt - a.attempt)[0];
+  const newest = [...jobs]
+    .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === version.metadata.uid))
+    .sort((a, b) => b.attempt - a.attempt)[0];
   const isResolved = version.status?.resolved !== undefined;
   return { version, job: newest && !isResolved ? await observeJob(client, newest, signal) : undefined, settings };
 }
@@ -29,7 +36,8 @@ async function observeJob(client: KubeClient, job: JobChild, signal: AbortSignal
   const { name, namespace } = job.metadata;
   const { items } = await client.list(RESOURCE.pod, { namespace, labelSelector: `batch.kubernetes.io/job-name=${name}`, signal });
   const pods = items as unknown as readonly PodObject[];
-  const ended = pods.flatMap((pod) => pod.status?.containerStatuses ?? []).find(({ state }) => state?.terminated !== undefined)?.state?.terminated;
+  const ended = pods.flatMap((pod) => pod.status?.containerStatuses ?? []).find(({ state }) => state?.terminated !== undefined)
+    ?.state?.terminated;
   return {
     name,
     attempt: job.attempt,

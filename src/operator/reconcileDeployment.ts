@@ -23,7 +23,12 @@ export interface DeploymentReconciler {
 }
 
 /** One pass over one ModelDeployment: observe, plan, apply. */
-export async function reconcileDeployment(reconciler: DeploymentReconciler, namespace: string, name: string, signal: AbortSignal): Promise<ReconcileResult> {
+export async function reconcileDeployment(
+  reconciler: DeploymentReconciler,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
   const observed = await observeDeployment(reconciler.sources, namespace, name, signal);
   const key = keyOf(namespace, name);
   if (!observed) {
@@ -59,7 +64,13 @@ function tell({ events, metrics }: DeploymentReconciler, observed: Observed, pla
     (event.type === 'Warning' ? logger.warn : logger.info)(event.message, { reason: event.reason });
   }
   if (planned.actions.length > 0) {
-    logger.debug('Pass done', { actions: planned.actions.map((action) => (action.type === 'Probe' || action.type === 'Delete' ? action.type : `${action.type} ${action.object.kind} ${action.object.metadata.name}`)) });
+    logger.debug('Pass done', {
+      actions: planned.actions.map((action) =>
+        action.type === 'Probe' || action.type === 'Delete'
+          ? action.type
+          : `${action.type} ${action.object.kind} ${action.object.metadata.name}`,
+      ),
+    });
   }
   if (planned.view) metrics.recordDeployment(deploymentView(observed, planned.view));
   recordEnds(metrics, observed, planned);
@@ -77,7 +88,12 @@ function refusalOf(error: unknown): Refusal | undefined {
 }
 
 /** The pass ends here and so never comes to its status write; without this one the user would see nothing but a state that stands still. */
-async function tellRefusal({ applier, events, now }: DeploymentReconciler, observed: Observed, refusal: Refusal, signal: AbortSignal): Promise<void> {
+async function tellRefusal(
+  { applier, events, now }: DeploymentReconciler,
+  observed: Observed,
+  refusal: Refusal,
+  signal: AbortSignal,
+): Promise<void> {
   const told = refusalStatus(observed, refusal, now());
   if (told.length === 0) return;
   events.record({ regarding: observed.deployment, type: 'Warning', ...refusal });

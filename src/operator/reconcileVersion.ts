@@ -14,7 +14,12 @@ export interface VersionReconciler {
 }
 
 /** One pass over one ModelVersion: observe, plan, apply. */
-export async function reconcileVersion(reconciler: VersionReconciler, namespace: string, name: string, signal: AbortSignal): Promise<ReconcileResult> {
+export async function reconcileVersion(
+  reconciler: VersionReconciler,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
   const observed = await observeVersion(reconciler.sources, namespace, name, signal);
   if (!observed) return {};
   const planned = planVersion(observed, reconciler.now());

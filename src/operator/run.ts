@@ -27,7 +27,13 @@ const PROBE_TIMEOUT_MS = 30_000;
  * Runs the operator until `signal` aborts; resolves when everything is put down and the lease is given back. Rejects when leadership was lost:
  * the process must end then, because another one leads.
  */
-export async function runOperator(settings: OperatorSettings, logger: Logger, clock: Clock, random: () => number, signal: AbortSignal): Promise<void> {
+export async function runOperator(
+  settings: OperatorSettings,
+  logger: Logger,
+  clock: Clock,
+  random: () => number,
+  signal: AbortSignal,
+): Promise<void> {
   const metrics = createMetrics({ version: settings.version, commit: '', monotonicMs: clock.monotonic, processMetrics: true });
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromDefault();
@@ -44,7 +50,54 @@ export async function runOperator(settings: OperatorSettings, logger: Logger, cl
   });
   const lost = new AbortController();
   const stop = AbortSignal.any([signal, lost.signal]);
-  const elector = createLeaderElector({
+  const elector = electorOf(settings, { client, clock, random, metrics, logger, lost });
+  const health = await startHealthServer({
+    port: settings.port,
+    readiness: { caches: () => unsynced(caches) },
+    metrics: metrics.render,
+    onError: (error) => logger.error('Rendering the metrics failed', { error }),
+  });
+  const work = workOf({ settings, logger, metrics, clock, client, caches, elector, add });
+  const running = [...allCaches(caches).map(([, cache]) => cache.run(stop)), watchAges(caches, metrics, clock, stop)];
+  await lead({
+    queue,
+    elector,
+    caches,
+    reconcile: work.reconcile,
+    start: work.start,
+    workers: settings.workers,
+    clock,
+    metrics,
+    logger,
+    stop,
+  });
+  await Promise.all(running);
+  await work.close();
+  await health.close();
+  metrics.close();
+  if (lost.signal.aborted) throw lost.signal.reason;
+}
+
+/** Leadership by the Lease of this installation; its loss aborts `lost`. */
+function electorOf(
+  settings: OperatorSettings,
+  {
+    client,
+    clock,
+    random,
+    metrics,
+    logger,
+    lost,
+  }: {
+    readonly client: Parts['client'];
+    readonly clock: Clock;
+    readonly random: () => number;
+    readonly metrics: Metrics;
+    readonly logger: Logger;
+    readonly lost: AbortController;
+  },
+): LeaderElector {
+  return createLeaderElector({
     client,
     clock,
     random,
@@ -62,20 +115,6 @@ export async function runOperator(settings: OperatorSettings, logger: Logger, cl
     },
     onError: (error) => logger.warn('Renewing the lease failed', { error }),
   });
-  const health = await startHealthServer({
-    port: settings.port,
-    readiness: { caches: () => unsynced(caches) },
-    metrics: metrics.render,
-    onError: (error) => logger.error('Rendering the metrics failed', { error }),
-  });
-  const work = workOf({ settings, logger, metrics, clock, client, caches, elector, add });
-  const running = [...allCaches(caches).map(([, cache]) => cache.run(stop)), watchAges(caches, metrics, clock, stop)];
-  await lead({ queue, elector, caches, reconcile: work.reconcile, start: work.start, workers: settings.workers, clock, metrics, logger, stop });
-  await Promise.all(running);
-  await work.close();
-  await health.close();
-  metrics.close();
-  if (lost.signal.aborted) throw lost.signal.reason;
 }
 
 interface Keys {
@@ -117,7 +156,8 @@ function workOf({ settings, logger, metrics, clock, client, caches, elector, add
     clock,
     intervalMs: settings.alertsIntervalMs,
     onChange: (namespace) => {
-      for (const { metadata } of caches.deployments.list()) if (metadata.namespace === namespace) add.deployment(namespace, metadata.name, true);
+      for (const { metadata } of caches.deployments.list())
+        if (metadata.namespace === namespace) add.deployment(namespace, metadata.name, true);
     },
   });
   const events = createEventRecorder({
@@ -151,7 +191,9 @@ function workOf({ settings, logger, metrics, clock, client, caches, elector, add
   return {
     reconcile: (key, signal) => {
       const [kind, namespace = '', name = ''] = key.split('/');
-      return kind === 'ModelVersion' ? reconcileVersion(version, namespace, name, signal) : reconcileDeployment(deployment, namespace, name, signal);
+      return kind === 'ModelVersion'
+        ? reconcileVersion(version, namespace, name, signal)
+        : reconcileDeployment(deployment, namespace, name, signal);
     },
     start: (signal) => {
       measurements.start(signal);

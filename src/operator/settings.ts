@@ -18,7 +18,8 @@ export interface OperatorSettings {
   readonly version: string;
 }
 
-export type ParsedSettings = { readonly ok: true; readonly settings: OperatorSettings } | { readonly ok: false; readonly problems: readonly string[] };
+export type ParsedSettings =
+  { readonly ok: true; readonly settings: OperatorSettings } | { readonly ok: false; readonly problems: readonly string[] };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -41,13 +42,17 @@ export function readSettings(env: Environment, version: string): ParsedSettings 
   const integer = (name: string, fallback: number): number => {
     const value = env[name];
     if (value === undefined || value === '') return fallback;
-    if (!/^[0-9]{1,5}$/.test(value) || Number(value) === 0) problems.push(`${name} is ${JSON.stringify(value)}; write a whole number from 1 to 99999`);
+    if (!/^[0-9]{1,5}$/.test(value) || Number(value) === 0)
+      problems.push(`${name} is ${JSON.stringify(value)}; write a whole number from 1 to 99999`);
     return Number(value);
   };
   const logLevel = parseLogLevel(env['PLIMSOLL_LOG_LEVEL'] ?? 'info');
   if (!logLevel) problems.push(`PLIMSOLL_LOG_LEVEL is ${JSON.stringify(env['PLIMSOLL_LOG_LEVEL'])}; write error, warn, info or debug`);
   const prometheusUrl = text('PLIMSOLL_PROMETHEUS_URL');
-  if (prometheusUrl !== '' && !/^https?:\/\//.test(prometheusUrl)) problems.push(`PLIMSOLL_PROMETHEUS_URL is ${JSON.stringify(prometheusUrl)}; write an address such as http://prometheus.monitoring:9090`);
+  if (prometheusUrl !== '' && !/^https?:\/\//.test(prometheusUrl))
+    problems.push(
+      `PLIMSOLL_PROMETHEUS_URL is ${JSON.stringify(prometheusUrl)}; write an address such as http://prometheus.monitoring:9090`,
+    );
   const settings: OperatorSettings = {
     image: text('PLIMSOLL_IMAGE'),
     imagePullPolicy: text('PLIMSOLL_IMAGE_PULL_POLICY', 'IfNotPresent'),

@@ -12,7 +12,11 @@ export function deploymentView(observed: Observed, view: View): DeploymentView {
   const side = (end: { readonly version?: string; readonly revision?: string } | undefined): RevisionView | undefined =>
     end?.revision === undefined
       ? undefined
-      : { version: end.version ?? '', revision: end.revision, readyReplicas: observed.revisions.get(end.revision)?.workload?.readyReplicas ?? 0 };
+      : {
+          version: end.version ?? '',
+          revision: end.revision,
+          readyReplicas: observed.revisions.get(end.revision)?.workload?.readyReplicas ?? 0,
+        };
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
@@ -40,5 +44,11 @@ export function recordEnds(metrics: Metrics, observed: Observed, planned: Plan):
   }
   if (progress?.finishedAt === undefined) return;
   const durationSeconds = ((parseTime(progress.finishedAt) ?? 0) - (parseTime(release.metadata.creationTimestamp) ?? 0)) / 1000;
-  metrics.recordReleaseEnd({ namespace, deployment: name, outcome: progress.outcome ?? 'Unknown', failureClass: progress.class, durationSeconds });
+  metrics.recordReleaseEnd({
+    namespace,
+    deployment: name,
+    outcome: progress.outcome ?? 'Unknown',
+    failureClass: progress.class,
+    durationSeconds,
+  });
 }

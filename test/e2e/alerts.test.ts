@@ -14,21 +14,34 @@ const files = new Set<string>();
 async function fire(alert: string, labels: Readonly<Record<string, string>>): Promise<void> {
   const path = join(rulesFolder(), `${scene.namespace}-${alert}.yml`);
   files.add(path);
-  await writeFile(path, JSON.stringify({ groups: [{ name: `${scene.namespace}-${alert}`, interval: '1s', rules: [{ alert, expr: 'vector(1)', labels }] }] }));
+  await writeFile(
+    path,
+    JSON.stringify({ groups: [{ name: `${scene.namespace}-${alert}`, interval: '1s', rules: [{ alert, expr: 'vector(1)', labels }] }] }),
+  );
   await reloadPrometheus();
-  await scene.until(`alert ${alert} fires`, async () => {
-    const query = `ALERTS{alertname="${alert}",alertstate="firing"}`;
-    const response = await fetch(`http://127.0.0.1:${PORTS.prometheus}/api/v1/query?query=${encodeURIComponent(query)}`);
-    const { data } = (await response.json()) as { readonly data: { readonly result: readonly { readonly metric: Readonly<Record<string, string>> }[] } };
-    return data.result.some(({ metric }) => Object.entries(labels).every(([name, value]) => metric[name] === value)) ? true : undefined;
-  }, 30_000);
+  await scene.until(
+    `alert ${alert} fires`,
+    async () => {
+      const query = `ALERTS{alertname="${alert}",alertstate="firing"}`;
+      const response = await fetch(`http://127.0.0.1:${PORTS.prometheus}/api/v1/query?query=${encodeURIComponent(query)}`);
+      const { data } = (await response.json()) as {
+        readonly data: { readonly result: readonly { readonly metric: Readonly<Record<string, string>> }[] };
+      };
+      return data.result.some(({ metric }) => Object.entries(labels).every(([name, value]) => metric[name] === value)) ? true : undefined;
+    },
+    30_000,
+  );
 }
 
 async function holdingAt(number: number, weight: number): Promise<void> {
-  await scene.until(`release ${number} holds at ${weight} %`, async () => {
-    const release = (await scene.releases()).find(({ spec }) => spec.number === number);
-    return release?.status?.phase === 'Holding' && release.status.windows?.at(-1)?.weight === weight ? true : undefined;
-  }, 60_000);
+  await scene.until(
+    `release ${number} holds at ${weight} %`,
+    async () => {
+      const release = (await scene.releases()).find(({ spec }) => spec.number === number);
+      return release?.status?.phase === 'Holding' && release.status.windows?.at(-1)?.weight === weight ? true : undefined;
+    },
+    60_000,
+  );
 }
 
 beforeAll(async () => {

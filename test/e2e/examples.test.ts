@@ -43,10 +43,13 @@ interface Reply {
 async function infer(host: string, body: string): Promise<Reply> {
   return await new Promise((answered, failed) => {
     const path = '/v2/models/iris/infer';
-    const call = httpRequest({ host: '127.0.0.1', port: PORTS.gateway, path, method: 'POST', headers: { host, 'content-type': 'application/json' } }, (response) => {
-      const revision = response.headers['plimsoll-revision'];
-      text(response).then((said) => answered({ status: response.statusCode ?? 0, revision: String(revision), body: said }), failed);
-    });
+    const call = httpRequest(
+      { host: '127.0.0.1', port: PORTS.gateway, path, method: 'POST', headers: { host, 'content-type': 'application/json' } },
+      (response) => {
+        const revision = response.headers['plimsoll-revision'];
+        text(response).then((said) => answered({ status: response.statusCode ?? 0, revision: String(revision), body: said }), failed);
+      },
+    );
     call.on('error', failed);
     call.end(body);
   });
@@ -61,13 +64,24 @@ describe('every file', () => {
 
 describe('the overlay', () => {
   test('is taken by the API server', async () => {
-    const said = await kubectl(['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict', '-k', join(folder, 'overlay')]);
+    const said = await kubectl([
+      'apply',
+      '--server-side',
+      '--force-conflicts',
+      '--dry-run=server',
+      '--validate=strict',
+      '-k',
+      join(folder, 'overlay'),
+    ]);
     expect(said).toContain('deployment.apps/plimsoll serverside-applied (server dry run)');
   });
 
   test('gives the operator and the pods that it makes the same image, and leaves every other setting its own value', async () => {
     const rendered = await kubectl(['kustomize', join(folder, 'overlay')]);
-    const deployment = rendered.split('\n---\n').map((part) => load(part) as DeploymentObject).find(({ kind }) => kind === 'Deployment');
+    const deployment = rendered
+      .split('\n---\n')
+      .map((part) => load(part) as DeploymentObject)
+      .find(({ kind }) => kind === 'Deployment');
     const container = deployment?.spec.template.spec.containers[0];
     const environment = Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value]));
     expect(container?.image).toBe('registry.example.com/plimsoll:0.1.0');

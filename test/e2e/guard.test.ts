@@ -14,10 +14,14 @@ const records: LoadRecord[] = [];
 
 /** Waits until the newest release holds; gives the number of its windows of evidence. */
 async function holding(windows: number): Promise<void> {
-  await scene.until(`the release holds for time ${windows}`, async () => {
-    const status = (await scene.releases()).at(-1)?.status;
-    return status?.phase === 'Holding' && status.windows?.length === windows ? true : undefined;
-  }, 90_000);
+  await scene.until(
+    `the release holds for time ${windows}`,
+    async () => {
+      const status = (await scene.releases()).at(-1)?.status;
+      return status?.phase === 'Holding' && status.windows?.length === windows ? true : undefined;
+    },
+    90_000,
+  );
 }
 
 function failuresSince(index: number): readonly LoadRecord[] {
@@ -27,7 +31,15 @@ function failuresSince(index: number): readonly LoadRecord[] {
 beforeAll(async () => {
   scene = await Scenario.open('guard');
   await Promise.all([scene.version('1'), scene.version('2'), scene.version('3', { crashAfterSeconds: 15 })]);
-  await scene.deploy('1', { rollout: { ...QUICK_ROLLOUT, steps: [{ weight: 25, hold: '4s' }, { weight: WEIGHT, hold: '15s' }] } });
+  await scene.deploy('1', {
+    rollout: {
+      ...QUICK_ROLLOUT,
+      steps: [
+        { weight: 25, hold: '4s' },
+        { weight: WEIGHT, hold: '15s' },
+      ],
+    },
+  });
   await scene.ready(90_000);
   load = scene.load(RATE, { onRecord: (record) => records.push(record) });
 }, 120_000);
@@ -41,7 +53,17 @@ test('a candidate pod that is deleted and comes back within the grace costs few 
   await holding(2);
   const before = records.length;
   const revision = (await scene.releases()).at(-1)?.spec.to.revision ?? '';
-  await kubectl(['-n', scene.namespace, 'delete', 'pod', '-l', `plimsoll.dev/revision=${revision}`, '--grace-period=0', '--force', '--wait=false']);
+  await kubectl([
+    '-n',
+    scene.namespace,
+    'delete',
+    'pod',
+    '-l',
+    `plimsoll.dev/revision=${revision}`,
+    '--grace-period=0',
+    '--force',
+    '--wait=false',
+  ]);
   await holding(3);
   const release = await scene.finished(2, 120_000);
   expect(release.status?.outcome).toBe('Promoted');
@@ -50,7 +72,11 @@ test('a candidate pod that is deleted and comes back within the grace costs few 
   const windows = release.status?.windows ?? [];
   expect(windows.map(({ step }) => step)).toEqual([0, 1, 1]);
   expect(Date.parse(windows[1]?.to ?? '')).toBeLessThanOrEqual(Date.parse(windows[2]?.from ?? ''));
-  expect((await scene.events()).some(({ reason, message }) => reason === 'CandidateUnavailable' && message.includes(`falls from ${WEIGHT} % to 0 %`))).toBe(true);
+  expect(
+    (await scene.events()).some(
+      ({ reason, message }) => reason === 'CandidateUnavailable' && message.includes(`falls from ${WEIGHT} % to 0 %`),
+    ),
+  ).toBe(true);
   // Less than 2 s worth of the candidate's share.
   const failures = failuresSince(before).length;
   process.stdout.write(`guard: ${failures} requests failed when the pod was deleted\n`);
@@ -64,7 +90,9 @@ test('a candidate that ends by itself loses its weight at once and, past the gra
   await scene.deploy('3', { replicas: 1, rollout: { ...QUICK_ROLLOUT, steps: [{ weight: WEIGHT, hold: '25s' }] } });
   const release = await scene.finished(3, 180_000);
   expect(release.status).toMatchObject({ outcome: 'RolledBack', class: 'Evidence', reason: 'CandidateUnavailable' });
-  expect(release.status?.message).toMatch(/too few Ready pods for its share for longer than 6s: container model ends by itself with exit code 1/);
+  expect(release.status?.message).toMatch(
+    /too few Ready pods for its share for longer than 6s: container model ends by itself with exit code 1/,
+  );
   const failures = failuresSince(before);
   const falls = release.status?.timeline?.filter(({ event, weight }) => event === 'Scaling' && weight === 0) ?? [];
   expect(falls.length).toBeGreaterThanOrEqual(1);

@@ -9,7 +9,10 @@ interface ContainerState {
   readonly terminated?: { readonly exitCode: number; readonly reason: string; readonly message?: string };
 }
 interface Pod {
-  readonly status: { readonly phase: string; readonly containerStatuses?: readonly { readonly state: ContainerState; readonly lastState: ContainerState }[] };
+  readonly status: {
+    readonly phase: string;
+    readonly containerStatuses?: readonly { readonly state: ContainerState; readonly lastState: ContainerState }[];
+  };
 }
 
 const LIMIT_MS = 60_000;
@@ -52,7 +55,10 @@ const ended = (pod: Pod): boolean => ['Succeeded', 'Failed'].includes(pod.status
 beforeAll(async () => {
   namespace = await createNamespace('kubelet');
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
-  await request('PATCH', `/api/v1/namespaces/${namespace}`, { body: { metadata: { labels } }, contentType: 'application/merge-patch+json' });
+  await request('PATCH', `/api/v1/namespaces/${namespace}`, {
+    body: { metadata: { labels } },
+    contentType: 'application/merge-patch+json',
+  });
 });
 afterAll(async () => {
   await deleteNamespace(namespace);
@@ -60,13 +66,20 @@ afterAll(async () => {
 
 describe('under Pod Security restricted, uid 65532, read-only root', () => {
   test('a container reads what an init container wrote into an emptyDir, and can write neither there nor elsewhere', async () => {
-    await createPod('handover', podSpec(
-      [container(['read', '/models/x', 'and', 'refuse', '/models/y', 'and', 'refuse', '/y'], { volumeMounts: [{ name: 'models', mountPath: '/models', readOnly: true }] })],
-      {
-        initContainers: [container(['write', '/models/x', 'weights'], { volumeMounts: [{ name: 'models', mountPath: '/models' }] })],
-        volumes: [{ name: 'models', emptyDir: {} }],
-      },
-    ));
+    await createPod(
+      'handover',
+      podSpec(
+        [
+          container(['read', '/models/x', 'and', 'refuse', '/models/y', 'and', 'refuse', '/y'], {
+            volumeMounts: [{ name: 'models', mountPath: '/models', readOnly: true }],
+          }),
+        ],
+        {
+          initContainers: [container(['write', '/models/x', 'weights'], { volumeMounts: [{ name: 'models', mountPath: '/models' }] })],
+          volumes: [{ name: 'models', emptyDir: {} }],
+        },
+      ),
+    );
     const pod = await podWhen('handover', ended);
     const logs = await kubectl(['-n', namespace, 'logs', 'handover']);
     expect([pod.status.phase, logs]).toEqual(['Succeeded', '/models/x: weights\n']);
@@ -80,10 +93,26 @@ describe('under Pod Security restricted, uid 65532, read-only root', () => {
   });
 
   test('a container sees the contents of a ConfigMap and of a Secret', async () => {
-    await create(`/api/v1/namespaces/${namespace}/configmaps`, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { mode: 'fast' } });
-    await create(`/api/v1/namespaces/${namespace}/secrets`, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'password' }, stringData: { word: 'swordfish' } });
-    const volumeMounts = [{ name: 'settings', mountPath: '/settings' }, { name: 'password', mountPath: '/password', readOnly: true }];
-    const volumes = [{ name: 'settings', configMap: { name: 'settings' } }, { name: 'password', secret: { secretName: 'password', defaultMode: 0o444 } }];
+    await create(`/api/v1/namespaces/${namespace}/configmaps`, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'settings' },
+      data: { mode: 'fast' },
+    });
+    await create(`/api/v1/namespaces/${namespace}/secrets`, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'password' },
+      stringData: { word: 'swordfish' },
+    });
+    const volumeMounts = [
+      { name: 'settings', mountPath: '/settings' },
+      { name: 'password', mountPath: '/password', readOnly: true },
+    ];
+    const volumes = [
+      { name: 'settings', configMap: { name: 'settings' } },
+      { name: 'password', secret: { secretName: 'password', defaultMode: 0o444 } },
+    ];
     await createPod('mounts', podSpec([container(['read', '/settings/mode', '/password/word'], { volumeMounts })], { volumes }));
     await podWhen('mounts', ended);
     expect(await kubectl(['-n', namespace, 'logs', 'mounts'])).toBe('/settings/mode: fast\n/password/word: swordfish\n');
@@ -93,7 +122,9 @@ describe('under Pod Security restricted, uid 65532, read-only root', () => {
     await createPod('account', podSpec([container(['api', '/version', 'and', 'api', `/api/v1/namespaces/${namespace}/pods`])]));
     await podWhen('account', ended);
     // known, but with no right to read pods
-    expect(await kubectl(['-n', namespace, 'logs', 'account'])).toBe(`/version: 200 OK\n/api/v1/namespaces/${namespace}/pods: 403 Forbidden\n`);
+    expect(await kubectl(['-n', namespace, 'logs', 'account'])).toBe(
+      `/version: 200 OK\n/api/v1/namespaces/${namespace}/pods: 403 Forbidden\n`,
+    );
   });
 
   test('a pod with startup, liveness and readiness probes becomes ready', async () => {
@@ -107,23 +138,45 @@ describe('under Pod Security restricted, uid 65532, read-only root', () => {
 describe('Jobs', () => {
   const job = async (name: string, args: readonly string[], more: object = {}): Promise<Pod> => {
     const template = { spec: podSpec([container(args, more)]) };
-    await create(`/apis/batch/v1/namespaces/${namespace}/jobs`, { apiVersion: 'batch/v1', kind: 'Job', metadata: { name }, spec: { backoffLimit: 0, template } });
+    await create(`/apis/batch/v1/namespaces/${namespace}/jobs`, {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name },
+      spec: { backoffLimit: 0, template },
+    });
     for (;;) {
-      const pods = await kubectl(['-n', namespace, 'get', 'pods', '-l', `batch.kubernetes.io/job-name=${name}`, '-o', 'jsonpath={.items[*].metadata.name}']);
+      const pods = await kubectl([
+        '-n',
+        namespace,
+        'get',
+        'pods',
+        '-l',
+        `batch.kubernetes.io/job-name=${name}`,
+        '-o',
+        'jsonpath={.items[*].metadata.name}',
+      ]);
       if (pods !== '') return await podWhen(pods, ended);
       await sleep(100);
     }
   };
 
-  test('what a Job writes as its termination message is in its pod\'s status', async () => {
+  test("what a Job writes as its termination message is in its pod's status", async () => {
     const pod = await job('message', ['write', '/dev/termination-log', '{"digest":"sha256:1"}']);
-    expect(pod.status.containerStatuses?.[0]?.state.terminated).toMatchObject({ exitCode: 0, reason: 'Completed', message: '{"digest":"sha256:1"}' });
+    expect(pod.status.containerStatuses?.[0]?.state.terminated).toMatchObject({
+      exitCode: 0,
+      reason: 'Completed',
+      message: '{"digest":"sha256:1"}',
+    });
     await kubectl(['-n', namespace, 'wait', '--for=condition=Complete', 'job/message', '--timeout=60s']);
   });
 
   test('a Job that fails without a message has the end of its log as message, when asked for', async () => {
     const pod = await job('failing', ['fail'], { terminationMessagePolicy: 'FallbackToLogsOnError' });
-    expect(pod.status.containerStatuses?.[0]?.state.terminated).toMatchObject({ exitCode: 1, reason: 'Error', message: 'failing as told\n' });
+    expect(pod.status.containerStatuses?.[0]?.state.terminated).toMatchObject({
+      exitCode: 1,
+      reason: 'Error',
+      message: 'failing as told\n',
+    });
     await kubectl(['-n', namespace, 'wait', '--for=condition=Failed', 'job/failing', '--timeout=60s']);
   });
 });

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ModelDeploymentSpec } from '../../src/api/generated/modeldeployment.ts';
 import { QUICK_ANALYSIS, QUICK_ROLLOUT, Scenario } from '../support/scenario.ts';
 
-const FAILURES = 'sum(model_infer_request_failure_total{namespace="{{namespace}}",plimsoll_dev_deployment="{{deployment}}",plimsoll_dev_revision="{{revision}}"}) or vector(0)';
+const FAILURES =
+  'sum(model_infer_request_failure_total{namespace="{{namespace}}",plimsoll_dev_deployment="{{deployment}}",plimsoll_dev_revision="{{revision}}"}) or vector(0)';
 
 let scene: Scenario;
 
@@ -39,18 +40,33 @@ test('two looks outside of the limit roll back, and the explanation has the valu
 }, 120_000);
 
 test('a value within the limit, of the candidate alone, does not hold the release up', async () => {
-  await scene.deploy('3', spec({ name: 'failures', limit: { query: FAILURES, max: '5' } }, { name: 'ready', limit: { query: `min(up{namespace="{{namespace}}",plimsoll_dev_revision="{{revision}}"})`, min: '1' } }));
+  await scene.deploy(
+    '3',
+    spec(
+      { name: 'failures', limit: { query: FAILURES, max: '5' } },
+      { name: 'ready', limit: { query: `min(up{namespace="{{namespace}}",plimsoll_dev_revision="{{revision}}"})`, min: '1' } },
+    ),
+  );
   const { status } = await scene.finished(3, 90_000);
   expect(status).toMatchObject({ outcome: 'Promoted' });
-  expect(status?.checks?.map(({ name, verdict }) => [name, verdict])).toEqual(expect.arrayContaining([['failures', 'Pass'], ['ready', 'Pass']]));
+  expect(status?.checks?.map(({ name, verdict }) => [name, verdict])).toEqual(
+    expect.arrayContaining([
+      ['failures', 'Pass'],
+      ['ready', 'Pass'],
+    ]),
+  );
 }, 120_000);
 
 test('a query that Prometheus cannot read neither promotes nor rolls back, and its sentence is shown; mending it is another release', async () => {
   await scene.deploy('4', spec({ name: 'typo', limit: { query: 'sum(rate(', max: '5' } }));
-  const paused = await scene.until('the release is paused for want of data', async () => {
-    const deployment = await scene.deployment();
-    return deployment.status?.phase === 'Paused' ? deployment : undefined;
-  }, 90_000);
+  const paused = await scene.until(
+    'the release is paused for want of data',
+    async () => {
+      const deployment = await scene.deployment();
+      return deployment.status?.phase === 'Paused' ? deployment : undefined;
+    },
+    90_000,
+  );
   const verdict = paused.status?.verdicts?.find(({ check }) => check === 'typo');
   expect(verdict?.verdict).toBe('Inconclusive/NoData');
   expect(verdict?.explanation).toMatch(/no data: .*parse error/);

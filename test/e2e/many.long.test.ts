@@ -47,7 +47,9 @@ for (let i = 1; i <= RELEASES; i += 1) {
     if (outcome !== 'Promoted') bad.push(revision);
     const met = records.slice(before).filter((record) => record.revision === revision);
     const failed = met.filter(({ status }) => status !== 200).length;
-    process.stdout.write(`| ${i} | ${kind} | ${(killAfterMs / 1000).toFixed(1)} | ${release.status?.outcome} | ${release.status?.reason} | ${met.length} | ${failed} |\n`);
+    process.stdout.write(
+      `| ${i} | ${kind} | ${(killAfterMs / 1000).toFixed(1)} | ${release.status?.outcome} | ${release.status?.reason} | ${met.length} | ${failed} |\n`,
+    );
     expect(release.status).toMatchObject({ outcome, reason });
     expect(failuresOfOthers(records.slice(before), bad).slice(0, 5)).toEqual([]);
     const { phase } = (await scene.deployment()).status ?? {};

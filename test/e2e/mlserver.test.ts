@@ -45,7 +45,12 @@ beforeAll(async () => {
   });
   const { rows, features } = models.heldOut;
   const request = { inputs: [{ name: 'predict', shape: [1, features], datatype: 'FP64', data: rows[0] }] };
-  await scene.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'probe', namespace: scene.namespace }, data: { 'one-digit.json': JSON.stringify(request) } });
+  await scene.apply({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'probe', namespace: scene.namespace },
+    data: { 'one-digit.json': JSON.stringify(request) },
+  });
   stable = (await scene.ready(120_000)).status?.stable?.revision ?? '';
 }, 240_000);
 

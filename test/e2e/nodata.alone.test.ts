@@ -13,7 +13,14 @@ const RATE = 50;
 const BLIND_MS = 30_000;
 const WITHOUT_API_MS = 5000;
 const STORY_MS = 240_000;
-const ROLLOUT = { steps: [{ weight: 20, hold: '6s' }, { weight: 50, hold: '4s' }], progressDeadline: '60s', unavailableGrace: '6s' };
+const ROLLOUT = {
+  steps: [
+    { weight: 20, hold: '6s' },
+    { weight: 50, hold: '4s' },
+  ],
+  progressDeadline: '60s',
+  unavailableGrace: '6s',
+};
 
 let scene: Scenario;
 const records: LoadRecord[] = [];
@@ -21,15 +28,21 @@ const records: LoadRecord[] = [];
 /** Begins a release and waits until it holds its first weight. */
 async function holding(version: string, number: number): Promise<ModelRelease> {
   await scene.release(version);
-  return await scene.until(`release ${number} holds`, async () => {
-    const release = (await scene.releases()).find(({ spec }) => spec.number === number);
-    return release?.status?.phase === 'Holding' ? release : undefined;
-  }, 60_000);
+  return await scene.until(
+    `release ${number} holds`,
+    async () => {
+      const release = (await scene.releases()).find(({ spec }) => spec.number === number);
+      return release?.status?.phase === 'Holding' ? release : undefined;
+    },
+    60_000,
+  );
 }
 
 async function weights(): Promise<readonly number[]> {
   const path = `/apis/gateway.networking.k8s.io/v1/namespaces/${scene.namespace}/httproutes/${scene.name}`;
-  const route = await scene.read<{ readonly spec: { readonly rules: readonly { readonly backendRefs: readonly { readonly weight: number }[] }[] } }>(path);
+  const route = await scene.read<{
+    readonly spec: { readonly rules: readonly { readonly backendRefs: readonly { readonly weight: number }[] }[] };
+  }>(path);
   return (route.spec.rules[0]?.backendRefs ?? []).map(({ weight }) => weight);
 }
 
@@ -73,30 +86,38 @@ describe('without Prometheus', () => {
     for (const explanation of during.explanations) expect(explanation).toMatch(/^no data: .*Prometheus.+\.$/);
   });
 
-  test('it goes on by itself when the data come again, over the same evidence, and is promoted', async () => {
-    const release = await scene.finished(2, 120_000);
-    expect(release.status?.outcome).toBe('Promoted');
-    expect(release.status?.windows?.[0]?.from).toBe(heldAt.status?.windows?.[0]?.from);
-    expect(failuresOfOthers(records).slice(0, 5)).toEqual([]);
-  }, STORY_MS);
+  test(
+    'it goes on by itself when the data come again, over the same evidence, and is promoted',
+    async () => {
+      const release = await scene.finished(2, 120_000);
+      expect(release.status?.outcome).toBe('Promoted');
+      expect(release.status?.windows?.[0]?.from).toBe(heldAt.status?.windows?.[0]?.from);
+      expect(failuresOfOthers(records).slice(0, 5)).toEqual([]);
+    },
+    STORY_MS,
+  );
 });
 
 describe('with the API server restarted in the middle of a hold', () => {
-  test('the release goes on where it was and is promoted, and no request fails', async () => {
-    await scene.ready();
-    const held = await holding('3.0.0', 3);
-    await stopProcess('kube-apiserver');
-    await sleep(WITHOUT_API_MS);
-    await startProcess('kube-apiserver');
-    // It is ready some time before it has read the objects of custom kinds, and answers 429 until then.
-    await scene.until('the API server has its releases again', async () => await scene.releases().catch(() => undefined), 30_000);
-    const release = await scene.finished(3, 120_000);
-    expect(release.metadata.uid).toBe(held.metadata.uid);
-    expect(release.status?.outcome).toBe('Promoted');
-    expect(release.status?.windows?.[0]?.from).toBe(held.status?.windows?.[0]?.from);
-    expect(release.status?.windows?.map(({ step }) => step)).toEqual([0, 1]);
-    await scene.ready();
-    await operatorLeads();
-    expect(failuresOfOthers(records).slice(0, 5)).toEqual([]);
-  }, STORY_MS);
+  test(
+    'the release goes on where it was and is promoted, and no request fails',
+    async () => {
+      await scene.ready();
+      const held = await holding('3.0.0', 3);
+      await stopProcess('kube-apiserver');
+      await sleep(WITHOUT_API_MS);
+      await startProcess('kube-apiserver');
+      // It is ready some time before it has read the objects of custom kinds, and answers 429 until then.
+      await scene.until('the API server has its releases again', async () => await scene.releases().catch(() => undefined), 30_000);
+      const release = await scene.finished(3, 120_000);
+      expect(release.metadata.uid).toBe(held.metadata.uid);
+      expect(release.status?.outcome).toBe('Promoted');
+      expect(release.status?.windows?.[0]?.from).toBe(held.status?.windows?.[0]?.from);
+      expect(release.status?.windows?.map(({ step }) => step)).toEqual([0, 1]);
+      await scene.ready();
+      await operatorLeads();
+      expect(failuresOfOthers(records).slice(0, 5)).toEqual([]);
+    },
+    STORY_MS,
+  );
 });

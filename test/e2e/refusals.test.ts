@@ -48,7 +48,12 @@ async function finish(version: string, behaviour: Behaviour): Promise<ModelRelea
 beforeAll(async () => {
   scene = await Scenario.open('refusals');
   await scene.version('good');
-  await scene.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'probe', namespace: scene.namespace }, data: { 'four-numbers.json': PROBE } });
+  await scene.apply({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'probe', namespace: scene.namespace },
+    data: { 'four-numbers.json': PROBE },
+  });
   await deploy();
   revision = (await scene.ready(90_000)).status?.stable?.revision ?? '';
   load = scene.load(RATE);
@@ -62,7 +67,9 @@ describe('a version that cannot serve is rolled back on evidence before it gets 
   test('when it wants another input shape than the probe has', async () => {
     const { status } = await finish('shape', { features: 5 });
     expect(status).toMatchObject({ outcome: 'RolledBack', class: 'Evidence', reason: 'ProbeFailed' });
-    expect(status?.message).toMatch(/version shape failed its probe before any traffic: request four-numbers\.json was answered with HTTP 500/);
+    expect(status?.message).toMatch(
+      /version shape failed its probe before any traffic: request four-numbers\.json was answered with HTTP 500/,
+    );
     expect(await conditionBecomes(scene, 'Ready', 'False/RolledBack')).toMatch(/version good serves; release 2 found version shape bad/);
     expect(conditionOf(await scene.deployment(), 'Available')?.is).toBe('True/Serving');
     expectUntouched(load.figures());
@@ -72,16 +79,20 @@ describe('a version that cannot serve is rolled back on evidence before it gets 
     ['is never ready', 'unready', { neverReady: true }, 'NotReady', /readiness probe does not succeed/],
     ['ends by itself', 'crashing', { crashAfterSeconds: 0.05 }, 'CrashLoop', /ends by itself with exit code 1/],
     ['needs more memory than it may have', 'greedy', { allocateMiB: 256 }, 'OOMKilled', /memory limit/],
-  ])('when it %s', async (_, version, behaviour, reason, message) => {
-    const { status, spec } = await finish(version, behaviour);
-    expect(status).toMatchObject({ outcome: 'RolledBack', class: 'Evidence', reason });
-    expect(status?.message).toMatch(message);
-    const seconds = (Date.parse(status?.finishedAt ?? '') - Date.parse(status?.startedAt ?? '')) / 1000;
-    expect(seconds).toBeGreaterThanOrEqual(15);
-    expect(seconds).toBeLessThan(25);
-    expectUntouched(load.figures());
-    expect(spec.from?.revision).toBe(revision);
-  }, 120_000);
+  ])(
+    'when it %s',
+    async (_, version, behaviour, reason, message) => {
+      const { status, spec } = await finish(version, behaviour);
+      expect(status).toMatchObject({ outcome: 'RolledBack', class: 'Evidence', reason });
+      expect(status?.message).toMatch(message);
+      const seconds = (Date.parse(status?.finishedAt ?? '') - Date.parse(status?.startedAt ?? '')) / 1000;
+      expect(seconds).toBeGreaterThanOrEqual(15);
+      expect(seconds).toBeLessThan(25);
+      expectUntouched(load.figures());
+      expect(spec.from?.revision).toBe(revision);
+    },
+    120_000,
+  );
 
   test('and none of them is tried again by itself', async () => {
     const before = await scene.releases();
@@ -94,30 +105,54 @@ describe('a version that cannot serve is rolled back on evidence before it gets 
 
 describe('a template that cannot be used', () => {
   test.each([
-    ['without an image', { preset: 'mlserver', template: { spec: { containers: [{ name: 'model' }] } } } satisfies Runtime, /needs an item \{name: model, image: \.\.\.\}/],
-    ['with a name that is reserved', template({}, { volumes: [{ name: 'plimsoll-model', emptyDir: {} }] }), /plimsoll-model, which Plimsoll keeps/],
-    ['that mounts over the model', template({ volumeMounts: [{ name: 'x', mountPath: '/mnt/models/model' }] }), /mounts something at \/mnt\/models/],
-  ])('is refused by Plimsoll %s', async (_, refused, message) => {
-    const before = await scene.releases();
-    await deploy({ runtime: refused });
-    expect(await conditionBecomes(scene, 'Accepted', 'False/InvalidTemplate')).toMatch(message);
-    expect(conditionOf(await scene.deployment(), 'Stalled')?.is).toBe('True/InvalidTemplate');
-    expect(await scene.releases()).toHaveLength(before.length);
-  }, 60_000);
+    [
+      'without an image',
+      { preset: 'mlserver', template: { spec: { containers: [{ name: 'model' }] } } } satisfies Runtime,
+      /needs an item \{name: model, image: \.\.\.\}/,
+    ],
+    [
+      'with a name that is reserved',
+      template({}, { volumes: [{ name: 'plimsoll-model', emptyDir: {} }] }),
+      /plimsoll-model, which Plimsoll keeps/,
+    ],
+    [
+      'that mounts over the model',
+      template({ volumeMounts: [{ name: 'x', mountPath: '/mnt/models/model' }] }),
+      /mounts something at \/mnt\/models/,
+    ],
+  ])(
+    'is refused by Plimsoll %s',
+    async (_, refused, message) => {
+      const before = await scene.releases();
+      await deploy({ runtime: refused });
+      expect(await conditionBecomes(scene, 'Accepted', 'False/InvalidTemplate')).toMatch(message);
+      expect(conditionOf(await scene.deployment(), 'Stalled')?.is).toBe('True/InvalidTemplate');
+      expect(await scene.releases()).toHaveLength(before.length);
+    },
+    60_000,
+  );
 
   test.each([
     ['a field that does not exist', { imagePullPolice: 'Never' }, /imagePullPolice/],
     ['a number out of range', { ports: [{ containerPort: 99_999 }] }, /containerPort: Invalid value: 99999/],
     ['a quantity that is none', { resources: { limits: { memory: 'much' } } }, /quantities must match/],
-  ])('is refused by the API server for %s: told in a condition and an Event, and no release is begun', async (_, wrong, message) => {
-    const before = await scene.releases();
-    await deploy({ runtime: template(wrong) });
-    expect(await conditionBecomes(scene, 'Accepted', 'False/InvalidTemplate')).toMatch(message);
-    expect(conditionOf(await scene.deployment(), 'Ready')?.is).toBe('False/InvalidTemplate');
-    expect(conditionOf(await scene.deployment(), 'Available')?.is).toBe('True/Serving');
-    await scene.until('there is an Event of it', async () => (await scene.events()).find((event) => event.reason === 'InvalidTemplate' && message.test(event.message)), 10_000);
-    expect(await scene.releases()).toHaveLength(before.length);
-  }, 60_000);
+  ])(
+    'is refused by the API server for %s: told in a condition and an Event, and no release is begun',
+    async (_, wrong, message) => {
+      const before = await scene.releases();
+      await deploy({ runtime: template(wrong) });
+      expect(await conditionBecomes(scene, 'Accepted', 'False/InvalidTemplate')).toMatch(message);
+      expect(conditionOf(await scene.deployment(), 'Ready')?.is).toBe('False/InvalidTemplate');
+      expect(conditionOf(await scene.deployment(), 'Available')?.is).toBe('True/Serving');
+      await scene.until(
+        'there is an Event of it',
+        async () => (await scene.events()).find((event) => event.reason === 'InvalidTemplate' && message.test(event.message)),
+        10_000,
+      );
+      expect(await scene.releases()).toHaveLength(before.length);
+    },
+    60_000,
+  );
 
   test('is mended by writing it right, and stable did not notice', async () => {
     await deploy();
@@ -135,7 +170,11 @@ describe('a template that cannot be used', () => {
     expect(first.status).toMatchObject({ outcome: 'RolledBack', class: 'Infrastructure', reason: 'ErrImageNeverPull' });
     expect(first.status?.message).toContain('images.local/modelserver:none');
     expect(await conditionBecomes(scene, 'Ready', 'False/ErrImageNeverPull')).toMatch(/version good is tried again at/);
-    const second = await scene.until('it is tried again', async () => (await scene.releases()).find(({ spec }) => spec.number === number + 1), 60_000);
+    const second = await scene.until(
+      'it is tried again',
+      async () => (await scene.releases()).find(({ spec }) => spec.number === number + 1),
+      60_000,
+    );
     expect(second.spec.to).toEqual(first.spec.to);
     await deploy({ runtime: template({ env: [{ name: 'MENDED', value: 'yes' }] }) });
     const last = await scene.finished(number + 2, 120_000);
@@ -165,10 +204,14 @@ describe('a first version that fails', () => {
     const deployment = await first.deployment();
     expect(deployment.status?.phase).toBe('Failed');
     expect(conditionOf(deployment, 'Available')?.is).toBe('False/FirstVersionFailed');
-    const left = await first.until('its pods are gone', async () => {
-      const objects = await kubectl(['-n', first.namespace, 'get', 'deployments,services,httproutes,pdb', '-o', 'name']);
-      return objects.trim() === '' ? 'nothing' : undefined;
-    }, 30_000);
+    const left = await first.until(
+      'its pods are gone',
+      async () => {
+        const objects = await kubectl(['-n', first.namespace, 'get', 'deployments,services,httproutes,pdb', '-o', 'name']);
+        return objects.trim() === '' ? 'nothing' : undefined;
+      },
+      30_000,
+    );
     expect(left).toBe('nothing');
   }, 120_000);
 

@@ -26,7 +26,11 @@ const columns = { whileHolding: '', afterwards: '' };
 /** Names of all objects of one kind that belong to the deployment. */
 async function children(kind: string): Promise<readonly string[]> {
   const names = await kubectl(['-n', scene.namespace, 'get', kind, '-l', `plimsoll.dev/deployment=${scene.name}`, '-o', 'name']);
-  return names.split('\n').filter((name) => name !== '').map((name) => name.split('/')[1] ?? '').sort();
+  return names
+    .split('\n')
+    .filter((name) => name !== '')
+    .map((name) => name.split('/')[1] ?? '')
+    .sort();
 }
 
 async function waitForReady(): Promise<ModelDeployment> {
@@ -35,11 +39,15 @@ async function waitForReady(): Promise<ModelDeployment> {
 }
 
 async function holdingAt(weight: number): Promise<ModelRelease> {
-  return await scene.until(`the release holds at ${weight} %`, async () => {
-    const newest = (await scene.releases()).at(-1);
-    const isHolding = newest?.status?.phase === 'Holding' && newest.status.windows?.at(-1)?.weight === weight;
-    return isHolding ? newest : undefined;
-  }, 90_000);
+  return await scene.until(
+    `the release holds at ${weight} %`,
+    async () => {
+      const newest = (await scene.releases()).at(-1);
+      const isHolding = newest?.status?.phase === 'Holding' && newest.status.windows?.at(-1)?.weight === weight;
+      return isHolding ? newest : undefined;
+    },
+    90_000,
+  );
 }
 
 beforeAll(async () => {
@@ -63,11 +71,19 @@ beforeAll(async () => {
   release = await scene.finished(2, 120_000);
   newRevision = release.spec.to.revision;
   afterSecondWait = await waiting;
-  await scene.until('only one revision has children', async () => {
-    const all = [...(await children('deployments')), ...(await children('poddisruptionbudgets')), ...(await children('services'))];
-    return all.some((child) => child.includes(oldRevision)) ? undefined : true;
-  }, 60_000);
-  await scene.until('callers in the cluster meet the new version', () => Promise.resolve(diary.inCluster.at(-1) === '2.0.0' ? true : undefined), 10_000);
+  await scene.until(
+    'only one revision has children',
+    async () => {
+      const all = [...(await children('deployments')), ...(await children('poddisruptionbudgets')), ...(await children('services'))];
+      return all.some((child) => child.includes(oldRevision)) ? undefined : true;
+    },
+    60_000,
+  );
+  await scene.until(
+    'callers in the cluster meet the new version',
+    () => Promise.resolve(diary.inCluster.at(-1) === '2.0.0' ? true : undefined),
+    10_000,
+  );
   columns.afterwards = await kubectl(['-n', scene.namespace, 'get', 'mver,mdep,mrel']);
   figures = await load.stop();
   await diary.stop();
@@ -105,7 +121,11 @@ describe('a better version at 50 requests a second, the operator killed while it
     expect(atKill.spec.number).toBe(2);
     expect(release.metadata.uid).toBe(atKill.metadata.uid);
     const windows = release.status?.windows ?? [];
-    expect(windows.map(({ step, weight }) => [step, weight])).toEqual([[0, 5], [1, 25], [2, 50]]);
+    expect(windows.map(({ step, weight }) => [step, weight])).toEqual([
+      [0, 5],
+      [1, 25],
+      [2, 50],
+    ]);
     expect(windows[0]).toEqual(atKill.status?.windows?.[0]);
     expect(windows[1]?.from).toBe(atKill.status?.windows?.[1]?.from);
     const holds = (release.status?.timeline ?? []).filter(({ event }) => event === 'Holding').map(({ weight }) => weight);
@@ -135,10 +155,14 @@ describe('a better version at 50 requests a second, the operator killed while it
     expect(await children('deployments')).toEqual([own]);
     expect(await children('poddisruptionbudgets')).toEqual([own]);
     expect(await children('services')).toEqual([scene.name, own].sort());
-    const pods = await scene.until('the old pods are gone', async () => {
-      const names = await children('pods');
-      return names.length === 2 ? names : undefined;
-    }, 30_000);
+    const pods = await scene.until(
+      'the old pods are gone',
+      async () => {
+        const names = await children('pods');
+        return names.length === 2 ? names : undefined;
+      },
+      30_000,
+    );
     expect(pods.every((pod) => pod.startsWith(own))).toBe(true);
   });
 });
@@ -152,20 +176,32 @@ describe('people who follow the release', () => {
   });
 
   test('read the story in the columns of kubectl get', () => {
-    const row = (text: string, name: string): readonly string[] => (text.split('\n').find((line) => line.startsWith(name)) ?? '').split(/ {2,}/);
+    const row = (text: string, name: string): readonly string[] =>
+      (text.split('\n').find((line) => line.startsWith(name)) ?? '').split(/ {2,}/);
     expect(row(columns.whileHolding, 'modeldeployment.plimsoll.dev/toy').slice(1, 6)).toEqual(['toy', '1.0.0', '2.0.0', '5', 'Holding']);
     expect(row(columns.whileHolding, 'modelrelease.plimsoll.dev/toy-r2').slice(1, 5)).toEqual(['toy', '1.0.0', '2.0.0', 'Holding']);
     expect(row(columns.afterwards, 'modelversion.plimsoll.dev/toy-2.0.0').slice(1, 4)).toEqual(['toy', '2.0.0', 'True']);
     expect(columns.afterwards).toMatch(/modeldeployment\.plimsoll\.dev\/toy +toy +2\.0\.0 +Serving/);
     expect(columns.afterwards).toMatch(/modelrelease\.plimsoll\.dev\/toy-r1 +toy +1\.0\.0 +Promoted +Promoted +Promoted/);
-    expect(row(columns.afterwards, 'modelrelease.plimsoll.dev/toy-r2').slice(1, 7)).toEqual(['toy', '1.0.0', '2.0.0', 'Promoted', 'Promoted', 'Promoted']);
+    expect(row(columns.afterwards, 'modelrelease.plimsoll.dev/toy-r2').slice(1, 7)).toEqual([
+      'toy',
+      '1.0.0',
+      '2.0.0',
+      'Promoted',
+      'Promoted',
+      'Promoted',
+    ]);
   });
 
   test('read a log of decisions in the Events', async () => {
-    const told = await scene.until('the last Event is there', async () => {
-      const events = await scene.events();
-      return events.some(({ reason, message }) => reason === 'Promoted' && message.includes('2.0.0')) ? events : undefined;
-    }, 10_000);
+    const told = await scene.until(
+      'the last Event is there',
+      async () => {
+        const events = await scene.events();
+        return events.some(({ reason, message }) => reason === 'Promoted' && message.includes('2.0.0')) ? events : undefined;
+      },
+      10_000,
+    );
     const second = told.filter(({ message }) => message.includes('2.0.0'));
     const reasons = ['ReleaseStarted', 'TrafficShifted', 'TrafficShifted', 'TrafficShifted', 'Promoting', 'Promoted'];
     expect(second.map(({ reason }) => reason)).toEqual(reasons);

@@ -36,7 +36,9 @@ function sentTo(release: ModelRelease): readonly LoadRecord[] {
 
 /** What a replay over Prometheus's data says, beside the last request that the candidate was sent. */
 async function replay(release: ModelRelease): Promise<FirstFailure & { readonly lastSentMs: number }> {
-  const before = (await scene.releases()).findLast(({ spec, status }) => spec.number < release.spec.number && status?.outcome === 'Promoted');
+  const before = (await scene.releases()).findLast(
+    ({ spec, status }) => spec.number < release.spec.number && status?.outcome === 'Promoted',
+  );
   const places = { stable: 'a', candidate: 'b', stableSinceMs: Date.parse(before?.status?.finishedAt ?? '') } as const;
   const first = await findFirstFailure(release, places, Date.now());
   if (first === undefined) throw new Error(`A replay of release ${release.spec.number} does not fail.`);
@@ -70,7 +72,13 @@ describe('a version that fails on three of ten inputs', () => {
   }, STORY_MS);
 
   test('is rolled back on evidence, with an explanation in figures', () => {
-    expect(release.status).toMatchObject({ phase: 'RolledBack', outcome: 'RolledBack', class: 'Evidence', reason: 'ErrorRateWorse', decision: 'RollBack' });
+    expect(release.status).toMatchObject({
+      phase: 'RolledBack',
+      outcome: 'RolledBack',
+      class: 'Evidence',
+      reason: 'ErrorRateWorse',
+      decision: 'RollBack',
+    });
     expect(release.status?.message).toMatch(/version 2\.0\.0 failed check errors: .*%/);
     const check = release.status?.checks?.find(({ name }) => name === 'errors');
     expect(check).toMatchObject({ verdict: 'Fail' });
@@ -96,10 +104,14 @@ describe('a version that fails on three of ten inputs', () => {
   });
 
   test('leaves the deployment serving the old version, and says so', async () => {
-    const deployment = await scene.until('the deployment rests', async () => {
-      const now = await scene.deployment();
-      return now.status?.phase === 'RolledBack' ? now : undefined;
-    }, 20_000);
+    const deployment = await scene.until(
+      'the deployment rests',
+      async () => {
+        const now = await scene.deployment();
+        return now.status?.phase === 'RolledBack' ? now : undefined;
+      },
+      20_000,
+    );
     expect(deployment.status?.stable?.version).toBe('1.0.0');
     const ready = deployment.status?.conditions?.find(({ type }) => type === 'Ready');
     expect(ready).toMatchObject({ status: 'False', reason: 'RolledBack' });
@@ -107,16 +119,20 @@ describe('a version that fails on three of ten inputs', () => {
     expect(available?.status).toBe('True');
   });
 
-  test('is not tried again, neither for the same spec applied anew nor after a restart of the operator', async () => {
-    const before = (await scene.releases()).map(({ metadata }) => metadata.uid);
-    await scene.deploy('2.0.0');
-    await killOperator();
-    await operatorLeads();
-    await sleep(QUIET_MS);
-    expect((await scene.releases()).map(({ metadata }) => metadata.uid)).toEqual(before);
-    expect(diary.routes.at(-1)?.weights).toEqual([100, 0]);
-    expect(failuresOfOthers(records, bad).slice(0, 5)).toEqual([]);
-  }, STORY_MS);
+  test(
+    'is not tried again, neither for the same spec applied anew nor after a restart of the operator',
+    async () => {
+      const before = (await scene.releases()).map(({ metadata }) => metadata.uid);
+      await scene.deploy('2.0.0');
+      await killOperator();
+      await operatorLeads();
+      await sleep(QUIET_MS);
+      expect((await scene.releases()).map(({ metadata }) => metadata.uid)).toEqual(before);
+      expect(diary.routes.at(-1)?.weights).toEqual([100, 0]);
+      expect(failuresOfOthers(records, bad).slice(0, 5)).toEqual([]);
+    },
+    STORY_MS,
+  );
 });
 
 describe('a version that takes 120 ms where 50 ms are allowed', () => {
@@ -140,15 +156,23 @@ describe('a version that takes 120 ms where 50 ms are allowed', () => {
 });
 
 describe('another version after two bad ones', () => {
-  test('is released from the version that serves, and no request fails but those of the bad versions', async () => {
-    await scene.release('4.0.0');
-    const release = await scene.finished(4, 120_000);
-    expect(release.spec.from?.version).toBe('1.0.0');
-    expect(release.status?.outcome).toBe('Promoted');
-    await scene.until('callers in the cluster meet the new version', () => Promise.resolve(diary.inCluster.at(-1) === '4.0.0' ? true : undefined), 10_000);
-    await load.stop();
-    await diary.stop();
-    expect(failuresOfOthers(records, bad).slice(0, 5)).toEqual([]);
-    expect(diary.inCluster).toEqual(['1.0.0', '4.0.0']);
-  }, STORY_MS);
+  test(
+    'is released from the version that serves, and no request fails but those of the bad versions',
+    async () => {
+      await scene.release('4.0.0');
+      const release = await scene.finished(4, 120_000);
+      expect(release.spec.from?.version).toBe('1.0.0');
+      expect(release.status?.outcome).toBe('Promoted');
+      await scene.until(
+        'callers in the cluster meet the new version',
+        () => Promise.resolve(diary.inCluster.at(-1) === '4.0.0' ? true : undefined),
+        10_000,
+      );
+      await load.stop();
+      await diary.stop();
+      expect(failuresOfOthers(records, bad).slice(0, 5)).toEqual([]);
+      expect(diary.inCluster).toEqual(['1.0.0', '4.0.0']);
+    },
+    STORY_MS,
+  );
 });

@@ -60,20 +60,28 @@ async function answers(scene: Scenario, host: string, status: number): Promise<v
 }
 
 async function holding(scene: Scenario, number: number): Promise<void> {
-  await scene.until(`release ${number} holds`, async () => {
-    const release = (await scene.releases()).find(({ spec }) => spec.number === number);
-    return release?.status?.phase === 'Holding' ? true : undefined;
-  }, 60_000);
+  await scene.until(
+    `release ${number} holds`,
+    async () => {
+      const release = (await scene.releases()).find(({ spec }) => spec.number === number);
+      return release?.status?.phase === 'Holding' ? true : undefined;
+    },
+    60_000,
+  );
 }
 
 test('a gateway that does not exist is named in a condition, and naming the right one is enough', async () => {
   const scene = await open('traffic-nogateway');
   await scene.version('1');
   await scene.deploy('1', { traffic: gateway('nowhere', [scene.host]) });
-  const said = await scene.until('the condition names the gateway', async () => {
-    const message = conditionOf(await scene.deployment(), 'Ready')?.message ?? '';
-    return message.includes('default/nowhere') ? message : undefined;
-  }, 60_000);
+  const said = await scene.until(
+    'the condition names the gateway',
+    async () => {
+      const message = conditionOf(await scene.deployment(), 'Ready')?.message ?? '';
+      return message.includes('default/nowhere') ? message : undefined;
+    },
+    60_000,
+  );
   expect(said).toMatch(/no gateway answers for default\/nowhere of spec\.traffic\.gateway\.parentRefs/);
   expect(conditionOf(await scene.deployment(), 'Ready')?.is).toMatch(/^False/);
   await scene.deploy('1', { traffic: gateway('eg', [scene.host]) });
@@ -92,7 +100,11 @@ describe('names that somebody else has', () => {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',
     metadata: { name, namespace },
-    spec: { parentRefs: [{ name: 'eg', namespace: 'default' }], hostnames: ['somebody-else.test'], rules: [{ backendRefs: [{ name: 'theirs', port: 80 }] }] },
+    spec: {
+      parentRefs: [{ name: 'eg', namespace: 'default' }],
+      hostnames: ['somebody-else.test'],
+      rules: [{ backendRefs: [{ name: 'theirs', port: 80 }] }],
+    },
   });
   const foreignService = (namespace: string, name: string): object => ({
     apiVersion: 'v1',
@@ -116,10 +128,14 @@ describe('names that somebody else has', () => {
   test('so is a Service, once the route is free', async () => {
     await scene.apply(foreignService(scene.namespace, scene.name));
     await kubectl(['-n', scene.namespace, 'delete', 'httproute', scene.name]);
-    const message = await scene.until('the Service is named', async () => {
-      const condition = conditionOf(await scene.deployment(), 'Accepted');
-      return condition?.is === 'False/NameTaken' && condition.message.includes('Service') ? condition.message : undefined;
-    }, 60_000);
+    const message = await scene.until(
+      'the Service is named',
+      async () => {
+        const condition = conditionOf(await scene.deployment(), 'Accepted');
+        return condition?.is === 'False/NameTaken' && condition.message.includes('Service') ? condition.message : undefined;
+      },
+      60_000,
+    );
     expect(message).toMatch(/Service toy exists/);
     const service = await scene.read<{ spec: { selector: unknown } }>(`/api/v1/namespaces/${scene.namespace}/services/${scene.name}`);
     expect(service.spec.selector).toEqual({ app: 'theirs' });
@@ -185,10 +201,14 @@ describe('a user with second thoughts', () => {
     const deletedAt = Date.now();
     await kubectl(['-n', scene.namespace, 'delete', 'mdep', scene.name, '--wait=true', '--timeout=30s']);
     const kinds = 'deployments,replicasets,pods,services,pdb,controllerrevisions,httproutes,endpointslices';
-    await scene.until('nothing is left', async () => {
-      const left = await kubectl(['-n', scene.namespace, 'get', kinds, '-l', `plimsoll.dev/deployment=${scene.name}`, '-o', 'name']);
-      return left.trim() === '' ? true : undefined;
-    }, 30_000 - (Date.now() - deletedAt));
+    await scene.until(
+      'nothing is left',
+      async () => {
+        const left = await kubectl(['-n', scene.namespace, 'get', kinds, '-l', `plimsoll.dev/deployment=${scene.name}`, '-o', 'name']);
+        return left.trim() === '' ? true : undefined;
+      },
+      30_000 - (Date.now() - deletedAt),
+    );
     expect((await scene.releases()).map(({ spec }) => spec.number)).toEqual([1, 2, 3, 4, 5]);
   }, 120_000);
 });

@@ -32,7 +32,13 @@ async function digestWithCoreutils(path: string): Promise<{ readonly digest: str
   const listing = `cd ${path} && find . -type f -printf '%P\\n' | LC_ALL=C sort | tr '\\n' '\\0' | xargs -0 sha256sum`;
   const { stdout } = await run('sh', ['-c', listing]);
   const { stdout: digest } = await run('sh', ['-c', `(${listing}) | sha256sum`]);
-  return { digest: `sha256:${digest.slice(0, 64)}`, hex: stdout.trim().split('\n').map((line) => line.slice(0, 64)) };
+  return {
+    digest: `sha256:${digest.slice(0, 64)}`,
+    hex: stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.slice(0, 64)),
+  };
 }
 
 /** A file server that wants a bearer token. */
@@ -71,7 +77,12 @@ beforeAll(async () => {
   for (const name of ['good', 'hostile']) files.put(`/${name}.tar.gz`, await readFile(join(folder, `${name}.tar.gz`)));
   files.setFault('/passing/model.json', { kind: 'status', status: 500 });
   files.setFault('/cut/model.json', { kind: 'truncated' });
-  await scene.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'reader', namespace: scene.namespace }, stringData: { token: TOKEN } });
+  await scene.apply({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'reader', namespace: scene.namespace },
+    stringData: { token: TOKEN },
+  });
   const guardedUrl = `http://${nodeAddress()}:${(guarded.address() as AddressInfo).port}/model.json`;
   await Promise.all([
     scene.version('file'),
@@ -143,13 +154,26 @@ describe('what cannot be had is said, and tried again', () => {
   }, 60_000);
 
   test('an answer of 500 and a connection that breaks are tried again within the same Job', async () => {
-    await scene.until('both were asked for twice', () => {
-      const asked = ['/passing/model.json', '/cut/model.json'].map((path) => scene.files.requests(path));
-      return Promise.resolve(asked.every((count) => count >= 2) ? true : undefined);
-    }, 60_000);
+    await scene.until(
+      'both were asked for twice',
+      () => {
+        const asked = ['/passing/model.json', '/cut/model.json'].map((path) => scene.files.requests(path));
+        return Promise.resolve(asked.every((count) => count >= 2) ? true : undefined);
+      },
+      60_000,
+    );
     for (const path of ['/passing/model.json', '/cut/model.json']) scene.files.setFault(path, { kind: 'none' });
     await Promise.all(['passing', 'cut'].map((version) => versionBecomes(scene, version, 'Ready', 'True/Ready', 90_000)));
-    const jobs = await kubectl(['-n', scene.namespace, 'get', 'jobs', '-l', 'plimsoll.dev/model-version in (toy-passing,toy-cut)', '-o', 'name']);
+    const jobs = await kubectl([
+      '-n',
+      scene.namespace,
+      'get',
+      'jobs',
+      '-l',
+      'plimsoll.dev/model-version in (toy-passing,toy-cut)',
+      '-o',
+      'name',
+    ]);
     expect(jobs.trim().split('\n')).toHaveLength(2);
   }, 120_000);
 
@@ -198,10 +222,14 @@ describe('served versions', () => {
     scene.files.setFault(path, { kind: 'corrupt' });
     await scene.release('file');
     const digest = (await scene.modelVersion('file')).status?.resolved?.digest ?? 'none';
-    const said = await scene.until('the ModelDeployment says what its pods found', async () => {
-      const message = conditionOf(await scene.deployment(), 'Ready')?.message ?? '';
-      return message.includes(digest) ? message : undefined;
-    }, 30_000);
+    const said = await scene.until(
+      'the ModelDeployment says what its pods found',
+      async () => {
+        const message = conditionOf(await scene.deployment(), 'Ready')?.message ?? '';
+        return message.includes(digest) ? message : undefined;
+      },
+      30_000,
+    );
     expect(said.match(/sha256:[0-9a-f]{64}/g)).toHaveLength(2);
     const failed = await scene.finished(2, 60_000);
     expect(failed.status).toMatchObject({ outcome: 'RolledBack', class: 'Infrastructure', reason: 'DigestMismatch' });

@@ -68,7 +68,12 @@ export type FakeApiServer = {
 };
 
 type Watcher = { readonly resource: string; readonly response: ServerResponse; readonly bookmark: () => void };
-type State = { readonly store: ApiStore; readonly watchers: Set<Watcher>; readonly injections: (Injection & { left: number })[]; token?: string };
+type State = {
+  readonly store: ApiStore;
+  readonly watchers: Set<Watcher>;
+  readonly injections: (Injection & { left: number })[];
+  token?: string;
+};
 
 /** Starts on a free port of 127.0.0.1. */
 export async function startApiServer(): Promise<FakeApiServer> {
@@ -145,7 +150,11 @@ async function answer(state: State, requests: SeenRequest[], request: IncomingMe
   if (injection?.status !== undefined && !(seen.verb === 'watch' && injection.status === 410)) {
     const after = injection.retryAfterSeconds;
     const message = `injected for ${seen.verb} ${seen.resource}`;
-    send(injection.status, statusBody(injection.status, injection.reason ?? '', message), after === undefined ? {} : { 'retry-after': String(after) });
+    send(
+      injection.status,
+      statusBody(injection.status, injection.reason ?? '', message),
+      after === undefined ? {} : { 'retry-after': String(after) },
+    );
     return;
   }
   if (seen.verb === 'watch') {
@@ -182,11 +191,17 @@ function perform(store: ApiStore, route: Route, seen: SeenRequest): unknown {
     case 'update':
       return store.replace(collection, checkedBody(route, seen), subresource);
     case 'patch':
-      if (seen.contentType !== 'application/apply-patch+yaml') throw new Refusal(415, 'UnsupportedMediaType', `no patch of type ${seen.contentType} here`);
+      if (seen.contentType !== 'application/apply-patch+yaml')
+        throw new Refusal(415, 'UnsupportedMediaType', `no patch of type ${seen.contentType} here`);
       if (seen.query['fieldManager'] === undefined) throw new Refusal(400, 'BadRequest', 'fieldManager is required for apply patch');
       return store.apply(collection, checkedBody(route, seen), seen.query['fieldManager'], subresource, seen.query['dryRun'] === 'All');
     case 'delete':
-      return store.remove(collection, namespace, name, (seen.body as { preconditions?: { uid?: string; resourceVersion?: string } } | undefined)?.preconditions);
+      return store.remove(
+        collection,
+        namespace,
+        name,
+        (seen.body as { preconditions?: { uid?: string; resourceVersion?: string } } | undefined)?.preconditions,
+      );
     case 'watch':
       throw new Error('watches are served elsewhere');
   }
@@ -195,9 +210,12 @@ function perform(store: ApiStore, route: Route, seen: SeenRequest): unknown {
 /** The rules of the real server that clients get wrong most easily. */
 function checkedBody(route: Route, seen: SeenRequest): StoredObject {
   const object = seen.body as StoredObject;
-  if (typeof object.apiVersion !== 'string' || typeof object.kind !== 'string') throw new Refusal(400, 'BadRequest', 'apiVersion and kind are required');
-  if (route.name !== undefined && object.metadata.name !== route.name) throw new Refusal(400, 'BadRequest', 'the name of the object does not match the name on the URL');
-  if (seen.verb === 'patch' && 'managedFields' in object.metadata) throw new Refusal(400, 'BadRequest', 'metadata.managedFields must be nil');
+  if (typeof object.apiVersion !== 'string' || typeof object.kind !== 'string')
+    throw new Refusal(400, 'BadRequest', 'apiVersion and kind are required');
+  if (route.name !== undefined && object.metadata.name !== route.name)
+    throw new Refusal(400, 'BadRequest', 'the name of the object does not match the name on the URL');
+  if (seen.verb === 'patch' && 'managedFields' in object.metadata)
+    throw new Refusal(400, 'BadRequest', 'metadata.managedFields must be nil');
   const spec = object['spec'] as Record<string, unknown> | undefined;
   for (const field of ['acquireTime', 'renewTime']) {
     const time = object.kind === 'Lease' ? spec?.[field] : undefined;
@@ -216,12 +234,20 @@ function listPage(store: ApiStore, route: Route, query: Readonly<Record<string, 
   const limit = query['limit'] === undefined ? Infinity : Number(query['limit']);
   const end = start + limit;
   // As the real server does, items of a list come without apiVersion and kind.
-  const items = all.slice(start, end).map((object) => Object.fromEntries(Object.entries(object).filter(([field]) => field !== 'apiVersion' && field !== 'kind')));
+  const items = all
+    .slice(start, end)
+    .map((object) => Object.fromEntries(Object.entries(object).filter(([field]) => field !== 'apiVersion' && field !== 'kind')));
   const metadata = { resourceVersion: String(version), ...(end < all.length ? { continue: `${String(version)}:${String(end)}` } : {}) };
   return { apiVersion: 'v1', kind: 'List', metadata, items };
 }
 
-function serveWatch(state: State, route: Route, query: Readonly<Record<string, string>>, response: ServerResponse, injection: Injection | undefined): void {
+function serveWatch(
+  state: State,
+  route: Route,
+  query: Readonly<Record<string, string>>,
+  response: ServerResponse,
+  injection: Injection | undefined,
+): void {
   const { store, watchers } = state;
   if (response.destroyed) return; // the client has gone while an injected delay went on
   const send = (type: string, object: unknown): void => void response.write(`${JSON.stringify({ type, object })}\n`);
@@ -262,7 +288,9 @@ function watchEvent(event: StoreEvent, route: Route, selector: string | undefine
   const was = before !== undefined && matches(before, selector);
   const is = after !== undefined && matches(after, selector);
   if (is) return { type: was ? 'MODIFIED' : 'ADDED', object: after };
-  return was ? { type: 'DELETED', object: { ...before, metadata: { ...before.metadata, resourceVersion: String(event.version) } } } : undefined;
+  return was
+    ? { type: 'DELETED', object: { ...before, metadata: { ...before.metadata, resourceVersion: String(event.version) } } }
+    : undefined;
 }
 
 function takeInjection(state: State, seen: SeenRequest): Injection | undefined {

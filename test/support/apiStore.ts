@@ -13,7 +13,12 @@ export type StoredObject = {
   [field: string]: unknown;
 };
 
-export type StoreEvent = { readonly version: number; readonly collection: string; readonly before?: StoredObject; readonly after?: StoredObject };
+export type StoreEvent = {
+  readonly version: number;
+  readonly collection: string;
+  readonly before?: StoredObject;
+  readonly after?: StoredObject;
+};
 
 /** A refusal: HTTP status, reason and message of a v1 Status. */
 export class Refusal extends Error {
@@ -83,13 +88,21 @@ export class ApiStore {
     const before = this.get(collection, namespace, name);
     if (before === undefined && subresource !== undefined) throw new Refusal(404, 'NotFound', `${collection} "${name}" not found`);
     // As in the real one: a version does not keep an object that is gone from being made anew, a uid does.
-    if (before === undefined && uid !== undefined) throw new Refusal(409, 'Conflict', `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
+    if (before === undefined && uid !== undefined)
+      throw new Refusal(409, 'Conflict', `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
     if (before !== undefined) checkVersion(before, resourceVersion);
-    if (before !== undefined && uid !== undefined && uid !== before.metadata.uid) throw new Refusal(422, 'Invalid', 'metadata.uid: Invalid value: field is immutable');
-    const intent = onlySubresource(collection, { ...body, metadata: without(without(body.metadata, 'resourceVersion'), 'uid') }, subresource);
+    if (before !== undefined && uid !== undefined && uid !== before.metadata.uid)
+      throw new Refusal(422, 'Invalid', 'metadata.uid: Invalid value: field is immutable');
+    const intent = onlySubresource(
+      collection,
+      { ...body, metadata: without(without(body.metadata, 'resourceVersion'), 'uid') },
+      subresource,
+    );
     const objectKey = keyFor(collection, namespace, name);
     const managerKey = `${objectKey}|${subresource ?? ''}|${manager}`;
-    const others = [...this.#applied].filter(([key]) => key.startsWith(`${objectKey}|`) && key !== managerKey).map(([, applied]) => applied);
+    const others = [...this.#applied]
+      .filter(([key]) => key.startsWith(`${objectKey}|`) && key !== managerKey)
+      .map(([, applied]) => applied);
     const base = structuredClone(before ?? { apiVersion: body.apiVersion, kind: body.kind, metadata: { name } });
     dropLeftOut(base, this.#applied.get(managerKey), intent, others);
     const merged = merge(base, intent) as StoredObject;
@@ -98,12 +111,25 @@ export class ApiStore {
     return this.#save(collection, before, merged);
   }
 
-  remove(collection: string, namespace: string | undefined, name: string, preconditions?: { uid?: string; resourceVersion?: string }): StoredObject {
-    const before = this.#existing(collection, { apiVersion: '', kind: '', metadata: { name, ...(namespace === undefined ? {} : { namespace }) } });
-    if (preconditions?.uid !== undefined && preconditions.uid !== before.metadata.uid) throw new Refusal(409, 'Conflict', 'the UID in the precondition does not match');
+  remove(
+    collection: string,
+    namespace: string | undefined,
+    name: string,
+    preconditions?: { uid?: string; resourceVersion?: string },
+  ): StoredObject {
+    const before = this.#existing(collection, {
+      apiVersion: '',
+      kind: '',
+      metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+    });
+    if (preconditions?.uid !== undefined && preconditions.uid !== before.metadata.uid)
+      throw new Refusal(409, 'Conflict', 'the UID in the precondition does not match');
     checkVersion(before, preconditions?.resourceVersion);
     if (finalizersOf(before).length > 0) {
-      return this.#save(collection, before, { ...before, metadata: { ...before.metadata, deletionTimestamp: before.metadata['deletionTimestamp'] ?? this.#time() } });
+      return this.#save(collection, before, {
+        ...before,
+        metadata: { ...before.metadata, deletionTimestamp: before.metadata['deletionTimestamp'] ?? this.#time() },
+      });
     }
     return this.#erase(collection, before);
   }
@@ -149,7 +175,8 @@ export class ApiStore {
     if (before !== undefined && same(body(before), body(after))) after.metadata.generation = before.metadata.generation ?? 1;
     else if (before !== undefined) after.metadata.generation = (before.metadata.generation ?? 1) + 1;
     if (before !== undefined && same(before, after)) return before;
-    if (before !== undefined && after.metadata['deletionTimestamp'] !== undefined && finalizersOf(after).length === 0) return this.#erase(collection, after);
+    if (before !== undefined && after.metadata['deletionTimestamp'] !== undefined && finalizersOf(after).length === 0)
+      return this.#erase(collection, after);
     this.#version += 1;
     after.metadata.resourceVersion = String(this.#version);
     this.#objects.set(keyFor(collection, after.metadata.namespace, after.metadata.name), after);
@@ -231,7 +258,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 function merge(base: unknown, over: unknown): unknown {
   if (!isRecord(base) || !isRecord(over)) return structuredClone(over);
   const result = { ...base };
-  for (const [field, value] of Object.entries(over)) if (value !== undefined) result[field] = field in base ? merge(base[field], value) : structuredClone(value);
+  for (const [field, value] of Object.entries(over))
+    if (value !== undefined) result[field] = field in base ? merge(base[field], value) : structuredClone(value);
   return result;
 }
 
@@ -256,5 +284,9 @@ function same(a: unknown, b: unknown): boolean {
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (!isRecord(value)) return value;
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key])]),
+  );
 }

@@ -40,10 +40,14 @@ const PAUSE_MS = 150;
  * first of them is answered: kube-proxy learns of a new Service a moment after everybody else.
  */
 export async function keepDiary(scene: Scenario): Promise<Diary> {
-  await scene.until('a caller in the cluster is answered', async () => {
-    const service = await readService(scene);
-    return (await callInCluster(scene, service.spec.clusterIP)).failure === undefined ? true : undefined;
-  }, 20_000);
+  await scene.until(
+    'a caller in the cluster is answered',
+    async () => {
+      const service = await readService(scene);
+      return (await callInCluster(scene, service.spec.clusterIP)).failure === undefined ? true : undefined;
+    },
+    20_000,
+  );
   const routes: RouteEntry[] = [];
   const inCluster: string[] = [];
   const inClusterFailures: string[] = [];
@@ -95,7 +99,12 @@ async function callInCluster(scene: Scenario, address: string): Promise<{ readon
   const body = JSON.stringify({ inputs: [{ name: 'predict', shape: [1, 4], datatype: 'FP64', data: [1, 2, 3, 4] }] });
   const headers = { 'content-type': 'application/json', connection: 'close' };
   try {
-    const response = await fetch(`http://${address}/v2/models/${scene.name}/infer`, { method: 'POST', headers, body, signal: AbortSignal.timeout(5000) });
+    const response = await fetch(`http://${address}/v2/models/${scene.name}/infer`, {
+      method: 'POST',
+      headers,
+      body,
+      signal: AbortSignal.timeout(5000),
+    });
     const text = await response.text();
     if (response.status !== 200) return { version: '', failure: `status ${response.status}: ${text}` };
     return { version: (JSON.parse(text) as { readonly model_version?: string }).model_version ?? '' };

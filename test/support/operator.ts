@@ -30,8 +30,11 @@ export async function operatorPod(): Promise<OperatorPod> {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const { body } = await request('GET', `/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=app.kubernetes.io%2Fname%3Dplimsoll`);
-    const ready = (body as unknown as PodList).items.find(({ metadata, status }) =>
-      metadata.deletionTimestamp === undefined && status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True'));
+    const ready = (body as unknown as PodList).items.find(
+      ({ metadata, status }) =>
+        metadata.deletionTimestamp === undefined &&
+        status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True'),
+    );
     if (ready?.status.podIP !== undefined) return { name: ready.metadata.name, address: ready.status.podIP };
     if (Date.now() > deadline) throw new Error(`The operator has no Ready pod for ${PATIENCE_MS / 1000} s: ${JSON.stringify(body)}`);
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -67,13 +70,18 @@ export async function askOperator(pod: OperatorPod, path: string): Promise<{ rea
 export async function scrapeOperator(pod: OperatorPod): Promise<readonly Sample[]> {
   const { status, text } = await askOperator(pod, '/metrics');
   if (status !== 200) throw new Error(`/metrics answers ${status}: ${text}`);
-  return text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).map(readSample);
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map(readSample);
 }
 
 function readSample(line: string): Sample {
   const match = /^([a-zA-Z0-9_:]+)(?:\{(.*)\})? (\S+)$/.exec(line);
   if (!match) throw new Error(`/metrics has a line that is no series: ${line}`);
-  const pairs = [...(match[2] ?? '').matchAll(/([a-zA-Z0-9_]+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', value = '']) => [key, value] as const);
+  const pairs = [...(match[2] ?? '').matchAll(/([a-zA-Z0-9_]+)="((?:[^"\\]|\\.)*)"/g)].map(
+    ([, key = '', value = '']) => [key, value] as const,
+  );
   return { name: match[1]!, labels: Object.fromEntries(pairs), value: Number(match[3]) };
 }
 

@@ -117,7 +117,14 @@ function apiserverArguments(folder: string, { etcd, apiserver }: Ports): readonl
     ...['--etcd-servers', `http://127.0.0.1:${etcd}`, '--bind-address', '127.0.0.1', '--secure-port', String(apiserver)],
     // a loopback address cannot stand in the Endpoints of the service `kubernetes`, and nobody here asks for them
     ...['--advertise-address', '127.0.0.1', '--endpoint-reconciler-type', 'none', '--service-cluster-ip-range', NETWORK.serviceCidr],
-    ...['--tls-cert-file', pki('kube-apiserver.crt'), '--tls-private-key-file', pki('kube-apiserver.key'), '--client-ca-file', pki('ca.crt')],
+    ...[
+      '--tls-cert-file',
+      pki('kube-apiserver.crt'),
+      '--tls-private-key-file',
+      pki('kube-apiserver.key'),
+      '--client-ca-file',
+      pki('ca.crt'),
+    ],
     ...['--authorization-mode', 'RBAC', '--service-account-issuer', 'https://kubernetes.default.svc'],
     ...['--service-account-key-file', pki('sa.pub'), '--service-account-signing-key-file', pki('sa.key')],
   ];
@@ -125,11 +132,13 @@ function apiserverArguments(folder: string, { etcd, apiserver }: Ports): readonl
 
 /** Ports that nobody listens on now. All are held until the last is found, so that they differ. */
 async function freePorts(): Promise<Ports> {
-  const servers = await Promise.all([0, 1, 2].map(async () => {
-    const server = createServer();
-    await new Promise<void>((resolve, reject) => server.on('error', reject).listen(0, '127.0.0.1', resolve));
-    return server;
-  }));
+  const servers = await Promise.all(
+    [0, 1, 2].map(async () => {
+      const server = createServer();
+      await new Promise<void>((resolve, reject) => server.on('error', reject).listen(0, '127.0.0.1', resolve));
+      return server;
+    }),
+  );
   const [etcd = 0, peer = 0, apiserver = 0] = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return { etcd, peer, apiserver };

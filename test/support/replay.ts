@@ -44,7 +44,9 @@ export async function findFirstFailure(release: ModelRelease, places: Places, un
 
 /** The windows as they were while the release ran: the last one was still open. */
 function judge(release: ModelRelease, samples: readonly CheckSamples[], nowMs: number): ReturnType<typeof evaluate> {
-  const windows = (release.status?.windows ?? []).map(({ to, ...window }, index, all) => (index === all.length - 1 || to === undefined ? window : { ...window, to }));
+  const windows = (release.status?.windows ?? []).map(({ to, ...window }, index, all) =>
+    index === all.length - 1 || to === undefined ? window : { ...window, to },
+  );
   return evaluate(parametersOf(release), samples, windows, nowMs);
 }
 
@@ -53,16 +55,23 @@ function wishesOf(release: ModelRelease, places: Places): readonly MeasureReques
 }
 
 async function readAll(prometheus: Prometheus, release: ModelRelease, places: Places, untilMs: number): Promise<readonly CheckSamples[]> {
-  return await Promise.all(wishesOf(release, places).map(async ({ check, measurand, intervalMs, fromMs }) => {
-    const span = { fromMs: Math.ceil(fromMs / intervalMs) * intervalMs, toMs: Math.floor(untilMs / intervalMs) * intervalMs, stepMs: intervalMs };
-    return { check, ticks: await read(prometheus, span, measurand) };
-  }));
+  return await Promise.all(
+    wishesOf(release, places).map(async ({ check, measurand, intervalMs, fromMs }) => {
+      const span = {
+        fromMs: Math.ceil(fromMs / intervalMs) * intervalMs,
+        toMs: Math.floor(untilMs / intervalMs) * intervalMs,
+        stepMs: intervalMs,
+      };
+      return { check, ticks: await read(prometheus, span, measurand) };
+    }),
+  );
 }
 
 async function read(prometheus: Prometheus, span: Span, measurand: MeasureRequest['measurand']): Promise<readonly Tick[]> {
   if (measurand.type === 'value') throw new Error('Only the built-in checks are replayed.');
   const [reading] = await readBuiltIn(prometheus, span, [{ measurand }]);
-  if (reading === undefined || reading.ticks.length === 0) throw new Error(`Prometheus has no data to replay: ${reading?.problem ?? 'no answer'}`);
+  if (reading === undefined || reading.ticks.length === 0)
+    throw new Error(`Prometheus has no data to replay: ${reading?.problem ?? 'no answer'}`);
   return reading.ticks;
 }
 
@@ -71,18 +80,29 @@ function until(samples: readonly CheckSamples[], atMs: number): readonly CheckSa
 }
 
 /** The first scrape after the look before, with whose data in place of the look's own the evidence says Fail. */
-async function findScrape(prometheus: Prometheus, release: ModelRelease, places: Places, replay: readonly CheckSamples[], lookMs: number): Promise<number> {
+async function findScrape(
+  prometheus: Prometheus,
+  release: ModelRelease,
+  places: Places,
+  replay: readonly CheckSamples[],
+  lookMs: number,
+): Promise<number> {
   const { intervalMs } = parametersOf(release);
   const namespace = release.metadata.namespace ?? '';
-  const raw = await prometheus.instant(`${REQUESTS}{envoy_cluster_name=~"httproute/${namespace}/.*"}[${Math.ceil(intervalMs / 1000)}s]`, lookMs);
+  const raw = await prometheus.instant(
+    `${REQUESTS}{envoy_cluster_name=~"httproute/${namespace}/.*"}[${Math.ceil(intervalMs / 1000)}s]`,
+    lookMs,
+  );
   if (!raw.ok) throw new Error(raw.sentence);
   const scrapes = [...new Set(raw.series.flatMap(({ points }) => points.map(({ atMs }) => atMs)))].sort((a, b) => a - b);
   for (const scrapeMs of scrapes) {
-    const moved = await Promise.all(wishesOf(release, places).map(async ({ check, measurand }, index): Promise<CheckSamples> => {
-      const [tick] = await read(prometheus, { fromMs: scrapeMs, toMs: scrapeMs, stepMs: 0 }, measurand);
-      const before = (replay[index]?.ticks ?? []).filter(({ atMs }) => atMs < lookMs);
-      return { check, ticks: [...before, ...(tick === undefined ? [] : [{ ...tick, atMs: lookMs }])] };
-    }));
+    const moved = await Promise.all(
+      wishesOf(release, places).map(async ({ check, measurand }, index): Promise<CheckSamples> => {
+        const [tick] = await read(prometheus, { fromMs: scrapeMs, toMs: scrapeMs, stepMs: 0 }, measurand);
+        const before = (replay[index]?.ticks ?? []).filter(({ atMs }) => atMs < lookMs);
+        return { check, ticks: [...before, ...(tick === undefined ? [] : [{ ...tick, atMs: lookMs }])] };
+      }),
+    );
     if (judge(release, moved, lookMs).verdict === 'Fail') return scrapeMs;
   }
   return lookMs;

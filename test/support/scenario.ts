@@ -143,8 +143,10 @@ export class Scenario {
       `/api/v1/namespaces/${this.namespace}/events?fieldSelector=${encodeURIComponent(selector)}`,
     );
     // Times are whole seconds; of the same one, in the order in which the API server took them.
-    return items.toSorted(({ metadata: a }, { metadata: b }) =>
-      a.creationTimestamp.localeCompare(b.creationTimestamp) || Number(a.resourceVersion) - Number(b.resourceVersion));
+    return items.toSorted(
+      ({ metadata: a }, { metadata: b }) =>
+        a.creationTimestamp.localeCompare(b.creationTimestamp) || Number(a.resourceVersion) - Number(b.resourceVersion),
+    );
   }
 
   async read<T>(path: string): Promise<T> {
@@ -160,20 +162,30 @@ export class Scenario {
 
   /** Waits until `kubectl wait` would: a condition of the ModelDeployment is True at its newest generation. */
   async ready(timeoutMs = 60_000): Promise<ModelDeployment> {
-    return await this.until('the ModelDeployment is Ready', async () => {
-      const deployment = await this.deployment();
-      const condition = deployment.status?.conditions?.find(({ type }) => type === 'Ready');
-      const isNew = condition?.observedGeneration === deployment.metadata.generation;
-      return condition?.status === 'True' && isNew && deployment.status?.stable?.version === deployment.spec.version ? deployment : undefined;
-    }, timeoutMs);
+    return await this.until(
+      'the ModelDeployment is Ready',
+      async () => {
+        const deployment = await this.deployment();
+        const condition = deployment.status?.conditions?.find(({ type }) => type === 'Ready');
+        const isNew = condition?.observedGeneration === deployment.metadata.generation;
+        return condition?.status === 'True' && isNew && deployment.status?.stable?.version === deployment.spec.version
+          ? deployment
+          : undefined;
+      },
+      timeoutMs,
+    );
   }
 
   /** Waits until release `number` is finished. */
   async finished(number: number, timeoutMs = 120_000): Promise<ModelRelease> {
-    return await this.until(`release ${number} is finished`, async () => {
-      const release = (await this.releases()).find(({ spec }) => spec.number === number);
-      return release?.status?.finishedAt === undefined ? undefined : release;
-    }, timeoutMs);
+    return await this.until(
+      `release ${number} is finished`,
+      async () => {
+        const release = (await this.releases()).find(({ spec }) => spec.number === number);
+        return release?.status?.finishedAt === undefined ? undefined : release;
+      },
+      timeoutMs,
+    );
   }
 
   /** Asks again and again; says what was waited for, and what there was, when it does not come. */

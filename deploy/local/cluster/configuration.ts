@@ -14,7 +14,9 @@ export function renderTemplate(text: string, values: Readonly<Record<string, str
 
 /** Values of the templates: ports as P_ENVOY_ADMIN for `envoyAdmin`, and the names below. */
 export function templateValues(settings: Settings, scrapeInterval: string): Readonly<Record<string, string>> {
-  const ports = Object.entries(PORTS).map(([name, port]) => [`P_${name.replaceAll(/[A-Z]/g, (c) => `_${c}`).toUpperCase()}`, String(port)] as const);
+  const ports = Object.entries(PORTS).map(
+    ([name, port]) => [`P_${name.replaceAll(/[A-Z]/g, (c) => `_${c}`).toUpperCase()}`, String(port)] as const,
+  );
   return {
     ...Object.fromEntries(ports),
     STATE: settings.state,

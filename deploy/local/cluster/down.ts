@@ -23,14 +23,16 @@ export async function takeDown(settings: Settings, wipe: boolean, say: Say): Pro
     say(`there is no cluster in ${state}`);
     return;
   }
-  if (process.getuid?.() !== 0) throw new ClusterError('Ending the local cluster undoes mounts and network rules: run the same command as root.');
+  if (process.getuid?.() !== 0)
+    throw new ClusterError('Ending the local cluster undoes mounts and network rules: run the same command as root.');
   await takeLock(settings.lock, state, say);
   try {
     const cluster = { settings, programs: await ensurePrograms(settings, say) };
     await endAll(cluster);
     await restoreHost(cluster);
     const mounted = await unmountBelow(state);
-    if (mounted.length > 0) throw new ClusterError(`${mounted[0] ?? ''} cannot be unmounted: end what uses it, then run the same command again.`);
+    if (mounted.length > 0)
+      throw new ClusterError(`${mounted[0] ?? ''} cannot be unmounted: end what uses it, then run the same command again.`);
     for (const path of wipe ? [state] : RUNTIME_PARTS.map((part) => join(state, part))) rmSync(path, { recursive: true, force: true });
   } finally {
     releaseLock(settings.lock, state);
@@ -59,7 +61,8 @@ async function removePods(cluster: Cluster): Promise<void> {
     await ensureStarted(cluster, 'containerd');
     await awaitHealthy(cluster, 'containerd', 30);
   }
-  const names = async (kind: string): Promise<readonly string[]> => (await ctrOn(cluster, [kind, 'ls', '-q'])).split('\n').filter((name) => name !== '');
+  const names = async (kind: string): Promise<readonly string[]> =>
+    (await ctrOn(cluster, [kind, 'ls', '-q'])).split('\n').filter((name) => name !== '');
   // one that has ended by itself meanwhile is no failure
   const remove = async (...args: readonly string[]): Promise<unknown> => await ctrOn(cluster, args).catch(() => undefined);
   await Promise.all((await names('task')).map((task) => remove('task', 'rm', '-f', task)));

@@ -38,7 +38,11 @@ export async function statusOf(url: string): Promise<number | string> {
   return await new Promise((resolve) => {
     const answer = { timeout: PATIENCE_MS, agent: false };
     const request = url.startsWith('https:')
-      ? getHttps(url, { ...answer, rejectUnauthorized: false }, (response) => void response.resume().on('end', () => resolve(response.statusCode ?? 0)))
+      ? getHttps(
+          url,
+          { ...answer, rejectUnauthorized: false },
+          (response) => void response.resume().on('end', () => resolve(response.statusCode ?? 0)),
+        )
       : getHttp(url, answer, (response) => void response.resume().on('end', () => resolve(response.statusCode ?? 0)));
     request.on('timeout', () => request.destroy(new Error(`does not answer within ${PATIENCE_MS / 1000} s`)));
     request.on('error', (error) => resolve(`fails: ${error.message}`));
@@ -50,7 +54,11 @@ export async function statusOf(url: string): Promise<number | string> {
  * what `check` gave last and `advice`.
  */
 export async function waitUntil(
-  what: string, seconds: number, check: () => Promise<string>, advice: string, ended: () => boolean = () => false,
+  what: string,
+  seconds: number,
+  check: () => Promise<string>,
+  advice: string,
+  ended: () => boolean = () => false,
 ): Promise<void> {
   const deadline = performance.now() + seconds * 1000;
   for (;;) {

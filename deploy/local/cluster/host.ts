@@ -16,7 +16,9 @@ export function linkCertificates(state: string): void {
   const target = linkTarget(CERTIFICATES_LINK);
   if (target === folder) return;
   if (target !== undefined && !target.endsWith('/gateway/config/certs/envoy-gateway')) {
-    throw new ClusterError(`${CERTIFICATES_LINK} exists and is not this cluster's, but Envoy Gateway reads its certificate there: move it away, then run the same command again.`);
+    throw new ClusterError(
+      `${CERTIFICATES_LINK} exists and is not this cluster's, but Envoy Gateway reads its certificate there: move it away, then run the same command again.`,
+    );
   }
   rmSync(CERTIFICATES_LINK, { force: true });
   symlinkSync(folder, CERTIFICATES_LINK);
@@ -74,7 +76,9 @@ export async function unmountBelow(folder: string): Promise<readonly string[]> {
 export async function checkPorts(name: string, ports: readonly number[]): Promise<void> {
   for (const port of ports) {
     if (await portTaken(port)) {
-      throw new ClusterError(`Port ${port}, which ${name} needs, is in use by another program: end that (\`ss -ltnp 'sport = :${port}'\` shows it), then run the same command again.`);
+      throw new ClusterError(
+        `Port ${port}, which ${name} needs, is in use by another program: end that (\`ss -ltnp 'sport = :${port}'\` shows it), then run the same command again.`,
+      );
     }
   }
 }

@@ -37,7 +37,11 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function parse(argv: readonly string[]) {
   try {
-    return parseArgs({ args: [...argv], allowPositionals: true, options: { 'scrape-interval': { type: 'string' }, 'wipe': { type: 'boolean' } } });
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: { 'scrape-interval': { type: 'string' }, wipe: { type: 'boolean' } },
+    });
   } catch (error) {
     throw new ClusterError(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`, { cause: error });
   }

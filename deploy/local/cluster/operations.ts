@@ -35,7 +35,13 @@ export async function ensureStarted({ settings, programs }: Cluster, name: Compo
 export async function awaitHealthy({ settings, programs }: Cluster, name: ComponentName, seconds: number): Promise<void> {
   const { health } = components(settings, programs)[name];
   const ended = (): boolean => runningProcess(settings.state, name) === undefined;
-  await waitUntil(name, seconds, async () => await askHealth(health), `see ${logPath(settings.state, name)}, then run the same command again`, ended);
+  await waitUntil(
+    name,
+    seconds,
+    async () => await askHealth(health),
+    `see ${logPath(settings.state, name)}, then run the same command again`,
+    ended,
+  );
 }
 
 /** Ends a process of the cluster; `envoy-gateway` takes Envoy with it. */
@@ -49,7 +55,8 @@ async function prepareGateway({ settings, programs }: Cluster): Promise<void> {
   const { state } = settings;
   await endEnvoys(state);
   const config = join(state, 'gateway/config');
-  if (!existsSync(join(config, 'certs/envoy-gateway/tls.crt'))) await run([programs.envoyGateway, 'certgen', '--local', '--config-home', config]);
+  if (!existsSync(join(config, 'certs/envoy-gateway/tls.crt')))
+    await run([programs.envoyGateway, 'certgen', '--local', '--config-home', config]);
   linkCertificates(state);
   const envoy = envoyPath(state);
   // where envoy-gateway looks before it would download one

@@ -21,7 +21,10 @@ export async function ensurePackages(root: boolean, say: Say): Promise<void> {
 }
 
 function check(result: RunResult, command: string): void {
-  if (result.code !== 0) throw new ClusterError(`apt-get failed (${lastLine(result.stderr || result.stdout)}): see to it that \`${command}\` works, then run the same command again.`);
+  if (result.code !== 0)
+    throw new ClusterError(
+      `apt-get failed (${lastLine(result.stderr || result.stdout)}): see to it that \`${command}\` works, then run the same command again.`,
+    );
 }
 
 async function missingPackages(): Promise<readonly string[]> {
@@ -35,6 +38,11 @@ async function missingPackages(): Promise<readonly string[]> {
 
 /** Those of `wanted` that dpkg-query's lines of `PACKAGE STATUS` do not show as installed. */
 export function absentFrom(listing: string, wanted: readonly string[]): readonly string[] {
-  const installed = new Set(listing.split('\n').filter((line) => line.endsWith(' installed')).map((line) => line.split(' ')[0]));
+  const installed = new Set(
+    listing
+      .split('\n')
+      .filter((line) => line.endsWith(' installed'))
+      .map((line) => line.split(' ')[0]),
+  );
   return wanted.filter((name) => !installed.has(name));
 }

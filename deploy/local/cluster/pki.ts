@@ -18,7 +18,13 @@ const DAYS = '3650';
 function certificates(nodeAddress: string): readonly Certificate[] {
   const node = `/O=system:nodes/CN=system:node:${NETWORK.node}`;
   const serviceNames = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local'];
-  const apiserver = [`IP:127.0.0.1`, `IP:${nodeAddress}`, `IP:${NETWORK.apiService}`, 'DNS:localhost', ...serviceNames.map((name) => `DNS:${name}`)];
+  const apiserver = [
+    `IP:127.0.0.1`,
+    `IP:${nodeAddress}`,
+    `IP:${NETWORK.apiService}`,
+    'DNS:localhost',
+    ...serviceNames.map((name) => `DNS:${name}`),
+  ];
   return [
     { name: 'kube-apiserver', subject: '/CN=kube-apiserver', alternatives: apiserver.join(',') },
     { name: 'kubelet-server', subject: node, alternatives: `IP:127.0.0.1,IP:${nodeAddress},DNS:${NETWORK.node}` },
@@ -64,8 +70,9 @@ async function ensureAuthority(folder: string): Promise<void> {
 
 async function ensureCertificate(folder: string, { name, subject, alternatives }: Certificate): Promise<void> {
   const path = (extension: string): string => join(folder, `${name}.${extension}`);
-  const request = `${subject}\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n`
-    + (alternatives === undefined ? '' : `subjectAltName=${alternatives}\n`);
+  const request =
+    `${subject}\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n` +
+    (alternatives === undefined ? '' : `subjectAltName=${alternatives}\n`);
   if (readIfPresent(path('request')) === request) return;
   writeFileSync(path('ext'), request.slice(request.indexOf('\n') + 1));
   await run(['openssl', 'req', ...NEW_KEY, '-subj', subject, '-keyout', `${name}.key`, '-out', `${name}.csr`], { cwd: folder });

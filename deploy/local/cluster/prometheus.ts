@@ -22,7 +22,9 @@ export async function reloadPrometheus(): Promise<void> {
 export async function awaitScrapeInterval(interval: string): Promise<void> {
   const check = async (): Promise<string> => {
     const response = await fetch(`${BASE}/api/v1/targets?state=active&scrapePool=envoy`);
-    const { data } = (await response.json()) as { readonly data: { readonly activeTargets: readonly { readonly scrapeInterval: string }[] } };
+    const { data } = (await response.json()) as {
+      readonly data: { readonly activeTargets: readonly { readonly scrapeInterval: string }[] };
+    };
     const seen = data.activeTargets[0]?.scrapeInterval ?? 'none';
     return durationMs(seen) === durationMs(interval) ? 'ok' : `its scrape interval for Envoy is ${seen}`;
   };

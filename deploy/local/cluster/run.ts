@@ -23,7 +23,9 @@ export async function attempt(argv: readonly string[], options: RunOptions = {})
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
-    child.on('error', (error) => reject(new ClusterError(`Cannot run ${program} (${error.message}): install it, then run the same command again.`)));
+    child.on('error', (error) =>
+      reject(new ClusterError(`Cannot run ${program} (${error.message}): install it, then run the same command again.`)),
+    );
     child.on('close', (code) => resolve({ code: code ?? 1, ...output }));
     // a program that ends without reading its input is judged by its exit code
     child.stdin.on('error', () => undefined);
@@ -35,7 +37,9 @@ export async function attempt(argv: readonly string[], options: RunOptions = {})
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await attempt(argv, options);
   if (result.code !== 0) {
-    throw new ClusterError(`\`${argv.slice(0, 4).join(' ')} ...\` failed with exit code ${result.code}: ${lastLine(result.stderr || result.stdout)}`);
+    throw new ClusterError(
+      `\`${argv.slice(0, 4).join(' ')} ...\` failed with exit code ${result.code}: ${lastLine(result.stderr || result.stdout)}`,
+    );
   }
   return result.stdout;
 }

@@ -49,7 +49,16 @@ export const NETWORK = {
 
 /** Debian packages whose programs the cluster (or the building of images for it) runs. */
 export const DEBIAN_PACKAGES = [
-  'runc', 'containernetworking-plugins', 'iptables', 'iproute2', 'conntrack', 'openssl', 'mmdebstrap', 'curl', 'jq', 'ca-certificates',
+  'runc',
+  'containernetworking-plugins',
+  'iptables',
+  'iproute2',
+  'conntrack',
+  'openssl',
+  'mmdebstrap',
+  'curl',
+  'jq',
+  'ca-certificates',
 ] as const;
 
 export const DEFAULT_SCRAPE_INTERVAL = '5s';
@@ -88,10 +97,14 @@ export function settingsFrom(env: NodeJS.ProcessEnv): Settings {
 /** Refuses a path that cannot stand in the configuration files, or that would make the kubelet's socket names too long. */
 export function checkStateFolder(state: string): void {
   if (!/^\/[A-Za-z0-9._/+-]+$/.test(state)) {
-    throw new ClusterError(`The state folder ${state} has characters other than letters, digits and . _ / + -: set PLIMSOLL_CLUSTER_DIR to a plain path.`);
+    throw new ClusterError(
+      `The state folder ${state} has characters other than letters, digits and . _ / + -: set PLIMSOLL_CLUSTER_DIR to a plain path.`,
+    );
   }
   if (state.length > 64) {
-    throw new ClusterError(`The state folder ${state} has ${state.length} characters, and socket names allow 64: set PLIMSOLL_CLUSTER_DIR to a shorter path.`);
+    throw new ClusterError(
+      `The state folder ${state} has ${state.length} characters, and socket names allow 64: set PLIMSOLL_CLUSTER_DIR to a shorter path.`,
+    );
   }
 }
 
@@ -106,5 +119,9 @@ function hostAddress(): string | undefined {
 
 /** Interface of the default route in the text of /proc/net/route. */
 export function defaultRouteInterface(routes: string): string | undefined {
-  return routes.split('\n').slice(1).map((line) => line.split('\t')).find((fields) => fields[1] === '00000000')?.[0];
+  return routes
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split('\t'))
+    .find((fields) => fields[1] === '00000000')?.[0];
 }

@@ -22,7 +22,9 @@ export async function inspect(cluster: Cluster): Promise<readonly PartStatus[]> 
   const { settings, programs } = cluster;
   const { state } = settings;
   const all = components(settings, programs);
-  const processes = COMPONENTS.map(async (name) => await part(name, runningProcess(state, name)?.pid, logPath(state, name), () => askHealth(all[name].health)));
+  const processes = COMPONENTS.map(
+    async (name) => await part(name, runningProcess(state, name)?.pid, logPath(state, name), () => askHealth(all[name].health)),
+  );
   const gatewayLog = logPath(state, 'envoy-gateway');
   const envoy = part('envoy', envoyProcesses(state)[0]?.pid, gatewayLog, () => askHealth(ENVOY_HEALTH));
   const listener = judged('gateway default/eg', gatewayLog, askListener);
@@ -41,7 +43,14 @@ async function judged(name: string, log: string, ask: () => Promise<string>): Pr
 
 async function askNode(cluster: Cluster): Promise<string> {
   try {
-    const ready = await kubectlOn(cluster, ['get', 'node', NETWORK.node, '--request-timeout=3s', '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}']);
+    const ready = await kubectlOn(cluster, [
+      'get',
+      'node',
+      NETWORK.node,
+      '--request-timeout=3s',
+      '-o',
+      'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
+    ]);
     return ready === 'True' ? 'ok' : `Ready is ${ready}`;
   } catch {
     return 'the apiserver does not tell';
@@ -50,7 +59,9 @@ async function askNode(cluster: Cluster): Promise<string> {
 
 /** The report as text: one line for each part, and the log of each that is not well. */
 export function describe(parts: readonly PartStatus[], state: string): string {
-  const lines = parts.map(({ name, pid, healthy, detail, log }) =>
-    `${name.padEnd(26)}${String(pid ?? '-').padStart(8)}  ${healthy ? 'ok' : `${detail} (log: ${log})`}`);
+  const lines = parts.map(
+    ({ name, pid, healthy, detail, log }) =>
+      `${name.padEnd(26)}${String(pid ?? '-').padStart(8)}  ${healthy ? 'ok' : `${detail} (log: ${log})`}`,
+  );
   return [...lines, `state folder: ${state}, rule files: ${join(state, 'rules')}/*.yml`].join('\n');
 }

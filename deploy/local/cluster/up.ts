@@ -21,7 +21,8 @@ export const MARKER = 'plimsoll-cluster';
 
 /** Brings everything up and returns when all of it is ready. `scrapeInterval` (such as "1s") is for Envoy's and the pods' metrics. */
 export async function bringUp(settings: Settings, scrapeInterval: string, say: Say): Promise<void> {
-  if (!(durationMs(scrapeInterval) > 0)) throw new ClusterError(`The scrape interval "${scrapeInterval}" is not a duration such as 1s, 500ms or 1m30s.`);
+  if (!(durationMs(scrapeInterval) > 0))
+    throw new ClusterError(`The scrape interval "${scrapeInterval}" is not a duration such as 1s, 500ms or 1m30s.`);
   await ensurePackages(process.getuid?.() === 0, say);
   await takeLock(settings.lock, settings.state, say);
   try {
@@ -69,7 +70,9 @@ async function startAll(cluster: Cluster, scrapeInterval: string, say: Say): Pro
     await reloadPrometheus();
     await awaitScrapeInterval(scrapeInterval);
   }
-  say(`up: gateway http://127.0.0.1:${PORTS.gateway}, Prometheus http://127.0.0.1:${PORTS.prometheus}, Envoy http://127.0.0.1:${PORTS.envoyAdmin}`);
+  say(
+    `up: gateway http://127.0.0.1:${PORTS.gateway}, Prometheus http://127.0.0.1:${PORTS.prometheus}, Envoy http://127.0.0.1:${PORTS.envoyAdmin}`,
+  );
 }
 
 function prepareFolder({ state }: Settings, programs: Programs): void {
@@ -90,7 +93,10 @@ async function awaitApiserver(cluster: Cluster): Promise<void> {
   } catch (error) {
     const { state } = cluster.settings;
     if (runningProcess(state, 'etcd') !== undefined) throw error;
-    throw new ClusterError(`etcd ended while it was starting: see ${logPath(state, 'etcd')}; if its data are damaged, \`npm run cluster -- down --wipe\` and \`up\` begin anew.`, { cause: error });
+    throw new ClusterError(
+      `etcd ended while it was starting: see ${logPath(state, 'etcd')}; if its data are damaged, \`npm run cluster -- down --wipe\` and \`up\` begin anew.`,
+      { cause: error },
+    );
   }
 }
 
@@ -98,7 +104,8 @@ async function awaitApiserver(cluster: Cluster): Promise<void> {
 async function ensureGatewayResources(cluster: Cluster): Promise<void> {
   const { settings, programs } = cluster;
   const applied = join(settings.state, 'crds-applied');
-  const present = (await kubectlOn(cluster, ['get', 'crd', '-o', 'name'])).match(/(gateway\.networking\.k8s|gateway\.envoyproxy)\.io$/gm)?.length ?? 0;
+  const present =
+    (await kubectlOn(cluster, ['get', 'crd', '-o', 'name'])).match(/(gateway\.networking\.k8s|gateway\.envoyproxy)\.io$/gm)?.length ?? 0;
   if (present < 18 || readIfPresent(applied) !== programs.crds) {
     await kubectlOn(cluster, ['apply', '--server-side', '--force-conflicts', '--validate=false', '-f', programs.crds]);
     await kubectlOn(cluster, ['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all']);
@@ -123,14 +130,21 @@ async function awaitNode(cluster: Cluster): Promise<void> {
     const ready = await kubectlOn(cluster, ['get', 'node', NETWORK.node, '--ignore-not-found', '-o', `jsonpath=${path}`]);
     return ready === 'True' ? 'ok' : `Ready is ${ready === '' ? 'not reported' : ready}`;
   };
-  await waitUntil(`node ${NETWORK.node}`, 90, check, `see ${log}, then run the same command again`, () => runningProcess(cluster.settings.state, 'kubelet') === undefined);
+  await waitUntil(
+    `node ${NETWORK.node}`,
+    90,
+    check,
+    `see ${log}, then run the same command again`,
+    () => runningProcess(cluster.settings.state, 'kubelet') === undefined,
+  );
 }
 
 async function ensureGateway(cluster: Cluster): Promise<void> {
   const { state } = cluster.settings;
   const log = logPath(state, 'envoy-gateway');
   // envoy-gateway does not start Envoy again after it was killed
-  if (runningProcess(state, 'envoy-gateway') !== undefined && envoyProcesses(state).length === 0) await endComponent(cluster, 'envoy-gateway');
+  if (runningProcess(state, 'envoy-gateway') !== undefined && envoyProcesses(state).length === 0)
+    await endComponent(cluster, 'envoy-gateway');
   await ensureStarted(cluster, 'envoy-gateway');
   const ended = (): boolean => runningProcess(state, 'envoy-gateway') === undefined;
   await waitUntil('Envoy', 90, async () => await askHealth(ENVOY_HEALTH), `see ${log}, then run the same command again`, ended);

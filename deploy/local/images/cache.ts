@@ -41,7 +41,8 @@ const underWay = new Map<string, Promise<string>>();
 async function sweep(target: string): Promise<void> {
   for (const name of await readdir(dirname(target))) {
     const pid = /^(.+)\.(\d+)\.making(\.layers)?$/.exec(name);
-    if (pid?.[1] === basename(target) && !existsSync(`/proc/${pid[2] ?? ''}`)) await rm(join(dirname(target), name), { recursive: true, force: true });
+    if (pid?.[1] === basename(target) && !existsSync(`/proc/${pid[2] ?? ''}`))
+      await rm(join(dirname(target), name), { recursive: true, force: true });
   }
 }
 
@@ -56,7 +57,8 @@ async function makeNow(target: string, say: Say, what: string, make: (path: stri
     await rename(path, target);
   } catch (error) {
     await rm(path, { recursive: true, force: true });
-    if (!existsSync(target)) throw new Error(`Building ${what} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    if (!existsSync(target))
+      throw new Error(`Building ${what} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
   say(`Built ${what} in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
   return target;

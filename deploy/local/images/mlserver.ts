@@ -17,7 +17,8 @@ const LOCK = join(import.meta.dirname, 'mlserver/requirements.lock');
 const DEBIAN = ['base-files', 'libgcc-s1', 'libgomp1', 'libpython3.11-stdlib', 'libstdc++6', 'python3-minimal', 'python3.11-minimal'];
 const PACKAGES = `usr/local/lib/${PYTHON}/dist-packages`;
 /** Not needed to serve. `testing` stays: packages import it. Libraries are never stripped: OpenBLAS would no longer load. */
-const TRIMMED = /(^|\/)(tests?|include)$|\.(pyi|pxd|pyx|h|hpp|c|cpp|a)$|^(bin|setuptools|pkg_resources|_distutils_hack|share)$|^distutils-precedence\.pth$/;
+const TRIMMED =
+  /(^|\/)(tests?|include)$|\.(pyi|pxd|pyx|h|hpp|c|cpp|a)$|^(bin|setuptools|pkg_resources|_distutils_hack|share)$|^distutils-precedence\.pth$/;
 /** Templates and samples that are not meant to compile. */
 const NOT_PYTHON_3 = 'lib2to3/tests|_py2\\.py|/templates?/';
 
@@ -52,14 +53,36 @@ async function rootFolder(key: string, say: Say): Promise<string> {
   return await makeOnce(cacheFolder('images', 'mlserver', key), say, 'the packages of MLServer (pip)', async (path) => {
     await run('cp', ['-a', await baseFolder(DEBIAN, say), path]);
     const packages = join(path, PACKAGES);
-    await run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--no-deps', '--require-hashes', '--only-binary', ':all:', '--no-compile',
-      '--target', packages, '-r', LOCK], { env: { PIP_NO_WARN_SCRIPT_LOCATION: '1', PIP_ROOT_USER_ACTION: 'ignore' } });
+    await run(
+      PYTHON,
+      [
+        '-m',
+        'pip',
+        'install',
+        '--quiet',
+        '--no-deps',
+        '--require-hashes',
+        '--only-binary',
+        ':all:',
+        '--no-compile',
+        '--target',
+        packages,
+        '-r',
+        LOCK,
+      ],
+      { env: { PIP_NO_WARN_SCRIPT_LOCATION: '1', PIP_ROOT_USER_ACTION: 'ignore' } },
+    );
     await trim(packages);
     for (const name of await readdir(join(path, 'usr/bin'))) if (!name.startsWith('python')) await rm(join(path, 'usr/bin', name));
     // Two at once, one for each core: compileall's own -j needs semaphores, which a plain chroot does not have.
     await Promise.all([PACKAGES, `usr/lib/${PYTHON}`].map((folder) => precompile(path, folder)));
     // What was trimmed too far shows here, and not as a pod that never becomes ready.
-    await run('chroot', [path, `/usr/bin/${PYTHON}`, '-c', 'import mlserver.server, mlserver_sklearn.sklearn, sklearn.pipeline, sklearn.svm']);
+    await run('chroot', [
+      path,
+      `/usr/bin/${PYTHON}`,
+      '-c',
+      'import mlserver.server, mlserver_sklearn.sklearn, sklearn.pipeline, sklearn.svm',
+    ]);
   });
 }
 
@@ -74,28 +97,34 @@ function layers(key: string, say: Say): readonly LayerPlan[] {
     { kind: 'text', to: 'usr/local/bin/mlserver', text: ENTRYPOINT, executable: true },
     { kind: 'directory', to: 'mnt/models' },
   ];
-  return [{ key: digestOf('python', key), parts: python }, { key: digestOf('mlserver', key), parts: server }];
+  return [
+    { key: digestOf('python', key), parts: python },
+    { key: digestOf('mlserver', key), parts: server },
+  ];
 }
 
 /** Builds MLServer's image unless the cache has it. Needs root (mmdebstrap, chroot) and Python 3.11 with pip. */
 export async function buildMlserver(say: Say): Promise<BuiltImage> {
   const key = digestOf(baseKey(DEBIAN), await digestOfFiles([LOCK, import.meta.filename]));
-  const built = await buildImage({
-    reference: MLSERVER_IMAGE,
-    name: 'mlserver',
-    layers: layers(key, say),
-    config: {
-      entrypoint: ['/usr/local/bin/mlserver', 'start', '/mnt/models'],
-      user: USER,
-      environment: {
-        HOME: '/tmp',
-        PYTHONUNBUFFERED: '1',
-        // Where a read-only root cannot be written.
-        MLSERVER_METRICS_DIR: '/tmp/metrics',
-        MLSERVER_ENVIRONMENTS_DIR: '/tmp/envs',
+  const built = await buildImage(
+    {
+      reference: MLSERVER_IMAGE,
+      name: 'mlserver',
+      layers: layers(key, say),
+      config: {
+        entrypoint: ['/usr/local/bin/mlserver', 'start', '/mnt/models'],
+        user: USER,
+        environment: {
+          HOME: '/tmp',
+          PYTHONUNBUFFERED: '1',
+          // Where a read-only root cannot be written.
+          MLSERVER_METRICS_DIR: '/tmp/metrics',
+          MLSERVER_ENVIRONMENTS_DIR: '/tmp/envs',
+        },
       },
     },
-  }, say);
+    say,
+  );
   await rm(cacheFolder('images', 'mlserver', key), { recursive: true, force: true });
   return built;
 }

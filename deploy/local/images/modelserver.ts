@@ -19,16 +19,25 @@ export async function buildModelserver(say: Say): Promise<BuiltImage> {
   const folder = await mkdtemp(join(tmpdir(), 'plimsoll-modelserver-'));
   const parts = async (): Promise<readonly Part[]> => {
     const binary = join(folder, 'modelserver');
-    await run('go', ['build', '-trimpath', '-buildvcs=false', '-ldflags', '-s -w', '-o', binary, '.'], { cwd: SOURCE, env: { CGO_ENABLED: '0' } });
-    return [{ kind: 'copy', from: binary, to: 'modelserver', executable: true }, { kind: 'directory', to: 'mnt/models' }];
+    await run('go', ['build', '-trimpath', '-buildvcs=false', '-ldflags', '-s -w', '-o', binary, '.'], {
+      cwd: SOURCE,
+      env: { CGO_ENABLED: '0' },
+    });
+    return [
+      { kind: 'copy', from: binary, to: 'modelserver', executable: true },
+      { kind: 'directory', to: 'mnt/models' },
+    ];
   };
   try {
-    return await buildImage({
-      reference: MODELSERVER_IMAGE,
-      name: 'modelserver',
-      layers: [{ key: await digestOfFiles([...FILES, import.meta.filename]), parts }],
-      config: { entrypoint: ['/modelserver'], user: USER },
-    }, say);
+    return await buildImage(
+      {
+        reference: MODELSERVER_IMAGE,
+        name: 'modelserver',
+        layers: [{ key: await digestOfFiles([...FILES, import.meta.filename]), parts }],
+        config: { entrypoint: ['/modelserver'], user: USER },
+      },
+      say,
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

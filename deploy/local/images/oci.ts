@@ -127,7 +127,10 @@ export async function writeLayer(parts: readonly Part[], path: string): Promise<
   const diff = createHash('sha256');
   const blob = createHash('sha256');
   let size = 0;
-  const count = (chunk: Buffer): void => { blob.update(chunk); size += chunk.length; };
+  const count = (chunk: Buffer): void => {
+    blob.update(chunk);
+    size += chunk.length;
+  };
   const write = async (): Promise<void> => {
     for (const [name, entry] of entries) await writeEntry(tar, name, entry);
     tar.finalize();
@@ -137,7 +140,13 @@ export async function writeLayer(parts: readonly Part[], path: string): Promise<
     throw error;
   };
   await Promise.all([
-    pipeline(Readable.from(tar), tap((chunk) => diff.update(chunk)), createGzip({ level: 1 }), tap(count), createWriteStream(path)),
+    pipeline(
+      Readable.from(tar),
+      tap((chunk) => diff.update(chunk)),
+      createGzip({ level: 1 }),
+      tap(count),
+      createWriteStream(path),
+    ),
     write().catch(fail),
   ]);
   return { path, digest: tagged(blob), diffId: tagged(diff), size };
@@ -162,7 +171,9 @@ function imageConfig(layers: readonly Layer[], config: ImageConfig): unknown {
       User: config.user,
       Entrypoint: config.entrypoint,
       WorkingDir: config.workingDirectory ?? '/',
-      Env: Object.entries(config.environment ?? {}).map(([name, value]) => `${name}=${value}`).sort(),
+      Env: Object.entries(config.environment ?? {})
+        .map(([name, value]) => `${name}=${value}`)
+        .sort(),
     },
     rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },
   };
@@ -170,7 +181,9 @@ function imageConfig(layers: readonly Layer[], config: ImageConfig): unknown {
 
 async function writeBlob(tar: Pack, name: string, blob: Blob): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    const sink = tar.entry({ name, mtime: EPOCH, mode: 0o644, size: blob.size }, (error) => (error instanceof Error ? reject(error) : resolve()));
+    const sink = tar.entry({ name, mtime: EPOCH, mode: 0o644, size: blob.size }, (error) =>
+      error instanceof Error ? reject(error) : resolve(),
+    );
     pipeline(blob.open(), sink as unknown as NodeJS.WritableStream).catch(reject);
   });
 }
@@ -189,14 +202,20 @@ export async function writeArchive(name: string, layers: readonly Layer[], confi
   });
   const index = jsonBlob({
     schemaVersion: 2,
-    manifests: [{
-      mediaType: 'application/vnd.oci.image.manifest.v1+json',
-      digest: manifest.digest,
-      size: manifest.size,
-      annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1) },
-    }],
+    manifests: [
+      {
+        mediaType: 'application/vnd.oci.image.manifest.v1+json',
+        digest: manifest.digest,
+        size: manifest.size,
+        annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1) },
+      },
+    ],
   });
-  const blobs = [image, manifest, ...layers.map((layer) => ({ ...layer, open: () => createReadStream(layer.path) as AsyncIterable<Buffer> }))];
+  const blobs = [
+    image,
+    manifest,
+    ...layers.map((layer) => ({ ...layer, open: () => createReadStream(layer.path) as AsyncIterable<Buffer> })),
+  ];
   const tar = pack();
   const write = async (): Promise<void> => {
     await writeBlob(tar, 'oci-layout', jsonBlob({ imageLayoutVersion: '1.0.0' }));

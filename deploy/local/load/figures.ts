@@ -99,8 +99,16 @@ export class Tally {
     if (known !== undefined) return known;
     const { sentAt, receivedAt } = record;
     const made: Totals = {
-      requests: 0, failed: 0, failures: {}, slow: 0, wrong: 0, latencies: [],
-      firstSentAt: sentAt, lastSentAt: sentAt, lastReceivedAt: receivedAt, firstBadAt: undefined,
+      requests: 0,
+      failed: 0,
+      failures: {},
+      slow: 0,
+      wrong: 0,
+      latencies: [],
+      firstSentAt: sentAt,
+      lastSentAt: sentAt,
+      lastReceivedAt: receivedAt,
+      firstBadAt: undefined,
     };
     this.#revisions.set(record.revision, made);
     return made;
@@ -132,6 +140,13 @@ export class Tally {
   /** A copy of the totals so far. */
   figures(sent: number, longestLagMs: number): LoadFigures {
     const revisions = Object.fromEntries([...this.#revisions].map(([name, totals]) => [name, summary(totals)]));
-    return { sent, answered: this.#answered, connectionErrors: this.#connectionErrors, revisions, samples: [...this.#samples], longestLagMs };
+    return {
+      sent,
+      answered: this.#answered,
+      connectionErrors: this.#connectionErrors,
+      revisions,
+      samples: [...this.#samples],
+      longestLagMs,
+    };
   }
 }

@@ -85,7 +85,10 @@ function sender(options: LoadOptions, agent: Agent): Send {
     const label = options.labels?.[index % bodies.length];
     let text = '';
     if (status === 200 && label === undefined) response.resume();
-    else response.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; });
+    else
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
     response.on('end', () => {
       if (status !== 200) done({ status, revision, error: text.slice(0, MAX_ERROR_TEXT) });
       else if (label === undefined) done({ status, revision });
@@ -118,7 +121,12 @@ function startSchedule(rate: number, fire: (dueAt: number) => void): { setRate: 
     timer = setTimeout(tick, Math.max(0, next - performance.now()));
   };
   tick();
-  return { setRate: (perSecond) => { period = 1000 / perSecond; }, stop: () => clearTimeout(timer) };
+  return {
+    setRate: (perSecond) => {
+      period = 1000 / perSecond;
+    },
+    stop: () => clearTimeout(timer),
+  };
 }
 
 /** Starts sending at once. Nothing is ever tried again: an error is an error. */
@@ -149,7 +157,10 @@ export function startLoad(options: LoadOptions): Load {
   });
   const finish = async (): Promise<LoadFigures> => {
     schedule.stop();
-    if (open > 0) await new Promise<void>((resolve) => { idle = resolve; });
+    if (open > 0)
+      await new Promise<void>((resolve) => {
+        idle = resolve;
+      });
     agent.destroy();
     return tally.figures(sent, longestLagMs);
   };

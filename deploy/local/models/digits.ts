@@ -44,7 +44,16 @@ async function environment(lock: string, say: Say): Promise<string> {
     await rm(folder, { recursive: true, force: true });
     await run(PYTHON, ['-m', 'venv', folder]);
     await writeFile(join(folder, 'requirements.lock'), lock);
-    await run(join(folder, 'bin/pip'), ['install', '--quiet', '--no-deps', '--require-hashes', '--only-binary', ':all:', '-r', join(folder, 'requirements.lock')]);
+    await run(join(folder, 'bin/pip'), [
+      'install',
+      '--quiet',
+      '--no-deps',
+      '--require-hashes',
+      '--only-binary',
+      ':all:',
+      '-r',
+      join(folder, 'requirements.lock'),
+    ]);
     await writeFile(path, '');
   });
   return join(folder, 'bin/python');

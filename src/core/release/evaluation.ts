@@ -11,7 +11,8 @@ import { TRAFFIC } from './measures.ts';
 import type { Check, Parameters } from './parameters.ts';
 import type { Window } from './progress.ts';
 
-export type Verdict = 'Pass' | 'Fail' | 'Inconclusive/Collecting' | 'Inconclusive/Suspect' | 'Inconclusive/NoData' | 'Inconclusive/NoAttribution';
+export type Verdict =
+  'Pass' | 'Fail' | 'Inconclusive/Collecting' | 'Inconclusive/Suspect' | 'Inconclusive/NoData' | 'Inconclusive/NoAttribution';
 
 /** What one check says, with the numbers that it rests on. */
 export interface CheckResult {
@@ -52,8 +53,14 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
   const evidence = align(parameters, samples, windows);
   const results = parameters.checks.map((check) => judgeCheck(check, evidence));
   const compared = results.flatMap((result) => (result.judgement ? [{ result, judgement: result.judgement }] : []));
-  const decision = decide(compared.map(({ judgement }) => judgement), DEFAULT_ANALYSIS.alpha);
-  const rejected = hasRejected(compared.map(({ judgement }) => judgement), DEFAULT_ANALYSIS.alpha);
+  const decision = decide(
+    compared.map(({ judgement }) => judgement),
+    DEFAULT_ANALYSIS.alpha,
+  );
+  const rejected = hasRejected(
+    compared.map(({ judgement }) => judgement),
+    DEFAULT_ANALYSIS.alpha,
+  );
   const suspicious = compared.length > 0 && decision.verdict === 'suspect';
   const strongest = decision.index === null ? undefined : compared[decision.index]?.result;
   const broken = results.find(({ verdict }) => verdict === 'Fail');
@@ -62,7 +69,8 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
   const type = parameters.checks.find(({ name }) => name === named?.name)?.type;
   return {
     verdict: overall(results, broken !== undefined || rejected, suspicious, isUnattributed(traffic, windows, now), evidence.fresh(TRAFFIC)),
-    checks: rejected && strongest ? results.map((result) => (result === strongest ? { ...result, verdict: 'Fail' as const } : result)) : results,
+    checks:
+      rejected && strongest ? results.map((result) => (result === strongest ? { ...result, verdict: 'Fail' as const } : result)) : results,
     named,
     reason: type === undefined ? 'ChecksFailed' : REASONS[type],
     logE: decision.logE,
@@ -86,7 +94,8 @@ function align(parameters: Parameters, samples: readonly CheckSamples[], windows
     fromMs: parseTime(from) ?? Infinity,
     ...(to === undefined ? {} : { toMs: parseTime(to) ?? Infinity }),
   }));
-  const cut = (entry: CheckSamples): CheckSamples => (compared.has(entry.check) ? { ...entry, ticks: entry.ticks.filter(({ atMs }) => atMs <= newest) } : entry);
+  const cut = (entry: CheckSamples): CheckSamples =>
+    compared.has(entry.check) ? { ...entry, ticks: entry.ticks.filter(({ atMs }) => atMs <= newest) } : entry;
   const byName = new Map(samples.map((entry) => [entry.check, cut(entry)]));
   return {
     rows: (check) => {
@@ -151,9 +160,12 @@ function judgeLimit(check: Extract<Check, { type: 'limit' }>, evidence: Evidence
   const outside = (value: number): boolean => value > (check.max ?? Infinity) || value < (check.min ?? -Infinity);
   const failed = seen.findIndex((value, i) => i > 0 && outside(value) && outside(seen[i - 1] ?? NaN));
   const newest = failed >= 0 ? seen[failed] : seen.at(-1);
-  const limits = [check.min === undefined ? '' : `at least ${check.min}`, check.max === undefined ? '' : `at most ${check.max}`].filter(Boolean).join(' and ');
+  const limits = [check.min === undefined ? '' : `at least ${check.min}`, check.max === undefined ? '' : `at most ${check.max}`]
+    .filter(Boolean)
+    .join(' and ');
   const said = newest === undefined ? 'no value yet' : `value ${newest}, which must be ${limits}`;
-  const verdict: Verdict = failed >= 0 ? 'Fail' : newest === undefined ? 'Inconclusive/NoData' : outside(newest) ? 'Inconclusive/Suspect' : 'Pass';
+  const verdict: Verdict =
+    failed >= 0 ? 'Fail' : newest === undefined ? 'Inconclusive/NoData' : outside(newest) ? 'Inconclusive/Suspect' : 'Pass';
   return {
     name: check.name,
     verdict,

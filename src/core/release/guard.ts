@@ -22,9 +22,17 @@ export function guardReadiness(scene: Scene, release: ModelRelease, progress: Pr
     const message = `version ${version} has too few Ready pods for its share`;
     const down = { ...closeWindow(progress, scene.now), unavailableSince: progress.unavailableSince ?? formatTime(scene.now) };
     const write = shiftTraffic(scene, release, carried, { decision: 'Shift', detail: written.detail, message });
-    return act(enter(down, scene.now, 'Scaling', message, carried), [write], [
-      { type: 'Warning', reason: 'CandidateUnavailable', message: `${message}: its weight falls from ${weight} % to ${carried} % at once` },
-    ]);
+    return act(
+      enter(down, scene.now, 'Scaling', message, carried),
+      [write],
+      [
+        {
+          type: 'Warning',
+          reason: 'CandidateUnavailable',
+          message: `${message}: its weight falls from ${weight} % to ${carried} % at once`,
+        },
+      ],
+    );
   }
   if (progress.unavailableSince === undefined) return undefined;
   const step = parameters.steps[Number(written.detail)];

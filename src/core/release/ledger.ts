@@ -63,6 +63,8 @@ export function retryAtMs(releases: readonly ModelRelease[], revision: string): 
 
 /** When traffic last left this revision: the end of the newest finished release that it took part in. */
 export function leftTrafficAtMs(releases: readonly ModelRelease[], revision: string): number | undefined {
-  const last = releases.findLast((release) => isFinished(release) && (release.spec.to.revision === revision || release.spec.from?.revision === revision));
+  const last = releases.findLast(
+    (release) => isFinished(release) && (release.spec.to.revision === revision || release.spec.from?.revision === revision),
+  );
   return last === undefined ? undefined : (parseTime(last.status?.finishedAt) ?? 0);
 }

@@ -20,7 +20,13 @@ interface Margins {
 export type Check =
   | ({ readonly type: 'errorRate'; readonly name: string } & Margins)
   | ({ readonly type: 'latency'; readonly name: string; readonly slowerThanMs: number } & Margins)
-  | { readonly type: 'limit'; readonly name: string; readonly promql: string; readonly min: number | undefined; readonly max: number | undefined };
+  | {
+      readonly type: 'limit';
+      readonly name: string;
+      readonly promql: string;
+      readonly min: number | undefined;
+      readonly max: number | undefined;
+    };
 
 /** A release's plan: fixed at its start, so that nobody loosens a gate under a running release. */
 export interface Parameters {

@@ -27,8 +27,14 @@ export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: numbe
   if (!state?.service) missing.push(revisionService(owner, snapshot.revision, port));
   if (!state?.hasDisruptionBudget) missing.push(disruptionBudget(owner, snapshot.revision));
   const known = state?.workload;
-  if (known?.replicas !== replicas || (known.scaledAtMs ?? 0) < notBeforeMs) missing.push(workload(owner, snapshot, replicas, now, known?.identity));
-  return missing.map((object) => ({ type: 'Apply', object, fieldManager: FIELD_MANAGER.children, expectAbsent: object.kind === 'Deployment' && !known }));
+  if (known?.replicas !== replicas || (known.scaledAtMs ?? 0) < notBeforeMs)
+    missing.push(workload(owner, snapshot, replicas, now, known?.identity));
+  return missing.map((object) => ({
+    type: 'Apply',
+    object,
+    fieldManager: FIELD_MANAGER.children,
+    expectAbsent: object.kind === 'Deployment' && !known,
+  }));
 }
 
 /** Pods are asked what keeps them after this, and again: nothing tells when one begins to fail. */
@@ -36,7 +42,13 @@ const LOOK_AGAIN_MS = 5000;
 
 export type PodsState =
   | { readonly state: 'Ready' }
-  | { readonly state: 'Starting'; readonly actions: readonly Action[]; readonly message: string; readonly sinceMs: number; readonly wakeAtMs: number }
+  | {
+      readonly state: 'Starting';
+      readonly actions: readonly Action[];
+      readonly message: string;
+      readonly sinceMs: number;
+      readonly wakeAtMs: number;
+    }
   | { readonly state: 'Failed'; readonly class: FailureClass; readonly reason: string; readonly message: string };
 
 /**

@@ -43,7 +43,12 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
           message: `the probe reached no pod of version ${to.version} within its progress deadline: ${probe.message}`,
         });
       }
-      return askAgain(scene, to.revision, begun(`the probe reached no pod of version ${to.version}: ${probe.message}`), probe.atMs + PROBE_AGAIN_MS);
+      return askAgain(
+        scene,
+        to.revision,
+        begun(`the probe reached no pod of version ${to.version}: ${probe.message}`),
+        probe.atMs + PROBE_AGAIN_MS,
+      );
   }
 }
 

@@ -8,7 +8,8 @@ import type { FailureClass } from './ledger.ts';
 export type Progress = NonNullable<ModelRelease['status']>;
 export type Window = NonNullable<Progress['windows']>[number];
 
-export type Phase = 'Preparing' | 'Scaling' | 'Shifting' | 'Holding' | 'Paused' | 'Promoting' | 'Promoted' | 'RollingBack' | 'RolledBack' | 'Failed';
+export type Phase =
+  'Preparing' | 'Scaling' | 'Shifting' | 'Holding' | 'Paused' | 'Promoting' | 'Promoted' | 'RollingBack' | 'RolledBack' | 'Failed';
 
 /** One pass over a release: what to do, where it stands afterwards, what to tell, when to look again. */
 export interface Turn {
@@ -47,7 +48,13 @@ export function record(progress: Progress, now: number, event: string, message: 
 /** `progress` in this phase, with a transition of phase or weight in its timeline; unchanged when it says so already. */
 export function enter(progress: Progress, now: number, phase: Phase, message: string, weight?: number): Progress {
   if (progress.phase === phase && progress.message === clip(message, 2048)) return progress;
-  const entered = { ...progress, schema: STATUS_SCHEMA, phase, message: clip(message, 2048), startedAt: progress.startedAt ?? formatTime(now) };
+  const entered = {
+    ...progress,
+    schema: STATUS_SCHEMA,
+    phase,
+    message: clip(message, 2048),
+    startedAt: progress.startedAt ?? formatTime(now),
+  };
   const isTransition = progress.phase !== phase || (weight !== undefined && progress.timeline?.at(-1)?.weight !== weight);
   return isTransition ? record(entered, now, phase, message, weight) : entered;
 }
@@ -56,7 +63,14 @@ export function enter(progress: Progress, now: number, phase: Phase, message: st
 export function finish(
   progress: Progress,
   now: number,
-  end: { readonly phase: Phase; readonly outcome: string; readonly reason: string; readonly message: string; readonly class?: FailureClass | undefined; readonly weight: number },
+  end: {
+    readonly phase: Phase;
+    readonly outcome: string;
+    readonly reason: string;
+    readonly message: string;
+    readonly class?: FailureClass | undefined;
+    readonly weight: number;
+  },
 ): Progress {
   return {
     ...record(closeWindow(progress, now), now, end.phase, end.message, end.weight),

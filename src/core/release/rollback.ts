@@ -25,7 +25,11 @@ export function rollBack(scene: Scene, release: ModelRelease, progress: Progress
     class: failure.class,
     reason: failure.reason,
   };
-  const event = { type: 'Warning' as const, reason: 'RollingBack', message: `${failure.message}; ${weight} % of the traffic goes back to ${scene.stable ? `version ${scene.stable.version}` : 'nobody'}` };
+  const event = {
+    type: 'Warning' as const,
+    reason: 'RollingBack',
+    message: `${failure.message}; ${weight} % of the traffic goes back to ${scene.stable ? `version ${scene.stable.version}` : 'nobody'}`,
+  };
   if (!scene.observed.route) return act(decided, [], [event]);
   return act(decided, [writeRollBack(scene, release, failure)], [event]);
 }
@@ -47,7 +51,11 @@ export function continueRollBack(scene: Scene, release: ModelRelease, progress: 
 }
 
 function writeRollBack(scene: Scene, release: ModelRelease, failure: Failure): Turn['actions'][number] {
-  return shiftTraffic(scene, release, 0, { decision: 'RollBack', detail: `${failure.class}:${failure.reason}`, message: clip(failure.message, 1024) });
+  return shiftTraffic(scene, release, 0, {
+    decision: 'RollBack',
+    detail: `${failure.class}:${failure.reason}`,
+    message: clip(failure.message, 1024),
+  });
 }
 
 /** Why, from the record or, when that was lost, from the route. */
@@ -56,7 +64,8 @@ function failureOf(progress: Progress, detail: string | undefined, message: stri
   return {
     class: progress.class ?? (kind === 'Infrastructure' || kind === 'User' ? kind : 'Evidence'),
     reason: progress.reason ?? (reason === undefined || reason === '' ? 'RolledBack' : reason),
-    message: (progress.decision === 'RollBack' ? progress.message : undefined) ?? message ?? 'the route says that this release was rolled back',
+    message:
+      (progress.decision === 'RollBack' ? progress.message : undefined) ?? message ?? 'the route says that this release was rolled back',
   };
 }
 

@@ -67,7 +67,12 @@ function stableOf(observed: Observed): Side | undefined {
   const { version, digest, revision } = recorded;
   // The Service is written before the record of a promotion: until then the first version is still the candidate.
   if (!promoted && activeRelease(observed.releases)?.spec.to.revision === revision) return undefined;
-  return { version, digest, revision, slot: slotOf(observed, revision) ?? besideCandidate(observed) ?? observed.deployment.status?.stable?.slot ?? 'a' };
+  return {
+    version,
+    digest,
+    revision,
+    slot: slotOf(observed, revision) ?? besideCandidate(observed) ?? observed.deployment.status?.stable?.slot ?? 'a',
+  };
 }
 
 function snapshotOf(observed: Observed, revision: string | undefined): Snapshot | undefined {
@@ -123,7 +128,9 @@ function wantedOf(observed: Observed): Wanted {
     known,
     settings,
   );
-  return target.ok ? { state: 'Known', snapshot: target.snapshot } : { state: 'Refused', reason: 'InvalidTemplate', message: target.message };
+  return target.ok
+    ? { state: 'Known', snapshot: target.snapshot }
+    : { state: 'Refused', reason: 'InvalidTemplate', message: target.message };
 }
 
 /** What the route says about this release; undefined while it says nothing. */

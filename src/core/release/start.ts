@@ -44,8 +44,16 @@ export function startRelease(scene: Scene, snapshot: Snapshot): { readonly actio
     spec,
   };
   const from = stable ? `from version ${stable.version} to ${version}` : `of the first version, ${version}`;
-  const rehearsal: Action = { type: 'Apply', object: workload(owner, snapshot, scene.size, scene.now, undefined), fieldManager: FIELD_MANAGER.children, dryRun: true };
-  return { actions: [rehearsal, { type: 'Create', object }], event: { type: 'Normal', reason: 'ReleaseStarted', message: `release ${number} ${from} (revision ${revision})` } };
+  const rehearsal: Action = {
+    type: 'Apply',
+    object: workload(owner, snapshot, scene.size, scene.now, undefined),
+    fieldManager: FIELD_MANAGER.children,
+    dryRun: true,
+  };
+  return {
+    actions: [rehearsal, { type: 'Create', object }],
+    event: { type: 'Normal', reason: 'ReleaseStarted', message: `release ${number} ${from} (revision ${revision})` },
+  };
 }
 
 export function releaseName(deployment: string, number: number): string {

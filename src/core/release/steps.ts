@@ -20,7 +20,8 @@ export function takeSteps(scene: Scene, release: ModelRelease, progress: Progres
   const index = Number(written.detail);
   const step = parameters.steps[index];
   if (!step) return goTo(scene, release, progress, parameters, 0);
-  const isHolding = progress.step === index && openWindow(progress) !== undefined && weightOf(scene, release.spec.to.revision) === step.weight;
+  const isHolding =
+    progress.step === index && openWindow(progress) !== undefined && weightOf(scene, release.spec.to.revision) === step.weight;
   return isHolding ? hold(scene, release, progress, parameters, evaluation, index) : goTo(scene, release, progress, parameters, index);
 }
 
@@ -39,7 +40,9 @@ function goTo(scene: Scene, release: ModelRelease, progress: Progress, parameter
   const said = route?.acceptance.message ?? 'the route is gone';
   if (scene.now < deadline) {
     const lasting = scene.now >= written.atMs + WORTH_TELLING_MS;
-    return lasting ? wait(enter(progress, scene.now, 'Shifting', said, step.weight), deadline) : wait(progress, Math.min(written.atMs + WORTH_TELLING_MS, deadline));
+    return lasting
+      ? wait(enter(progress, scene.now, 'Shifting', said, step.weight), deadline)
+      : wait(progress, Math.min(written.atMs + WORTH_TELLING_MS, deadline));
   }
   return rollBack(scene, release, progress, {
     class: 'Infrastructure',
@@ -51,7 +54,15 @@ function goTo(scene: Scene, release: ModelRelease, progress: Progress, parameter
 /** Undefined when the candidate has `replicas` Ready pods. */
 function scale(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, replicas: number): Turn | undefined {
   const snapshot = snapshotOf(scene, release);
-  if (!snapshot) return wait(enter(progress, scene.now, 'Scaling', `the rendering of revision ${release.spec.to.revision} is gone, and the spec asks for another one`));
+  if (!snapshot)
+    return wait(
+      enter(
+        progress,
+        scene.now,
+        'Scaling',
+        `the rendering of revision ${release.spec.to.revision} is gone, and the spec asks for another one`,
+      ),
+    );
   const pods = bringUp(scene, snapshot, replicas, parameters.progressDeadlineMs);
   switch (pods.state) {
     case 'Ready':
@@ -96,7 +107,14 @@ function withoutUnavailable(progress: Progress): Progress {
 }
 
 /** Stays at a weight until its time is over and the evidence allows more. Lack of evidence never moves traffic, either way. */
-function hold(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, evaluation: Evaluation, index: number): Turn {
+function hold(
+  scene: Scene,
+  release: ModelRelease,
+  progress: Progress,
+  parameters: Parameters,
+  evaluation: Evaluation,
+  index: number,
+): Turn {
   const step = parameters.steps[index] as Step;
   const fromMs = parseTime(openWindow(progress)?.from) ?? scene.now;
   const overAtMs = fromMs + step.holdMs;
@@ -131,7 +149,9 @@ function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: 
       return 'a check failed';
     case 'Pass':
     case 'Inconclusive/Collecting':
-      return (evaluation.requests.get(index) ?? 0) < parameters.minRequests ? `fewer than ${parameters.minRequests} requests had reached the candidate` : undefined;
+      return (evaluation.requests.get(index) ?? 0) < parameters.minRequests
+        ? `fewer than ${parameters.minRequests} requests had reached the candidate`
+        : undefined;
   }
 }
 

@@ -34,7 +34,11 @@ export function shiftTraffic(
   weight: number,
   decision: { readonly decision: Decision; readonly detail: string; readonly message: string },
 ): Action {
-  return writeRoute(scene, slotsWith(scene, release, weight, decision.decision), { release: release.spec.number, ...decision, atMs: scene.now });
+  return writeRoute(scene, slotsWith(scene, release, weight, decision.decision), {
+    release: release.spec.number,
+    ...decision,
+    atMs: scene.now,
+  });
 }
 
 function slotsWith(scene: Scene, release: ModelRelease, weight: number, decision: Decision): RouteState['slots'] {

@@ -41,7 +41,13 @@ function keepTraffic(scene: Scene): readonly Action[] {
   const serves = route?.slots[stable.slot].weight === 100 && SLOTS.every((slot) => route.slots[slot].revision === stable.revision);
   if (serves && route.frame === frameHash(observed.deployment)) return select ? [select] : [];
   const last = observed.releases.at(-1)?.spec.number ?? 1;
-  const decision = route?.decision ?? { release: last, decision: 'Promote' as const, detail: stable.revision, message: `${owner.name} serves version ${stable.version}`, atMs: scene.now };
+  const decision = route?.decision ?? {
+    release: last,
+    decision: 'Promote' as const,
+    detail: stable.revision,
+    message: `${owner.name} serves version ${stable.version}`,
+    atMs: scene.now,
+  };
   return [writeRoute(scene, allTo(stable.revision, stable.slot), decision), ...(select ? [select] : [])];
 }
 
@@ -52,7 +58,13 @@ function ledgerLabels(release: ModelRelease): readonly Action[] {
   const failure = classOf(release);
   const labels = { [LABEL.outcome]: outcome, ...(failure === undefined ? {} : { [LABEL.failureClass]: failure }) };
   const { name, namespace = 'default' } = release.metadata;
-  return [{ type: 'Apply', object: { apiVersion: release.apiVersion, kind: release.kind, metadata: { name, namespace, labels } }, fieldManager: FIELD_MANAGER.ledger }];
+  return [
+    {
+      type: 'Apply',
+      object: { apiVersion: release.apiVersion, kind: release.kind, metadata: { name, namespace, labels } },
+      fieldManager: FIELD_MANAGER.ledger,
+    },
+  ];
 }
 
 /**
@@ -89,7 +101,10 @@ function remove(scene: Scene, state: RevisionState): readonly Action[] {
     identity,
   });
   if (state.workload || state.hasDisruptionBudget) {
-    return [...(state.workload ? [gone('apps/v1', 'Deployment', state.workload.identity)] : []), ...(state.hasDisruptionBudget ? [gone('policy/v1', 'PodDisruptionBudget')] : [])];
+    return [
+      ...(state.workload ? [gone('apps/v1', 'Deployment', state.workload.identity)] : []),
+      ...(state.hasDisruptionBudget ? [gone('policy/v1', 'PodDisruptionBudget')] : []),
+    ];
   }
   if (state.service) return state.readyEndpoints === 0 ? [gone('v1', 'Service', state.service.identity)] : [];
   const told = observed.releases.some(({ spec }) => spec.to.revision === state.revision || spec.from?.revision === state.revision);

@@ -8,7 +8,12 @@ export interface PodObject {
     readonly phase?: string;
     readonly reason?: string;
     readonly message?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string }[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly containerStatuses?: readonly ContainerStatus[];
   };
@@ -28,7 +33,14 @@ interface ContainerState {
 }
 
 /** Reasons for which kubelet cannot even start a container: nothing that a model does. */
-const CANNOT_START = ['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull', 'CreateContainerConfigError', 'CreateContainerError'];
+const CANNOT_START = [
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+];
 /** Fetch failures that the same bytes will meet again: they speak against the version. */
 const FINAL_FETCH = ['FormatUnclear', 'EmptyModel', 'ArchiveRefused', 'TooLarge'];
 
@@ -55,8 +67,12 @@ function troublesOf(pod: PodObject): readonly Ranked[] {
     ...(status?.containerStatuses ?? []).map(crash),
     ...(status?.initContainerStatuses ?? []).map(fetchFailure),
     ...[...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].map(cannotStart),
-    scheduled?.status === 'False' ? infrastructure(5, 'Unschedulable', `no node takes the pod: ${scheduled.message ?? scheduled.reason ?? ''}`) : undefined,
-    status?.reason === 'NodeLost' || status?.phase === 'Unknown' ? infrastructure(6, 'NodeLost', 'the node of a pod does not answer') : undefined,
+    scheduled?.status === 'False'
+      ? infrastructure(5, 'Unschedulable', `no node takes the pod: ${scheduled.message ?? scheduled.reason ?? ''}`)
+      : undefined,
+    status?.reason === 'NodeLost' || status?.phase === 'Unknown'
+      ? infrastructure(6, 'NodeLost', 'the node of a pod does not answer')
+      : undefined,
     status?.reason === 'Evicted' ? infrastructure(6, 'Evicted', `a pod was evicted: ${status.message ?? ''}`) : undefined,
     ...(status?.containerStatuses ?? []).map(notReady),
   ];
@@ -66,8 +82,13 @@ function troublesOf(pod: PodObject): readonly Ranked[] {
 function crash({ name, state, lastState }: ContainerStatus): Ranked | undefined {
   const ended = state?.terminated ?? (state?.waiting?.reason === 'CrashLoopBackOff' || state?.running ? lastState?.terminated : undefined);
   if (!ended) return undefined;
-  if (ended.reason === 'OOMKilled') return evidence(0, 'OOMKilled', `container ${name} was killed for want of memory; raise its memory limit if the model needs it`);
-  return evidence(1, 'CrashLoop', `container ${name} ends by itself with exit code ${ended.exitCode}${ended.exitCode === 0 ? ', which a server must not' : ''}`);
+  if (ended.reason === 'OOMKilled')
+    return evidence(0, 'OOMKilled', `container ${name} was killed for want of memory; raise its memory limit if the model needs it`);
+  return evidence(
+    1,
+    'CrashLoop',
+    `container ${name} ends by itself with exit code ${ended.exitCode}${ended.exitCode === 0 ? ', which a server must not' : ''}`,
+  );
 }
 
 /** The fetch container tells in its last words what kept it from bringing the verified bytes. */
@@ -75,7 +96,8 @@ function fetchFailure({ name, state, lastState }: ContainerStatus): Ranked | und
   const ended = state?.terminated ?? lastState?.terminated;
   if (!ended || ended.exitCode === 0 || (state?.running && !lastState?.terminated)) return undefined;
   const said = decodeTermination(ended.message);
-  if (!said.ok || said.value.kind !== 'failed') return infrastructure(3, 'InitFailed', `init container ${name} ended with exit code ${ended.exitCode}`);
+  if (!said.ok || said.value.kind !== 'failed')
+    return infrastructure(3, 'InitFailed', `init container ${name} ended with exit code ${ended.exitCode}`);
   const { reason, message } = said.value.failure;
   return FINAL_FETCH.includes(reason) ? evidence(2, reason, message) : infrastructure(3, reason, message);
 }
@@ -87,7 +109,9 @@ function cannotStart({ name, state }: ContainerStatus): Ranked | undefined {
 }
 
 function notReady({ name, ready, state }: ContainerStatus): Ranked | undefined {
-  return state?.running && ready !== true ? evidence(9, 'NotReady', `container ${name} runs, but its readiness probe does not succeed`) : undefined;
+  return state?.running && ready !== true
+    ? evidence(9, 'NotReady', `container ${name} runs, but its readiness probe does not succeed`)
+    : undefined;
 }
 
 function evidence(rank: number, reason: string, message: string): Ranked {

@@ -30,8 +30,10 @@ export function summarizeRelease(release: ModelRelease, progress: Progress): Sum
 
 export function summarizeRest(scene: Scene, { condemned, retryAt }: Rest): Summary {
   const { target, stable, observed } = scene;
-  if (target.state === 'Refused') return { phase: 'Refused', ready: false, motion: 'Stalled', reason: target.reason, message: target.message };
-  if (target.state === 'Waiting') return { phase: 'Waiting', ready: false, motion: 'Reconciling', reason: target.reason, message: target.message };
+  if (target.state === 'Refused')
+    return { phase: 'Refused', ready: false, motion: 'Stalled', reason: target.reason, message: target.message };
+  if (target.state === 'Waiting')
+    return { phase: 'Waiting', ready: false, motion: 'Reconciling', reason: target.reason, message: target.message };
   if (condemned) return summarizeCondemned(scene, condemned, observed.releases.at(-1) === condemned);
   const { version } = target.snapshot;
   if (retryAt !== undefined) {
@@ -40,9 +42,11 @@ export function summarizeRest(scene: Scene, { condemned, retryAt }: Rest): Summa
     return { phase: 'Waiting', ready: false, motion: 'Reconciling', reason: last?.reason ?? 'InfrastructureFailure', message };
   }
   const serves = stable !== undefined && readyPods(scene, stable.revision) > 0;
-  if (!serves) return { phase: 'Serving', ready: false, motion: 'Reconciling', reason: 'NoReadyPods', message: `version ${version} has no Ready pod` };
+  if (!serves)
+    return { phase: 'Serving', ready: false, motion: 'Reconciling', reason: 'NoReadyPods', message: `version ${version} has no Ready pod` };
   const route = observed.route?.acceptance;
-  if (route?.state === 'Refused') return { phase: 'Serving', ready: false, motion: 'Stalled', reason: 'RouteRefused', message: route.message };
+  if (route?.state === 'Refused')
+    return { phase: 'Serving', ready: false, motion: 'Stalled', reason: 'RouteRefused', message: route.message };
   return { phase: 'Serving', ready: true, motion: 'AtRest', reason: 'Serving', message: `version ${version} serves` };
 }
 
@@ -64,7 +68,12 @@ export function statements(scene: Scene, summary: Summary): readonly Statement[]
     { type: 'Ready', status: ready ? 'True' : 'False', reason, message },
     available
       ? { type: 'Available', status: 'True', reason: 'Serving', message: `version ${stable.version} has Ready pods` }
-      : { type: 'Available', status: 'False', reason: stable ? 'NoReadyPods' : phase === 'Failed' ? 'FirstVersionFailed' : 'NoVersionYet', message: stable ? `version ${stable.version} has no Ready pod` : message },
+      : {
+          type: 'Available',
+          status: 'False',
+          reason: stable ? 'NoReadyPods' : phase === 'Failed' ? 'FirstVersionFailed' : 'NoVersionYet',
+          message: stable ? `version ${stable.version} has no Ready pod` : message,
+        },
   ];
   const refused = observed.route?.acceptance;
   if (target.state === 'Refused') all.push({ type: 'Accepted', status: 'False', reason: target.reason, message: target.message });

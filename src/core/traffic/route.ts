@@ -76,7 +76,12 @@ export function httpRoute(
     spec: {
       parentRefs,
       ...(hostnames === undefined ? {} : { hostnames }),
-      rules: [{ backendRefs: SLOTS.map((slot) => backendRef(owner, slots[slot].revision, weights[slot])), ...(timeouts === undefined ? {} : { timeouts }) }],
+      rules: [
+        {
+          backendRefs: SLOTS.map((slot) => backendRef(owner, slots[slot].revision, weights[slot])),
+          ...(timeouts === undefined ? {} : { timeouts }),
+        },
+      ],
     },
   };
 }
@@ -86,9 +91,7 @@ function backendRef(owner: Owner, revision: string, weight: number): object {
     name: childName(owner.name, revision),
     port: 80,
     weight,
-    filters: [
-      { type: 'ResponseHeaderModifier', responseHeaderModifier: { set: [{ name: REVISION_HEADER, value: revision }] } },
-    ],
+    filters: [{ type: 'ResponseHeaderModifier', responseHeaderModifier: { set: [{ name: REVISION_HEADER, value: revision }] } }],
   };
 }
 
@@ -153,7 +156,10 @@ function acceptanceOf(route: HttpRouteObject): Acceptance {
   const wanted = (route.spec?.parentRefs ?? []).map(nameOf);
   if (parents.length < wanted.length) {
     const silent = wanted.filter((name) => !parents.some(({ parentRef }) => parentRef && nameOf(parentRef) === name)).join(', ');
-    return { state: 'Pending', message: `no gateway answers for ${silent} of spec.traffic.gateway.parentRefs; check that this Gateway exists and lets routes of this namespace in` };
+    return {
+      state: 'Pending',
+      message: `no gateway answers for ${silent} of spec.traffic.gateway.parentRefs; check that this Gateway exists and lets routes of this namespace in`,
+    };
   }
   for (const parent of parents) {
     for (const type of ['Accepted', 'ResolvedRefs']) {

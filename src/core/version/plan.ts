@@ -83,7 +83,11 @@ function standOf(version: ModelVersion, job: JobState | undefined, now: number):
   if (job?.state === 'Running' && job.attempt > 1 && !job.trouble && version.status?.conditions !== undefined) return { state: 'Retrying' };
   if (!job || job.state === 'Running') {
     const why = job?.trouble?.message;
-    return { state: 'Resolving', message: why === undefined ? 'a Job in this namespace downloads the files and computes their digest' : `the resolve Job waits: ${why}` };
+    return {
+      state: 'Resolving',
+      message:
+        why === undefined ? 'a Job in this namespace downloads the files and computes their digest' : `the resolve Job waits: ${why}`,
+    };
   }
   const said = job.termination;
   if (job.state === 'Succeeded' && said?.ok === true && said.value.kind === 'resolved') return compare(version, said.value.resolved);
@@ -92,7 +96,9 @@ function standOf(version: ModelVersion, job: JobState | undefined, now: number):
     const { reason, message, retryable } = said.value.failure;
     return { state: 'Failed', reason, message, isFinal: !retryable, retryAtMs };
   }
-  const message = job.trouble?.message ?? `Job ${job.name} ended without a result${said?.ok === false ? `: its termination message ${said.problem}` : ''}`;
+  const message =
+    job.trouble?.message ??
+    `Job ${job.name} ended without a result${said?.ok === false ? `: its termination message ${said.problem}` : ''}`;
   return { state: 'Failed', reason: job.trouble?.reason ?? 'ResolveFailed', message, isFinal: false, retryAtMs };
 }
 
@@ -108,7 +114,11 @@ function pauseAfter(attempt: number): number {
 function compare(version: ModelVersion, resolved: Resolved): Stand {
   const { digest } = version.spec;
   if (digest === undefined || digest === resolved.digest) return { state: 'Pinned', resolved };
-  return { state: 'Contradicted', resolved, message: `spec.digest is ${digest}, but the files have ${resolved.digest}; this version is not served` };
+  return {
+    state: 'Contradicted',
+    resolved,
+    message: `spec.digest is ${digest}, but the files have ${resolved.digest}; this version is not served`,
+  };
 }
 
 function statusOf(version: ModelVersion, stand: Told, now: number): Status {
@@ -126,8 +136,18 @@ function statementsOf(stand: Told): readonly Statement[] {
   switch (stand.state) {
     case 'Pinned':
       return [
-        { type: 'Resolved', status: 'True', reason: 'Resolved', message: `${stand.resolved.files} files, ${stand.resolved.bytes} bytes from ${stand.resolved.uri}` },
-        { type: 'Verified', status: 'True', reason: 'DigestPinned', message: `only files with digest ${stand.resolved.digest} are ever served` },
+        {
+          type: 'Resolved',
+          status: 'True',
+          reason: 'Resolved',
+          message: `${stand.resolved.files} files, ${stand.resolved.bytes} bytes from ${stand.resolved.uri}`,
+        },
+        {
+          type: 'Verified',
+          status: 'True',
+          reason: 'DigestPinned',
+          message: `only files with digest ${stand.resolved.digest} are ever served`,
+        },
         { type: 'Ready', status: 'True', reason: 'Ready', message: 'the version can be served' },
       ];
     case 'Resolving':
@@ -155,7 +175,15 @@ function eventsOf(version: ModelVersion, stand: Stand): readonly PlanEvent[] {
   const before = version.status?.conditions?.find(({ type }) => type === 'Ready')?.reason;
   switch (stand.state) {
     case 'Pinned':
-      return before === 'Ready' ? [] : [{ type: 'Normal', reason: 'Resolved', message: `pinned to ${stand.resolved.digest} (${stand.resolved.files} files, ${stand.resolved.bytes} bytes)` }];
+      return before === 'Ready'
+        ? []
+        : [
+            {
+              type: 'Normal',
+              reason: 'Resolved',
+              message: `pinned to ${stand.resolved.digest} (${stand.resolved.files} files, ${stand.resolved.bytes} bytes)`,
+            },
+          ];
     case 'Failed':
       return [{ type: 'Warning', reason: stand.reason, message: stand.message }];
     case 'Contradicted':

@@ -49,7 +49,9 @@ async function create(plural: Plural, object: Body): Promise<Body> {
 
 /** Replaces spec, or status through its subresource. */
 async function replace(plural: Plural, object: Body, subresource = ''): Promise<Answer> {
-  return await server.request('PUT', `${collection(plural)}/${object.metadata.name}${subresource}?fieldValidation=Strict`, { body: object });
+  return await server.request('PUT', `${collection(plural)}/${object.metadata.name}${subresource}?fieldValidation=Strict`, {
+    body: object,
+  });
 }
 
 async function remove(plural: Plural, object: Body): Promise<void> {

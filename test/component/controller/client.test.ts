@@ -21,7 +21,12 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-const deployment = (name: string, spec: object = { replicas: 1 }) => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'risk' }, spec });
+const deployment = (name: string, spec: object = { replicas: 1 }) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name, namespace: 'risk' },
+  spec,
+});
 const ref = (name: string) => ({ resource: RESOURCE.deployment, namespace: 'risk', name });
 const failure = async (call: Promise<unknown>): Promise<KubeError> =>
   call.then(
@@ -79,7 +84,10 @@ describe('writing', () => {
 
   test('status is written on its own path and changes nothing else', async () => {
     await client.apply(deployment('a'), { fieldManager: 'tester' });
-    const after = await client.apply({ ...deployment('a', { replicas: 9 }), status: { readyReplicas: 1 } }, { fieldManager: 'status', subresource: 'status' });
+    const after = await client.apply(
+      { ...deployment('a', { replicas: 9 }), status: { readyReplicas: 1 } },
+      { fieldManager: 'status', subresource: 'status' },
+    );
     expect(after).toMatchObject({ spec: { replicas: 1 }, status: { readyReplicas: 1 } });
     expect(server.requests.at(-1)?.subresource).toBe('status');
   });
@@ -87,7 +95,9 @@ describe('writing', () => {
   test('an apply with the version of an older state fails with Conflict and changes nothing', async () => {
     const before = await client.apply(deployment('a', { replicas: 1 }), { fieldManager: 'tester' });
     await client.apply(deployment('a', { replicas: 2 }), { fieldManager: 'tester' });
-    const error = await failure(client.apply(deployment('a', { replicas: 3 }), { fieldManager: 'tester', resourceVersion: before.metadata.resourceVersion }));
+    const error = await failure(
+      client.apply(deployment('a', { replicas: 3 }), { fieldManager: 'tester', resourceVersion: before.metadata.resourceVersion }),
+    );
     expect(error).toMatchObject({ kind: 'Conflict', code: 409, retryable: true });
     expect(server.get('apps/v1', 'deployments', 'risk', 'a')?.['spec']).toEqual({ replicas: 2 });
   });
@@ -98,7 +108,10 @@ describe('writing', () => {
     expect(await failure(client.apply(deployment('a'), { fieldManager: 'tester', uid: metadata.uid }))).toMatchObject({ kind: 'Conflict' });
     expect(await client.get(ref('a'))).toBeUndefined();
     await client.apply(deployment('a'), { fieldManager: 'tester' });
-    expect(await failure(client.apply(deployment('a', { replicas: 9 }), { fieldManager: 'tester', uid: metadata.uid }))).toMatchObject({ kind: 'Conflict', code: 409 });
+    expect(await failure(client.apply(deployment('a', { replicas: 9 }), { fieldManager: 'tester', uid: metadata.uid }))).toMatchObject({
+      kind: 'Conflict',
+      code: 409,
+    });
     expect((await client.get(ref('a')))?.spec).toEqual({ replicas: 1 });
   });
 

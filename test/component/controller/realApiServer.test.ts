@@ -65,12 +65,18 @@ describe('writing', () => {
     const { metadata } = await client.apply(configMap('gone', { a: '1' }), { fieldManager: 'tester' });
     const { uid, resourceVersion } = metadata;
     await client.remove(ref('gone'));
-    await expect(client.apply(configMap('gone', { a: '2' }), { fieldManager: 'tester', uid, resourceVersion })).rejects.toMatchObject({ kind: 'Conflict' });
+    await expect(client.apply(configMap('gone', { a: '2' }), { fieldManager: 'tester', uid, resourceVersion })).rejects.toMatchObject({
+      kind: 'Conflict',
+    });
     expect(await client.get(ref('gone'))).toBeUndefined();
     const anew = await client.apply(configMap('gone', { a: '2' }), { fieldManager: 'tester', resourceVersion });
     expect(anew.metadata.uid).not.toBe(uid);
     await expect(client.apply(configMap('gone', { a: '3' }), { fieldManager: 'tester', uid })).rejects.toMatchObject({ kind: 'Conflict' });
-    const locked = await client.apply(configMap('gone', { a: '3' }), { fieldManager: 'tester', uid: anew.metadata.uid, resourceVersion: anew.metadata.resourceVersion });
+    const locked = await client.apply(configMap('gone', { a: '3' }), {
+      fieldManager: 'tester',
+      uid: anew.metadata.uid,
+      resourceVersion: anew.metadata.resourceVersion,
+    });
     expect(locked['data']).toEqual({ a: '3' });
   });
 
@@ -87,21 +93,41 @@ describe('writing', () => {
   test('status of a Deployment is written through its own path', async () => {
     const labels = { app: 'idle' };
     const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'none.invalid/none:1' }] } };
-    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'idle', namespace }, spec: { replicas: 0, selector: { matchLabels: labels }, template } };
+    const deployment = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'idle', namespace },
+      spec: { replicas: 0, selector: { matchLabels: labels }, template },
+    };
     await client.apply(deployment, { fieldManager: 'tester' });
     const { apiVersion, kind, metadata } = deployment;
-    const condition = { type: 'Tested', status: 'True', reason: 'Test', message: '', lastTransitionTime: '2026-01-01T00:00:00Z', lastUpdateTime: '2026-01-01T00:00:00Z' };
-    const after = await client.apply({ apiVersion, kind, metadata, status: { conditions: [condition] } }, { fieldManager: 'tester-status', subresource: 'status' });
+    const condition = {
+      type: 'Tested',
+      status: 'True',
+      reason: 'Test',
+      message: '',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+      lastUpdateTime: '2026-01-01T00:00:00Z',
+    };
+    const after = await client.apply(
+      { apiVersion, kind, metadata, status: { conditions: [condition] } },
+      { fieldManager: 'tester-status', subresource: 'status' },
+    );
     expect(after.status).toMatchObject({ conditions: expect.arrayContaining([expect.objectContaining({ type: 'Tested' })]) as unknown });
   });
 
   test('an invalid object is Invalid and says which field', async () => {
-    await expect(client.apply({ ...configMap('bad', {}), data: { '%%': 'x' } }, { fieldManager: 'tester' })).rejects.toMatchObject({ kind: 'Invalid', code: 422, message: expect.stringContaining('data[%%]') as unknown });
+    await expect(client.apply({ ...configMap('bad', {}), data: { '%%': 'x' } }, { fieldManager: 'tester' })).rejects.toMatchObject({
+      kind: 'Invalid',
+      code: 422,
+      message: expect.stringContaining('data[%%]') as unknown,
+    });
   });
 });
 
 describe('a misspelt field', () => {
-  const named = (field: string): unknown => expect.objectContaining({ kind: 'Invalid', retryable: false, message: expect.stringContaining(field) as unknown });
+  const named = (field: string): unknown =>
+    expect.objectContaining({ kind: 'Invalid', retryable: false, message: expect.stringContaining(field) as unknown });
 
   test('of a built-in kind is refused by every way of writing', async () => {
     const misspelt = (name: string) => ({ ...configMap(name, { a: '1' }), dta: { a: '2' } });
@@ -164,7 +190,8 @@ describe('following', () => {
   });
 
   test('lists come in pages and know their kind; a watch follows, and an object that leaves the selection is gone', async () => {
-    for (let index = 0; index < 5; index += 1) await client.apply(configMap(`page-${index}`, { a: '1' }, { set: 'pages' }), { fieldManager: 'tester' });
+    for (let index = 0; index < 5; index += 1)
+      await client.apply(configMap(`page-${index}`, { a: '1' }, { set: 'pages' }), { fieldManager: 'tester' });
     const errors: string[] = [];
     const stop = new AbortController();
     const reflector: Reflector<{ name: string; a: string }> = createReflector({

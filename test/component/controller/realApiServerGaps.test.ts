@@ -40,7 +40,12 @@ afterAll(async () => {
   await server.stop();
 });
 
-const configMap = (name: string, value: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { value } });
+const configMap = (name: string, value: string) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace },
+  data: { value },
+});
 const service = (name: string, value: string) => ({
   apiVersion: 'v1',
   kind: 'Service',
@@ -49,7 +54,8 @@ const service = (name: string, value: string) => ({
 });
 const reported = (verb: CallReport['verb'], resource: ResourceType): number =>
   reports.filter((report) => report.verb === verb && report.resource === resource.plural).length;
-const applyByOthers = (object: ReturnType<typeof configMap> | ReturnType<typeof service>) => others.apply(object, { fieldManager: 'other' });
+const applyByOthers = (object: ReturnType<typeof configMap> | ReturnType<typeof service>) =>
+  others.apply(object, { fieldManager: 'other' });
 
 async function until(what: () => boolean | Promise<boolean>, patienceMs = 20_000): Promise<void> {
   const end = performance.now() + patienceMs;
@@ -110,7 +116,8 @@ describe('a cut line', () => {
   test('is made good by watching on from where it was cut, without a new list', async () => {
     await applyByOthers(service('kept', '1'));
     await applyByOthers(service('gone', '1'));
-    const valueOf = (object: { readonly [field: string]: unknown }) => (object['metadata'] as { annotations: { value: string } }).annotations.value;
+    const valueOf = (object: { readonly [field: string]: unknown }) =>
+      (object['metadata'] as { annotations: { value: string } }).annotations.value;
     await following(RESOURCE.service, valueOf, async (reflector, errors) => {
       await until(() => reported('watch', RESOURCE.service) === 1);
       const lists = reported('list', RESOURCE.service);
@@ -152,23 +159,27 @@ describe('versions that etcd has forgotten', () => {
   test('a reflector that was cut off for that long lists again and notices what was deleted meanwhile', async () => {
     await applyByOthers(configMap('kept', '1'));
     await applyByOthers(configMap('gone', '1'));
-    await following(RESOURCE.configMap, (object) => (object['data'] as { value: string }).value, async (reflector, errors) => {
-      const lists = reported('list', RESOURCE.configMap);
-      const { metadata } = await applyByOthers(configMap('kept', '2'));
-      await until(() => reflector.get(namespace, 'kept')?.value === '2');
-      line.cut();
-      await others.remove({ resource: RESOURCE.configMap, namespace, name: 'gone' });
-      await applyByOthers(configMap('kept', '3'));
-      await untilForgotten(metadata.resourceVersion);
-      expect(reflector.get(namespace, 'gone')).toBeDefined();
-      line.mend();
-      await until(() => reflector.get(namespace, 'gone') === undefined);
-      expect(reflector.get(namespace, 'kept')?.value).toBe('3');
-      expect(reported('list', RESOURCE.configMap)).toBeGreaterThan(lists);
-      await applyByOthers(configMap('kept', '4'));
-      await until(() => reflector.get(namespace, 'kept')?.value === '4');
-      expect(errors.length).toBeGreaterThan(0);
-    });
+    await following(
+      RESOURCE.configMap,
+      (object) => (object['data'] as { value: string }).value,
+      async (reflector, errors) => {
+        const lists = reported('list', RESOURCE.configMap);
+        const { metadata } = await applyByOthers(configMap('kept', '2'));
+        await until(() => reflector.get(namespace, 'kept')?.value === '2');
+        line.cut();
+        await others.remove({ resource: RESOURCE.configMap, namespace, name: 'gone' });
+        await applyByOthers(configMap('kept', '3'));
+        await untilForgotten(metadata.resourceVersion);
+        expect(reflector.get(namespace, 'gone')).toBeDefined();
+        line.mend();
+        await until(() => reflector.get(namespace, 'gone') === undefined);
+        expect(reflector.get(namespace, 'kept')?.value).toBe('3');
+        expect(reported('list', RESOURCE.configMap)).toBeGreaterThan(lists);
+        await applyByOthers(configMap('kept', '4'));
+        await until(() => reflector.get(namespace, 'kept')?.value === '4');
+        expect(errors.length).toBeGreaterThan(0);
+      },
+    );
   }, 60_000);
 });
 
@@ -179,7 +190,16 @@ describe('a leader behind a cut line', () => {
     const runs: Promise<void>[] = [];
     const compete = (identity: string, over: KubeClient): LeaderElector => {
       const told = { onAcquired: () => story.push(`${identity} leads`), onLost: () => story.push(`${identity} gives up`) };
-      const elector = createLeaderElector({ ...renewals, ...told, client: over, namespace, name: 'lease', identity, clock: realClock, random: Math.random });
+      const elector = createLeaderElector({
+        ...renewals,
+        ...told,
+        client: over,
+        namespace,
+        name: 'lease',
+        identity,
+        clock: realClock,
+        random: Math.random,
+      });
       runs.push(elector.run(stop.signal));
       return elector;
     };

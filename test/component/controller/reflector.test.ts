@@ -36,13 +36,22 @@ afterEach(async () => {
 });
 
 const put = (name: string, replicas: number, team = 'a') =>
-  server.put({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'risk', labels: { team } }, spec: { replicas, unneeded: 'x' } });
+  server.put({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'risk', labels: { team } },
+    spec: { replicas, unneeded: 'x' },
+  });
 
 function start(over: Partial<ReflectorOptions<Seen>> = {}): Reflector<Seen> {
   const reflector = createReflector<Seen>({
     client,
     resource: RESOURCE.deployment,
-    project: ({ metadata, spec }) => ({ name: metadata.name, replicas: (spec as { replicas: number }).replicas, team: metadata.labels?.['team'] ?? '' }),
+    project: ({ metadata, spec }) => ({
+      name: metadata.name,
+      replicas: (spec as { replicas: number }).replicas,
+      team: metadata.labels?.['team'] ?? '',
+    }),
     indexes: { byTeam: ({ team }) => [team] },
     onChange: (before, after) => changes.push([before, after]),
     onError: (error, doing) => errors.push(`${doing}: ${error.message}`),
@@ -75,7 +84,12 @@ describe('following a resource', () => {
     await until(() => replicasOf(reflector, 'a') === 5);
     server.remove('apps/v1', 'deployments', 'risk', 'b');
     await until(() => reflector.list().length === 1);
-    expect(changes.map(([before, after]) => [before?.replicas, after?.replicas])).toEqual([[undefined, 1], [undefined, 2], [1, 5], [2, undefined]]);
+    expect(changes.map(([before, after]) => [before?.replicas, after?.replicas])).toEqual([
+      [undefined, 1],
+      [undefined, 2],
+      [1, 5],
+      [2, undefined],
+    ]);
     expect(errors).toEqual([]);
   });
 

@@ -29,7 +29,9 @@ describe('the file server for models', () => {
   });
 
   test('answers 404 to what is not there and to paths that climb out of the folder', async () => {
-    const statuses = await Promise.all(['/none', '/%2e%2e%2f%2e%2e%2fetc/passwd', '/'].map(async (path) => (await fetch(url(path))).status));
+    const statuses = await Promise.all(
+      ['/none', '/%2e%2e%2f%2e%2e%2fetc/passwd', '/'].map(async (path) => (await fetch(url(path))).status),
+    );
     expect(statuses).toEqual([404, 404, 404]);
   });
 

@@ -8,28 +8,48 @@ let server: Server | undefined;
 
 async function serve(listener: RequestListener): Promise<number> {
   server = createServer(listener);
-  await new Promise<void>((resolve) => { server?.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server?.listen(0, '127.0.0.1', resolve);
+  });
   return (server.address() as AddressInfo).port;
 }
 
 afterEach(async () => {
   server?.closeAllConnections();
-  await new Promise((resolve) => { server?.close(resolve); });
+  await new Promise((resolve) => {
+    server?.close(resolve);
+  });
 });
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
+const sleep = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 
-const options = (port: number, more: Partial<LoadOptions> = {}): LoadOptions =>
-  ({ port, host: 'digits.example.com', model: 'digits', rate: 100, rows: [[1, 2], [3, 4], [5, 6]], ...more });
+const options = (port: number, more: Partial<LoadOptions> = {}): LoadOptions => ({
+  port,
+  host: 'digits.example.com',
+  model: 'digits',
+  rate: 100,
+  rows: [
+    [1, 2],
+    [3, 4],
+    [5, 6],
+  ],
+  ...more,
+});
 
-const answer = (value: number): string => JSON.stringify({ outputs: [{ name: 'predict', shape: [1, 1], datatype: 'INT64', data: [value] }] });
+const answer = (value: number): string =>
+  JSON.stringify({ outputs: [{ name: 'predict', shape: [1, 1], datatype: 'INT64', data: [value] }] });
 
 describe('the load generator', () => {
   test('keeps its rate within 10 % and sends the rows in order, as V2 requests for the host', async () => {
     const seen: string[] = [];
     const port = await serve((request, response) => {
       let body = '';
-      request.on('data', (chunk: Buffer) => { body += chunk.toString(); });
+      request.on('data', (chunk: Buffer) => {
+        body += chunk.toString();
+      });
       request.on('end', () => {
         seen.push(`${request.method ?? ''} ${request.headers.host ?? ''} ${request.url ?? ''} ${body}`);
         response.setHeader('plimsoll-revision', 'aaa').end(answer(0));
@@ -40,9 +60,15 @@ describe('the load generator', () => {
     const figures = await load.stop();
     expect(figures.sent).toBeGreaterThan(180);
     expect(figures.sent).toBeLessThan(220);
-    expect(figures).toMatchObject({ answered: figures.sent, connectionErrors: 0, revisions: { aaa: { requests: figures.sent, failed: 0, firstBadAt: undefined } } });
+    expect(figures).toMatchObject({
+      answered: figures.sent,
+      connectionErrors: 0,
+      revisions: { aaa: { requests: figures.sent, failed: 0, firstBadAt: undefined } },
+    });
     const body = (row: string): string => `{"inputs":[{"name":"predict","shape":[1,2],"datatype":"FP64","data":[${row}]}]}`;
-    expect(seen.slice(0, 4)).toEqual(['1,2', '3,4', '5,6', '1,2'].map((row) => `POST digits.example.com /v2/models/digits/infer ${body(row)}`));
+    expect(seen.slice(0, 4)).toEqual(
+      ['1,2', '3,4', '5,6', '1,2'].map((row) => `POST digits.example.com /v2/models/digits/infer ${body(row)}`),
+    );
   });
 
   test('a slow server does not slow the sending down, and waiting counts as latency', async () => {

@@ -10,13 +10,22 @@ const SOURCE = resolve(import.meta.dirname, '../../../deploy/local/images/models
 
 async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done); });
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done);
+  });
   const { port } = server.address() as AddressInfo;
-  await new Promise((done) => { server.close(done); });
+  await new Promise((done) => {
+    server.close(done);
+  });
   return port;
 }
 
-interface Running { readonly child: ChildProcess; readonly url: string; readonly metrics: string; readonly ended: Promise<number | null> }
+interface Running {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly metrics: string;
+  readonly ended: Promise<number | null>;
+}
 
 describe('the test model server', () => {
   let folder: string;
@@ -42,26 +51,40 @@ describe('the test model server', () => {
     const [port, metricsPort] = [await freePort(), await freePort()];
     const env = { MODELS_DIR: folder, MLSERVER_HTTP_PORT: String(port), MLSERVER_METRICS_PORT: String(metricsPort) };
     const child = spawn(join(folder, 'server'), { env, stdio: 'ignore' });
-    const ended = new Promise<number | null>((done) => { child.on('exit', (code) => done(code)); });
+    const ended = new Promise<number | null>((done) => {
+      child.on('exit', (code) => done(code));
+    });
     const url = `http://127.0.0.1:${port}`;
     running = { child, url, metrics: `http://127.0.0.1:${metricsPort}/metrics`, ended };
     for (let tries = 0; tries < 100; tries += 1) {
-      if (await fetch(`${url}/v2/health/live`).then((response) => response.ok, () => false)) break;
-      await new Promise((done) => { setTimeout(done, 20); });
+      if (
+        await fetch(`${url}/v2/health/live`).then(
+          (response) => response.ok,
+          () => false,
+        )
+      )
+        break;
+      await new Promise((done) => {
+        setTimeout(done, 20);
+      });
     }
     return running;
   }
 
-  const infer = (url: string, row: readonly unknown[], name = 'digits'): Promise<Response> => fetch(`${url}/v2/models/${name}/infer`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ inputs: [{ name: 'predict', shape: [1, row.length], datatype: 'FP64', data: row }] }),
-  });
+  const infer = (url: string, row: readonly unknown[], name = 'digits'): Promise<Response> =>
+    fetch(`${url}/v2/models/${name}/infer`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ inputs: [{ name: 'predict', shape: [1, row.length], datatype: 'FP64', data: row }] }),
+    });
 
   test('answers the protocol and says which input it expects', async () => {
     const { url } = await start({ features: 3 });
     expect((await fetch(`${url}/v2/models/digits/ready`)).status).toBe(200);
-    expect(await (await fetch(`${url}/v2/models/digits`)).json()).toMatchObject({ name: 'digits', inputs: [{ datatype: 'FP64', shape: [-1, 3] }] });
+    expect(await (await fetch(`${url}/v2/models/digits`)).json()).toMatchObject({
+      name: 'digits',
+      inputs: [{ datatype: 'FP64', shape: [-1, 3] }],
+    });
     const response = await infer(url, [1, 2, 4]);
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ model_name: 'digits', outputs: [{ shape: [1, 1], datatype: 'INT64', data: [7] }] });
@@ -69,7 +92,13 @@ describe('the test model server', () => {
 
   test('refuses what a real server refuses, with the same status, and counts as it does', async () => {
     const { url, metrics } = await start({ features: 3, failWhenFirstAtLeast: 10 });
-    const statuses = [infer(url, [1, 2]), infer(url, [10, 2, 3]), infer(url, ['a', 2, 3]), infer(url, [9, 2, 3]), infer(url, [1, 2, 3], 'other')];
+    const statuses = [
+      infer(url, [1, 2]),
+      infer(url, [10, 2, 3]),
+      infer(url, ['a', 2, 3]),
+      infer(url, [9, 2, 3]),
+      infer(url, [1, 2, 3], 'other'),
+    ];
     expect((await Promise.all(statuses)).map(({ status }) => status)).toEqual([500, 500, 500, 200, 404]);
     expect((await fetch(`${url}/v2/models/digits/infer`, { method: 'POST', body: '{' })).status).toBe(422);
     const text = await (await fetch(metrics)).text();
@@ -113,7 +142,9 @@ describe('the test model server', () => {
   test('finishes the requests under way after SIGTERM and ends with code 0', async () => {
     const { url, child, ended } = await start({ features: 1, latencyMs: 300 });
     const response = infer(url, [1]);
-    await new Promise((done) => { setTimeout(done, 100); });
+    await new Promise((done) => {
+      setTimeout(done, 100);
+    });
     child.kill('SIGTERM');
     expect((await response).status).toBe(200);
     expect(await ended).toBe(0);

@@ -47,21 +47,29 @@ async function refusal(packed: Buffer, limits = DEFAULT_LIMITS): Promise<Failure
 describe('an honest archive', () => {
   test('made by GNU tar in any of its formats, with long and non-ASCII names, is unpacked as tar itself would', async () => {
     const long = `${'d'.repeat(90)}/${'f'.repeat(95)}.bin`;
-    const files = { 'model.pkl': 'bytes', [long]: 'long', 'größe/😀.txt': 'unicode', 'empty': '' };
+    const files = { 'model.pkl': 'bytes', [long]: 'long', 'größe/😀.txt': 'unicode', empty: '' };
     for (const [path, content] of Object.entries(files)) {
       await mkdir(join(place.folder, 'in', path, '..'), { recursive: true });
       await writeFile(join(place.folder, 'in', path), content);
     }
     for (const format of ['gnu', 'pax', 'ustar']) {
-      const made = spawnSync('tar', ['-C', join(place.folder, 'in'), `--format=${format}`, '-czf', join(place.folder, 'x.tgz'), '.'], { encoding: 'utf8' });
+      const made = spawnSync('tar', ['-C', join(place.folder, 'in'), `--format=${format}`, '-czf', join(place.folder, 'x.tgz'), '.'], {
+        encoding: 'utf8',
+      });
       expect(made.stderr).toBe('');
       expect(await contents(await readFile(join(place.folder, 'x.tgz')))).toEqual(files);
     }
   });
 
   test('of several gzip members is read to its end', async () => {
-    const tar = await tarOf([{ name: 'a', content: 'first' }, { name: 'b', content: 'second' }]);
-    expect(await contents(Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))]))).toEqual({ a: 'first', b: 'second' });
+    const tar = await tarOf([
+      { name: 'a', content: 'first' },
+      { name: 'b', content: 'second' },
+    ]);
+    expect(await contents(Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))]))).toEqual({
+      a: 'first',
+      b: 'second',
+    });
   });
 });
 
@@ -122,7 +130,9 @@ describe('a bomb', () => {
     const reading = unpack(Readable.from([packed], { objectMode: false }), DEFAULT_LIMITS, async (_path, content) => {
       for await (const chunk of content) unpacked += chunk.length;
     });
-    await expect(reading).rejects.toMatchObject({ failure: { reason: 'TooLarge', message: expect.stringContaining('more than 200 times its packed size') } });
+    await expect(reading).rejects.toMatchObject({
+      failure: { reason: 'TooLarge', message: expect.stringContaining('more than 200 times its packed size') },
+    });
     expect(unpacked).toBeLessThan(70 * 1024 ** 2);
   });
 
@@ -161,18 +171,27 @@ describe('a broken archive', () => {
   });
 
   test('never ends otherwise than by a result or a failure, wherever one byte of its tar is changed', async () => {
-    const tar = await tarOf([{ name: 'folder/a', content: 'x', pax: { comment: 'y' } }, { name: 'b', content: 'z' }]);
+    const tar = await tarOf([
+      { name: 'folder/a', content: 'x', pax: { comment: 'y' } },
+      { name: 'b', content: 'z' },
+    ]);
     for (let i = 0; i < tar.length; i += 7) {
       const changed = Buffer.from(tar);
       changed[i] = (changed[i]! + 1) % 256;
-      const outcome = await contents(gzipSync(changed)).then(() => 'unpacked', (error: unknown) => failureOf(error).failure.reason);
+      const outcome = await contents(gzipSync(changed)).then(
+        () => 'unpacked',
+        (error: unknown) => failureOf(error).failure.reason,
+      );
       expect(['unpacked', 'ArchiveRefused', 'TooLarge']).toContain(outcome);
     }
   });
 });
 
 test('what the reader of the files throws comes through as it is', async () => {
-  const packed = await tarGzOf([{ name: 'a', content: Buffer.alloc(500_000, 'x') }, { name: 'b', content: 'y' }]);
+  const packed = await tarGzOf([
+    { name: 'a', content: Buffer.alloc(500_000, 'x') },
+    { name: 'b', content: 'y' },
+  ]);
   const broken = new Error('disk on fire');
   await expect(unpack(Readable.from([packed]), DEFAULT_LIMITS, () => Promise.reject(broken))).rejects.toBe(broken);
 });

@@ -39,7 +39,15 @@ afterEach(async () => {
 
 /** Runs the program as the operator renders it; returns its exit code. */
 function fetch(more: Readonly<Record<string, unknown>> = {}, file = 'model.joblib'): Promise<number> {
-  const options = { source: { http: { url: `${server.url}/${file}` } }, digest: DIGEST, model: 'digits', version: '1.0.0', format: 'sklearn', preset: 'mlserver', to };
+  const options = {
+    source: { http: { url: `${server.url}/${file}` } },
+    digest: DIGEST,
+    model: 'digits',
+    version: '1.0.0',
+    format: 'sklearn',
+    preset: 'mlserver',
+    to,
+  };
   return runFetch(parseFetchOptions(JSON.stringify({ ...options, ...more })), place.io);
 }
 
@@ -63,7 +71,11 @@ describe('fetch', () => {
       implementation: 'mlserver_sklearn.SKLearnModel',
       parameters: { uri: './model/model.joblib', version: '1.0.0' },
     });
-    expect([await modeOf(join(to, 'model')), await modeOf(join(to, 'model/model.joblib')), await modeOf(join(to, 'model-settings.json'))]).toEqual(['555', '444', '444']);
+    expect([
+      await modeOf(join(to, 'model')),
+      await modeOf(join(to, 'model/model.joblib')),
+      await modeOf(join(to, 'model-settings.json')),
+    ]).toEqual(['555', '444', '444']);
   });
 
   test('gives the same modes under a umask that hides files from others', async () => {
@@ -73,7 +85,11 @@ describe('fetch', () => {
     } finally {
       process.umask(umask);
     }
-    expect([await modeOf(join(to, 'model')), await modeOf(join(to, 'model/model.joblib')), await modeOf(join(to, 'model-settings.json'))]).toEqual(['555', '444', '444']);
+    expect([
+      await modeOf(join(to, 'model')),
+      await modeOf(join(to, 'model/model.joblib')),
+      await modeOf(join(to, 'model-settings.json')),
+    ]).toEqual(['555', '444', '444']);
   });
 
   test('of one different byte leaves nothing to serve and says expected and got', async () => {
@@ -113,7 +129,10 @@ describe('fetch', () => {
   });
 
   test('of a hostile archive writes nothing outside and leaves nothing inside', async () => {
-    body = await tarGzOf([{ name: 'good.pkl', content: 'x' }, { name: '../../escaped', content: 'x' }]);
+    body = await tarGzOf([
+      { name: 'good.pkl', content: 'x' },
+      { name: '../../escaped', content: 'x' },
+    ]);
     expect(await fetch({}, 'digits.tar.gz')).toBe(1);
     expect((await readdir(place.folder)).sort()).toEqual(['models', 'termination-log']);
     expect(await readdir(to)).toEqual([]);
@@ -121,7 +140,10 @@ describe('fetch', () => {
 
   test('of an archive with the same file twice, or a file where a folder is, is refused', async () => {
     for (const second of ['a/b', 'a', 'a/b/c']) {
-      body = await tarGzOf([{ name: 'a/b', content: '1' }, { name: second, content: '2' }]);
+      body = await tarGzOf([
+        { name: 'a/b', content: '1' },
+        { name: second, content: '2' },
+      ]);
       expect(await fetch({}, 'digits.tar.gz')).toBe(1);
       expect(await failure()).toMatchObject({ reason: 'ArchiveRefused', retryable: false });
       expect(await readdir(to)).toEqual([]);
@@ -138,7 +160,10 @@ describe('fetch', () => {
   });
 
   test('that breaks off while a file is written starts that part anew', async () => {
-    const archive = await tarGzOf([{ name: 'a/one.txt', content: '1' }, { name: 'model.joblib', content: Buffer.alloc(100_000, 'ab3') }]);
+    const archive = await tarGzOf([
+      { name: 'a/one.txt', content: '1' },
+      { name: 'model.joblib', content: Buffer.alloc(100_000, 'ab3') },
+    ]);
     await server.close();
     server = await serve((_request, response) => {
       requests += 1;
@@ -211,7 +236,16 @@ describe('a second start of fetch', () => {
 });
 
 test('the digest is what coreutils say about the folder that was fetched', async () => {
-  const files = { 'b.txt': '2', 'a/model.joblib': 'm', 'a.b': '3', 'a-b': '4', 'größe/😀': '5', 'größe/～': '6', ' space': '7', '-dash': '8' };
+  const files = {
+    'b.txt': '2',
+    'a/model.joblib': 'm',
+    'a.b': '3',
+    'a-b': '4',
+    'größe/😀': '5',
+    'größe/～': '6',
+    ' space': '7',
+    '-dash': '8',
+  };
   body = await tarGzOf(Object.entries(files).map(([name, content]) => ({ name, content })));
   expect(await fetch({ digest: `sha256:${'0'.repeat(64)}` }, 'digits.tar.gz')).toBe(1);
   const got = /got (sha256:[0-9a-f]{64})/.exec((await failure()).message)?.[1];

@@ -64,7 +64,10 @@ describe('a single file over http', () => {
   test('keeps an escaped name and drops the query from everything that is shown', async () => {
     const url = await start((_request, response) => response.end(MODEL));
     const outcome = await resolve(`${url}/my%20model.pkl?X-Signature=hush`);
-    expect(outcome).toMatchObject({ kind: 'resolved', resolved: { digest: digestOf({ 'my model.pkl': MODEL }), uri: `${url}/my%20model.pkl` } });
+    expect(outcome).toMatchObject({
+      kind: 'resolved',
+      resolved: { digest: digestOf({ 'my model.pkl': MODEL }), uri: `${url}/my%20model.pkl` },
+    });
     expect(JSON.stringify([outcome, place.lines])).not.toContain('hush');
   });
 
@@ -121,7 +124,10 @@ describe('a single file over http', () => {
       if (requests > 1) response.end(MODEL);
       else response.write(MODEL.subarray(0, 5), () => setTimeout(() => response.destroy(), 20));
     });
-    expect(await resolve(`${url}/model.joblib`)).toMatchObject({ kind: 'resolved', resolved: { digest: digestOf({ 'model.joblib': MODEL }) } });
+    expect(await resolve(`${url}/model.joblib`)).toMatchObject({
+      kind: 'resolved',
+      resolved: { digest: digestOf({ 'model.joblib': MODEL }) },
+    });
     expect(place.lines.join('\n')).toContain(`announced ${MODEL.length} bytes, but 5 came`);
   });
 
@@ -145,7 +151,9 @@ describe('a single file over http', () => {
 
   test('larger than the limit is refused by its announced length, and without one while it comes', async () => {
     const announced = await start((_request, response) => response.end(Buffer.alloc(2000)));
-    expect((await failure(`${announced}/model.pkl`, { limits: { bytes: 1000 } })).message).toContain('has 2000 bytes, but only 1000 are allowed');
+    expect((await failure(`${announced}/model.pkl`, { limits: { bytes: 1000 } })).message).toContain(
+      'has 2000 bytes, but only 1000 are allowed',
+    );
     const silent = await start((_request, response) => {
       response.write(Buffer.alloc(1500));
       response.end(Buffer.alloc(1500));
@@ -174,7 +182,15 @@ describe('a URL that cannot be used', () => {
     ['http://files.example/%0amodel.pkl', 'holds a control character'],
     ['http://files.example/%ff', 'ends in no file name'],
   ])('%s is refused without a connection', async (url, words) => {
-    const found = await failure(url, {}, { lookup: () => { throw new Error('the name was looked up'); } });
+    const found = await failure(
+      url,
+      {},
+      {
+        lookup: () => {
+          throw new Error('the name was looked up');
+        },
+      },
+    );
     expect(found).toMatchObject({ reason: 'InvalidSource', retryable: false });
     expect(found.message).toContain(words);
   });
@@ -224,7 +240,11 @@ describe('addresses', () => {
     let asked = 0;
     const lookup: LookupFunction = (_hostname, options, callback) => {
       asked += 1;
-      if (options.all === true) callback(null, [{ address: '127.0.0.1', family: 4 }, { address: '169.254.169.254', family: 4 }]);
+      if (options.all === true)
+        callback(null, [
+          { address: '127.0.0.1', family: 4 },
+          { address: '169.254.169.254', family: 4 },
+        ]);
       else callback(null, '169.254.169.254', 4);
     };
     const found = await failure('http://files.example/model.joblib', {}, { lookup });
@@ -258,7 +278,9 @@ describe('addresses', () => {
 describe('time', () => {
   test('without a byte is limited, before the answer and in the middle of it', async () => {
     const mute = await start(() => undefined);
-    expect((await failure(`${mute}/model.pkl`, { timeouts: { idleMs: 150, retryMs: 1 } })).message).toContain('has sent nothing for 0.15 s');
+    expect((await failure(`${mute}/model.pkl`, { timeouts: { idleMs: 150, retryMs: 1 } })).message).toContain(
+      'has sent nothing for 0.15 s',
+    );
     const stalled = await start((_request, response) => response.write(MODEL));
     const found = await failure(`${stalled}/model.pkl`, { timeouts: { idleMs: 150, retryMs: 1 } });
     expect(found).toMatchObject({ reason: 'SourceUnreachable', retryable: true });
@@ -325,7 +347,12 @@ describe('credentials', () => {
 
 describe('a .tar.gz over http', () => {
   test('is unpacked, and its digest is that of its files', async () => {
-    const archive = await tarGzOf([{ name: './', type: 'directory' }, { name: './b.txt', content: 'bee' }, { name: 'a/', type: 'directory' }, { name: 'a/model.pkl', content: MODEL }]);
+    const archive = await tarGzOf([
+      { name: './', type: 'directory' },
+      { name: './b.txt', content: 'bee' },
+      { name: 'a/', type: 'directory' },
+      { name: 'a/model.pkl', content: MODEL },
+    ]);
     const url = await start((_request, response) => response.setHeader('content-encoding', 'gzip').end(archive));
     expect(await resolve(`${url}/fraud.tar.gz`)).toMatchObject({
       kind: 'resolved',

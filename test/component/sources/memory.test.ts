@@ -50,9 +50,13 @@ function archive(): Readable {
 
 async function run(name: string, options: object): Promise<{ readonly code: number; readonly mebibytes: number }> {
   const script = join(import.meta.dirname, 'runJob.ts');
-  const { stdout } = await promisify(execFile)(process.execPath, [script, name, JSON.stringify(options), join(place.folder, 'termination-log')], {
-    env: { ...process.env, [SMALL_HEAP.name]: SMALL_HEAP.value },
-  });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [script, name, JSON.stringify(options), join(place.folder, 'termination-log')],
+    {
+      env: { ...process.env, [SMALL_HEAP.name]: SMALL_HEAP.value },
+    },
+  );
   const [code, mebibytes] = stdout.split(' ').map(Number);
   return { code: code!, mebibytes: mebibytes! };
 }
@@ -64,7 +68,10 @@ function digestOfContent(name: string): string {
 }
 
 test('resolving a file of 300 MiB takes less than 60 MiB of memory', async () => {
-  const { code, mebibytes } = await run('resolve', { source: { http: { url: `${server.url}/model.bin` } }, digest: digestOfContent('model.bin') });
+  const { code, mebibytes } = await run('resolve', {
+    source: { http: { url: `${server.url}/model.bin` } },
+    digest: digestOfContent('model.bin'),
+  });
   expect(code).toBe(0);
   expect(mebibytes).toBeGreaterThan(0);
   expect(mebibytes).toBeLessThan(MOST_MIB);

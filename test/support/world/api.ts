@@ -45,7 +45,8 @@ export class WorldApi {
   #changedMs: number | undefined;
   readonly writes: Write[] = [];
   /** Asked before each write, with its number and object. */
-  fault: (index: number, object: { readonly kind: string; readonly name: string; readonly by: string }) => Fault | undefined = () => undefined;
+  fault: (index: number, object: { readonly kind: string; readonly name: string; readonly by: string }) => Fault | undefined = () =>
+    undefined;
   /** Told after each write that changed the world. */
   onWrite: (write: Write) => void = () => undefined;
 
@@ -111,12 +112,16 @@ export class WorldApi {
     return {
       get: ({ resource, namespace = '', name }) => Promise.resolve(this.get<KubeObject>(resource, namespace, name)),
       list: (resource, options) =>
-        Promise.resolve({ items: resource === RESOURCE.pod ? pods(options?.labelSelector ?? '') : (this.view(resource) as readonly KubeObject[]), resourceVersion: '' }),
+        Promise.resolve({
+          items: resource === RESOURCE.pod ? pods(options?.labelSelector ?? '') : (this.view(resource) as readonly KubeObject[]),
+          resourceVersion: '',
+        }),
       apply: (object, { fieldManager, subresource, uid, resourceVersion, dryRun = false }) =>
         this.#write(by, dryRun ? 'rehearse' : subresource === 'status' ? 'applyStatus' : 'apply', object, (collection, body) => {
           const versioned = resourceVersion === undefined ? body : { ...body, metadata: { ...body.metadata, resourceVersion } };
           const before = this.#store.get(collection, body.metadata.namespace, body.metadata.name);
-          if (uid !== undefined && uid !== before?.metadata.uid) throw new Refusal(409, 'Conflict', 'the UID in the precondition does not match');
+          if (uid !== undefined && uid !== before?.metadata.uid)
+            throw new Refusal(409, 'Conflict', 'the UID in the precondition does not match');
           admit(pluralOf(collection), before, this.#store.apply(collection, versioned, fieldManager, subresource, true));
           return dryRun && before ? before : this.#store.apply(collection, versioned, fieldManager, subresource, dryRun);
         }),
@@ -140,7 +145,12 @@ export class WorldApi {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- so that what is thrown rejects
-  async #write(by: string, verb: Write['verb'], object: ObjectBody, change: (collection: string, body: StoredObject) => StoredObject): Promise<KubeObject> {
+  async #write(
+    by: string,
+    verb: Write['verb'],
+    object: ObjectBody,
+    change: (collection: string, body: StoredObject) => StoredObject,
+  ): Promise<KubeObject> {
     const { kind } = object;
     const { name, namespace = '' } = object.metadata;
     const type = resourceOf(object);

@@ -86,7 +86,9 @@ export class Gateway {
       this.#seen.taken = true;
       if (this.takesOver) this.#effective = readRoute(route)?.slots;
     }
-    const status = { parents: [{ parentRef: { name: 'public' }, controllerName: 'example.com/gateway', conditions: this.#conditions(route, generation) }] };
+    const status = {
+      parents: [{ parentRef: { name: 'public' }, controllerName: 'example.com/gateway', conditions: this.#conditions(route, generation) }],
+    };
     if (JSON.stringify(route['status']) !== JSON.stringify(status)) api.put({ ...route, status });
   }
 
@@ -101,8 +103,20 @@ export class Gateway {
     const missing = refs.find(({ name }) => !this.#options.api.get(RESOURCE.service, NAMESPACE, name));
     const refused = this.mood === 'Refuses';
     return [
-      { type: 'Accepted', status: refused ? 'False' : 'True', reason: refused ? 'NotAllowedByListeners' : 'Accepted', message: refused ? 'no listener allows this host' : 'ok', observedGeneration },
-      { type: 'ResolvedRefs', status: missing ? 'False' : 'True', reason: missing ? 'BackendNotFound' : 'ResolvedRefs', message: missing ? `Service ${missing.name} not found` : 'ok', observedGeneration },
+      {
+        type: 'Accepted',
+        status: refused ? 'False' : 'True',
+        reason: refused ? 'NotAllowedByListeners' : 'Accepted',
+        message: refused ? 'no listener allows this host' : 'ok',
+        observedGeneration,
+      },
+      {
+        type: 'ResolvedRefs',
+        status: missing ? 'False' : 'True',
+        reason: missing ? 'BackendNotFound' : 'ResolvedRefs',
+        message: missing ? `Service ${missing.name} not found` : 'ok',
+        observedGeneration,
+      },
     ];
   }
 

@@ -110,7 +110,8 @@ function checkRoute(world: WatchedWorld, write: Write, served: Map<string, numbe
   const { a, b } = after.slots;
   if (a.weight + b.weight !== 100) say(`the weights are ${a.weight} and ${b.weight}, which is not 100`);
   const backends = ((write.after?.['spec'] as RouteSpec | undefined)?.rules ?? []).flatMap(({ backendRefs }) => backendRefs);
-  if (backends.some(({ weight }) => weight === 0)) say('a backend has no weight: the gateway forgets it before it stops sending requests to it');
+  if (backends.some(({ weight }) => weight === 0))
+    say('a backend has no weight: the gateway forgets it before it stops sending requests to it');
   if ((a.weight === 0 || b.weight === 0) && a.revision !== b.revision) say('a slot without a share points at what does not serve');
   if (!after.decision) {
     say('a route carries no decision');
@@ -120,7 +121,8 @@ function checkRoute(world: WatchedWorld, write: Write, served: Map<string, numbe
   checkDecision(before, after, say);
   for (const slot of ['a', 'b'] as const) {
     const { revision, weight } = after.slots[slot];
-    if (!world.api.get(RESOURCE.service, NAMESPACE, `${NAME}-${revision}`)) say(`slot ${slot} points at a Service that does not exist (revision ${revision})`);
+    if (!world.api.get(RESOURCE.service, NAMESPACE, `${NAME}-${revision}`))
+      say(`slot ${slot} points at a Service that does not exist (revision ${revision})`);
     const was = before ? weightIn(before, revision) : 0;
     const isFallback = release?.spec.from?.revision === revision;
     if (weight > was && !isFallback) checkRaise(world, write.by, revision, weight, release?.status?.finishedAt === undefined, say);
@@ -129,7 +131,14 @@ function checkRoute(world: WatchedWorld, write: Write, served: Map<string, numbe
 }
 
 /** Capacity and one answered inference come before weight. What serves already gets its traffic back with the pods that it has. */
-function checkRaise(world: WatchedWorld, by: string, revision: string, weight: number, isCandidate: boolean, say: (sentence: string) => void): void {
+function checkRaise(
+  world: WatchedWorld,
+  by: string,
+  revision: string,
+  weight: number,
+  isCandidate: boolean,
+  say: (sentence: string) => void,
+): void {
   const { ready, replicas } = world.asSeenBy(by, revision);
   const needed = isCandidate ? Math.ceil((replicas * weight) / 100) : 1;
   if (ready < needed) say(`${weight} % go to revision ${revision}, which has ${ready} Ready pods instead of ${needed}`);
@@ -161,7 +170,8 @@ function checkEvidence(
 ): void {
   const { to, plan, number } = release.spec;
   const weight = weightIn(after, to.revision);
-  if (decision.decision === 'RollBack' && weight > 0 && weight !== 100) say(`release ${number} is rolled back, but its candidate has ${weight} %`);
+  if (decision.decision === 'RollBack' && weight > 0 && weight !== 100)
+    say(`release ${number} is rolled back, but its candidate has ${weight} %`);
   if (before && before.decision?.decision === 'RollBack' && before.decision.release === number && weight > weightIn(before, to.revision)) {
     say(`the weight of release ${number} rose after it was rolled back`);
   }
@@ -177,7 +187,8 @@ function checkEvidence(
       say(`release ${number} left step ${step - 1} after ${requests - began} requests instead of ${plan.minRequests}`);
     }
   }
-  if (decision.decision === 'Shift' && weight > (plan.steps[step]?.weight ?? 0)) say(`${weight} % in step ${step} are more than the plan says`);
+  if (decision.decision === 'Shift' && weight > (plan.steps[step]?.weight ?? 0))
+    say(`${weight} % in step ${step} are more than the plan says`);
 }
 
 function checkRelease(world: WatchedWorld, { verb, after, before }: Write, say: (sentence: string) => void): void {
@@ -189,13 +200,21 @@ function checkRelease(world: WatchedWorld, { verb, after, before }: Write, say: 
   const { revision, digest } = release.spec.to;
   const others = world.releases.filter(({ spec }) => spec.number !== release.spec.number);
   if (verb === 'create') {
-    if (others.some(({ status, metadata }) => status?.finishedAt === undefined && metadata.labels?.[LABEL.outcome] === undefined)) say('a release began before the one before it had ended');
-    if (others.some(({ spec, status }) => spec.to.revision === revision && status?.class === 'Evidence')) say(`revision ${revision}, known to be bad, is tried again`);
+    if (others.some(({ status, metadata }) => status?.finishedAt === undefined && metadata.labels?.[LABEL.outcome] === undefined))
+      say('a release began before the one before it had ended');
+    if (others.some(({ spec, status }) => spec.to.revision === revision && status?.class === 'Evidence'))
+      say(`revision ${revision}, known to be bad, is tried again`);
     if (others.some(({ status }) => status?.outcome === 'Promoted') && !release.spec.from) say('a later release was taken for the first');
     if (digest !== world.digest(release.spec.to.version)) say(`release ${release.spec.number} is of other bytes than its version's`);
   }
   const [was, is] = [(before as unknown as ModelRelease | undefined)?.status?.finishedAt, release.status];
-  if (was === undefined && is?.finishedAt !== undefined && is.outcome === 'Promoted' && world.route && weightIn(world.route, revision) !== 100) {
+  if (
+    was === undefined &&
+    is?.finishedAt !== undefined &&
+    is.outcome === 'Promoted' &&
+    world.route &&
+    weightIn(world.route, revision) !== 100
+  ) {
     say(`release ${release.spec.number} is called promoted, but its revision does not serve everything`);
   }
 }
@@ -209,21 +228,27 @@ function checkWorkload(world: WatchedWorld, { by, before, after, name }: Write, 
     return;
   }
   if (!before) return;
-  const spec = (object: StoredObject): { readonly replicas: number; readonly template: unknown } => object['spec'] as { replicas: number; template: unknown };
+  const spec = (object: StoredObject): { readonly replicas: number; readonly template: unknown } =>
+    object['spec'] as { replicas: number; template: unknown };
   if (JSON.stringify(spec(before).template) !== JSON.stringify(spec(after).template)) say(`the pods of revision ${revision} were changed`);
   // A user may change the number twice before an operator sees it once.
   const wanted = Math.min(world.deployment.spec.replicas ?? 1, world.asSeenBy(by, revision).replicas);
-  if (weight > 50 && spec(after).replicas < Math.min(wanted, spec(before).replicas)) say(`revision ${revision} lost pods while it had ${weight} % of the traffic`);
+  if (weight > 50 && spec(after).replicas < Math.min(wanted, spec(before).replicas))
+    say(`revision ${revision} lost pods while it had ${weight} % of the traffic`);
 }
 
 function checkService(world: WatchedWorld, { name, after }: Write, say: (sentence: string) => void): void {
   if (after || name === NAME || !world.route) return;
   const revision = name.slice(NAME.length + 1);
-  if ([world.route.slots.a.revision, world.route.slots.b.revision].includes(revision)) say(`the Service of revision ${revision} was removed while the route points at it`);
+  if ([world.route.slots.a.revision, world.route.slots.b.revision].includes(revision))
+    say(`the Service of revision ${revision} was removed while the route points at it`);
 }
 
 /** With a view of the present world no write is wasted. */
 function checkPass(pass: Pass, world: WatchedWorld, say: (sentence: string) => void): void {
-  const wasted = world.api.writes.slice(-pass.writes || world.api.writes.length).filter(({ verb, before, after, error }) => verb !== 'rehearse' && error === undefined && before === after);
-  if (pass.by === 'operator-0' && world.isFresh(0)) for (const { verb, kind, name } of wasted) say(`${verb} ${kind} ${name} changed nothing`);
+  const wasted = world.api.writes
+    .slice(-pass.writes || world.api.writes.length)
+    .filter(({ verb, before, after, error }) => verb !== 'rehearse' && error === undefined && before === after);
+  if (pass.by === 'operator-0' && world.isFresh(0))
+    for (const { verb, kind, name } of wasted) say(`${verb} ${kind} ${name} changed nothing`);
 }

@@ -52,18 +52,31 @@ export function versionObject(version: string, state: 'Ready' | 'Resolving' | 'R
     ({ type, status, reason, message, observedGeneration: 1, lastTransitionTime: time }) as const;
   const conditions = {
     Ready: [condition('Ready', 'True', 'Ready', 'the version can be served')],
-    Resolving: [condition('Ready', 'False', 'Resolving', 'a Job downloads the files'), condition('Reconciling', 'True', 'Resolving', 'a Job downloads the files')],
-    Refused: [condition('Ready', 'False', 'NotFound', 'the source has nothing there'), condition('Stalled', 'True', 'NotFound', 'the source has nothing there')],
+    Resolving: [
+      condition('Ready', 'False', 'Resolving', 'a Job downloads the files'),
+      condition('Reconciling', 'True', 'Resolving', 'a Job downloads the files'),
+    ],
+    Refused: [
+      condition('Ready', 'False', 'NotFound', 'the source has nothing there'),
+      condition('Stalled', 'True', 'NotFound', 'the source has nothing there'),
+    ],
   };
   return {
     apiVersion: API_VERSION,
     kind: 'ModelVersion',
     metadata: { name: `${NAME}-${version}`, namespace: NAMESPACE },
-    spec: { model: NAME, version, format: { name: 'sklearn' }, source: { http: { url: `https://models.example.com/fraud/${version}.tar.gz` } } },
+    spec: {
+      model: NAME,
+      version,
+      format: { name: 'sklearn' },
+      source: { http: { url: `https://models.example.com/fraud/${version}.tar.gz` } },
+    },
     status: {
       schema: 1,
       observedGeneration: 1,
-      ...(state === 'Ready' ? { resolved: { digest: digestOf(version), files: 2, bytes: 1000, uri: 'https://models.example.com/', resolvedAt: time } } : {}),
+      ...(state === 'Ready'
+        ? { resolved: { digest: digestOf(version), files: 2, bytes: 1000, uri: 'https://models.example.com/', resolvedAt: time } }
+        : {}),
       conditions: conditions[state],
     },
   };

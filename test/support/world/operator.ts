@@ -74,8 +74,15 @@ export class SimulatedOperator {
     const lag = this.#longestLag();
     const change = api.changedMs(this.#seen);
     const probes = [...this.#probes.values()].map(({ fromMs }) => fromMs).filter((fromMs) => fromMs > this.#passedMs);
-    const intervals = this.#wanted.map(({ intervalMs }) => Math.floor((this.#passedMs - LOOK_LAG_MS) / intervalMs) * intervalMs + intervalMs + LOOK_LAG_MS);
-    const atMs = Math.min(this.#dueMs === -Infinity ? now : this.#dueMs, change === undefined ? Infinity : change + lag, ...probes, ...intervals);
+    const intervals = this.#wanted.map(
+      ({ intervalMs }) => Math.floor((this.#passedMs - LOOK_LAG_MS) / intervalMs) * intervalMs + intervalMs + LOOK_LAG_MS,
+    );
+    const atMs = Math.min(
+      this.#dueMs === -Infinity ? now : this.#dueMs,
+      change === undefined ? Infinity : change + lag,
+      ...probes,
+      ...intervals,
+    );
     return Math.max(now, atMs);
   }
 
@@ -96,7 +103,8 @@ export class SimulatedOperator {
         client,
         caches: cachesAt(api, (type) => now - this.#options.lag(type.plural)),
         settings: this.#options.settings,
-        probes: () => new Map([...this.#probes].filter(([, { fromMs }]) => fromMs <= now).map(([revision, { result }]) => [revision, result])),
+        probes: () =>
+          new Map([...this.#probes].filter(([, { fromMs }]) => fromMs <= now).map(([revision, { result }]) => [revision, result])),
         samples: () => this.#samples(now),
         alerts: () => this.#options.alerts(),
       },
@@ -107,7 +115,14 @@ export class SimulatedOperator {
     if (!observed) {
       this.#wanted = [];
       this.#dueMs = Infinity;
-      return { atMs: now, by: this.name, observed: undefined as never, planned: { actions: [], events: [], requeueAfterMs: undefined, measure: [], view: undefined }, writes: 0, error: undefined };
+      return {
+        atMs: now,
+        by: this.name,
+        observed: undefined as never,
+        planned: { actions: [], events: [], requeueAfterMs: undefined, measure: [], view: undefined },
+        writes: 0,
+        error: undefined,
+      };
     }
     const planned = plan(observed, now);
     let error: Error | undefined;
@@ -130,7 +145,11 @@ export class SimulatedOperator {
         const running = this.#probes.get(revision);
         if (running && running.fromMs > now) return;
         const state = this.#options.probe(revision);
-        const message = { Passed: '1 inference request answered', Failed: 'request zeros was answered with HTTP 500', Unreachable: 'connection refused' }[state];
+        const message = {
+          Passed: '1 inference request answered',
+          Failed: 'request zeros was answered with HTTP 500',
+          Unreachable: 'connection refused',
+        }[state];
         const atMs = now + PROBE_MS;
         this.#probes.set(revision, { result: state === 'Unreachable' ? { state, message, atMs } : { state, message }, fromMs: atMs });
       },
@@ -163,8 +182,11 @@ export class SimulatedOperator {
 /** Caches that hold what the world was like at a time that may differ by kind. */
 function cachesAt(api: WorldApi, atMs: (type: ResourceType) => number): Caches {
   const cache = <T>(type: ResourceType, projection: (object: KubeObject) => T, managed = true): Reflector<T> => {
-    const objects = api.view(type, atMs(type)).filter(({ metadata }) => !managed || labelsOf(metadata)[LABEL.managedBy] === MANAGED_BY_VALUE) as readonly KubeObject[];
-    const find = (wanted: (object: KubeObject) => boolean): readonly T[] => objects.filter(wanted).map((object) => remembered(projection, object));
+    const objects = api
+      .view(type, atMs(type))
+      .filter(({ metadata }) => !managed || labelsOf(metadata)[LABEL.managedBy] === MANAGED_BY_VALUE) as readonly KubeObject[];
+    const find = (wanted: (object: KubeObject) => boolean): readonly T[] =>
+      objects.filter(wanted).map((object) => remembered(projection, object));
     return {
       run: () => Promise.resolve(),
       hasSynced: () => true,

@@ -52,7 +52,8 @@ export class Kubelet {
   act(now: number): void {
     if (now < this.#actAgainMs && this.#api.versionAt(now) === this.#seen) return;
     const deployments = this.#api.view(RESOURCE.deployment);
-    for (const name of this.#workloads.keys()) if (!deployments.some(({ metadata }) => metadata.name === name)) this.#workloads.delete(name);
+    for (const name of this.#workloads.keys())
+      if (!deployments.some(({ metadata }) => metadata.name === name)) this.#workloads.delete(name);
     for (const deployment of deployments) this.#run(deployment, now);
     for (const service of this.#api.view(RESOURCE.service)) this.#publish(service, now);
     this.#actAgainMs = this.nextMs(now);
@@ -88,7 +89,9 @@ export class Kubelet {
       .flatMap((deployment) => {
         const workload = this.#workloads.get(deployment.metadata.name);
         const plan = this.#planOf(deployment);
-        return (workload?.pods ?? []).map((pod, index) => podObject(pod, index < plan.room ? plan.fate : 'Unschedulable', readyAt(pod, workload as Workload, plan) <= now));
+        return (workload?.pods ?? []).map((pod, index) =>
+          podObject(pod, index < plan.room ? plan.fate : 'Unschedulable', readyAt(pod, workload as Workload, plan) <= now),
+        );
       });
   }
 
@@ -117,10 +120,16 @@ export class Kubelet {
     const ready = deployment && workload ? this.#count(workload, this.#planOf(deployment), now, ENDPOINT_LAG_MS) : 0;
     const { name, namespace, labels, uid } = service.metadata;
     const type = RESOURCE.endpointSlice;
-    const metadata = { name, namespace: namespace ?? '', labels: labels as Record<string, string>, ownerReferences: [{ apiVersion: 'v1', kind: 'Service', name, uid: uid ?? '' }] };
+    const metadata = {
+      name,
+      namespace: namespace ?? '',
+      labels: labels as Record<string, string>,
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Service', name, uid: uid ?? '' }],
+    };
     const endpoints = Array.from({ length: ready }, (_, index) => ({ addresses: [`10.0.0.${index + 1}`], conditions: { ready: true } }));
     const known = this.#api.get(type, namespace ?? '', name);
-    if (JSON.stringify(known?.['endpoints']) !== JSON.stringify(endpoints)) this.#api.put({ apiVersion: type.apiVersion, kind: type.kind, metadata, endpoints });
+    if (JSON.stringify(known?.['endpoints']) !== JSON.stringify(endpoints))
+      this.#api.put({ apiVersion: type.apiVersion, kind: type.kind, metadata, endpoints });
   }
 
   #count(workload: Workload, plan: PodPlan, now: number, lagMs: number): number {
@@ -136,9 +145,17 @@ function readyAt(pod: Pod, workload: Workload, { fate, readyAfterMs }: PodPlan):
 function podObject({ name }: Pod, fate: PodFate, ready: boolean): KubeObject {
   const metadata = { name };
   const base = { apiVersion: 'v1', kind: 'Pod', metadata };
-  const server = (state: object, lastState?: object): object => ({ containerStatuses: [{ name: 'model', ready: false, state, ...(lastState ? { lastState } : {}) }] });
+  const server = (state: object, lastState?: object): object => ({
+    containerStatuses: [{ name: 'model', ready: false, state, ...(lastState ? { lastState } : {}) }],
+  });
   const fetcher = (message: object): object => ({
-    initContainerStatuses: [{ name: 'plimsoll-fetch', state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 1, message: JSON.stringify({ failure: message }) } } }],
+    initContainerStatuses: [
+      {
+        name: 'plimsoll-fetch',
+        state: { waiting: { reason: 'CrashLoopBackOff' } },
+        lastState: { terminated: { exitCode: 1, message: JSON.stringify({ failure: message }) } },
+      },
+    ],
   });
   switch (fate) {
     case 'Ready':
@@ -146,17 +163,31 @@ function podObject({ name }: Pod, fate: PodFate, ready: boolean): KubeObject {
     case 'Crash':
       return { ...base, status: server({ waiting: { reason: 'CrashLoopBackOff' } }, { terminated: { exitCode: 1, reason: 'Error' } }) };
     case 'OutOfMemory':
-      return { ...base, status: server({ waiting: { reason: 'CrashLoopBackOff' } }, { terminated: { exitCode: 137, reason: 'OOMKilled' } }) };
+      return {
+        ...base,
+        status: server({ waiting: { reason: 'CrashLoopBackOff' } }, { terminated: { exitCode: 137, reason: 'OOMKilled' } }),
+      };
     case 'NeverReady':
       return { ...base, status: server({ running: {} }) };
     case 'ImagePull':
       return { ...base, status: server({ waiting: { reason: 'ImagePullBackOff', message: 'Back-off pulling image "mlserver:1.7.1"' } }) };
     case 'Unschedulable':
-      return { ...base, status: { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available: insufficient memory' }] } };
+      return {
+        ...base,
+        status: {
+          phase: 'Pending',
+          conditions: [
+            { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available: insufficient memory' },
+          ],
+        },
+      };
     case 'SourceDown':
       return { ...base, status: fetcher({ reason: 'SourceUnreachable', message: 'models.example.com does not answer', retryable: true }) };
     case 'BadArchive':
-      return { ...base, status: fetcher({ reason: 'ArchiveRefused', message: 'the archive has an entry that leads out of it', retryable: false }) };
+      return {
+        ...base,
+        status: fetcher({ reason: 'ArchiveRefused', message: 'the archive has an entry that leads out of it', retryable: false }),
+      };
   }
 }
 

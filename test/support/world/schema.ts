@@ -51,7 +51,9 @@ function violations(schema: Schema, value: unknown, path: string): string[] {
     case 'array':
       return Array.isArray(value) ? list(schema, value, path) : [`${path} must be a list`];
     case 'object':
-      return typeof value === 'object' && value !== null ? members(schema, value as Record<string, unknown>, path) : [`${path} must be an object`];
+      return typeof value === 'object' && value !== null
+        ? members(schema, value as Record<string, unknown>, path)
+        : [`${path} must be an object`];
     default:
       return [];
   }

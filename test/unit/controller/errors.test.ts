@@ -1,7 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 
 import type { KubeErrorKind } from '../../../src/controller/errors.ts';
-import { errorFromNetwork, errorFromResponse, errorFromStatusObject, isKubeError, KubeError, toError } from '../../../src/controller/errors.ts';
+import {
+  errorFromNetwork,
+  errorFromResponse,
+  errorFromStatusObject,
+  isKubeError,
+  KubeError,
+  toError,
+} from '../../../src/controller/errors.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const status = (reason: string, more: object = {}): string => JSON.stringify({ kind: 'Status', reason, message: 'said so', ...more });
@@ -57,7 +64,10 @@ describe('retry-after', () => {
 
 describe('an ERROR event of a watch', () => {
   test('with code 410 is Gone', () => {
-    expect(errorFromStatusObject('watch pods', { code: 410, reason: 'Expired', message: 'too old' })).toMatchObject({ kind: 'Gone', code: 410 });
+    expect(errorFromStatusObject('watch pods', { code: 410, reason: 'Expired', message: 'too old' })).toMatchObject({
+      kind: 'Gone',
+      code: 410,
+    });
   });
 
   test('that holds nothing useful is a Server error', () => {
@@ -87,7 +97,12 @@ describe('no answer', () => {
 
 test('isKubeError tells kinds apart', () => {
   const error = new KubeError('Gone', 'old');
-  expect([isKubeError(error), isKubeError(error, 'Gone', 'Conflict'), isKubeError(error, 'Conflict'), isKubeError(new Error('old'))]).toEqual([true, true, false, false]);
+  expect([
+    isKubeError(error),
+    isKubeError(error, 'Gone', 'Conflict'),
+    isKubeError(error, 'Conflict'),
+    isKubeError(new Error('old')),
+  ]).toEqual([true, true, false, false]);
 });
 
 test('whatever is thrown becomes an Error', () => {

@@ -226,19 +226,22 @@ describe('two candidates', () => {
     expect(two.leads()).toBe(true);
   });
 
-  test.each([-3_600_000, 3_600_000])('a wall clock that is wrong by %i ms neither steals the lease nor prevents a takeover', async (skewMs) => {
-    const server = createLeaseServer();
-    const clock = createFakeClock();
-    const one = candidate(server, 'one', clock);
-    await clock.advance(0);
-    const skewed: FakeClock = { ...clock, now: () => clock.now() + skewMs };
-    const two = candidate(server, 'two', skewed);
-    await clock.advance(60_000);
-    expect([one.leads(), two.leads()]).toEqual([true, false]);
-    one.state.fault = 'hang';
-    await clock.advance(20_000);
-    expect([one.leads(), two.leads()]).toEqual([false, true]);
-  });
+  test.each([-3_600_000, 3_600_000])(
+    'a wall clock that is wrong by %i ms neither steals the lease nor prevents a takeover',
+    async (skewMs) => {
+      const server = createLeaseServer();
+      const clock = createFakeClock();
+      const one = candidate(server, 'one', clock);
+      await clock.advance(0);
+      const skewed: FakeClock = { ...clock, now: () => clock.now() + skewMs };
+      const two = candidate(server, 'two', skewed);
+      await clock.advance(60_000);
+      expect([one.leads(), two.leads()]).toEqual([true, false]);
+      one.state.fault = 'hang';
+      await clock.advance(20_000);
+      expect([one.leads(), two.leads()]).toEqual([false, true]);
+    },
+  );
 
   test('a leader that finds the name of another stops at once', async () => {
     const server = createLeaseServer();
@@ -266,7 +269,12 @@ describe('two candidates', () => {
 
 test('whatever fails and stands still, two candidates never lead at once', async () => {
   const fault = fc.constantFrom<Fault>('none', 'none', 'refused', 'hang', 'lost', 'slow');
-  const phase = fc.record({ ms: fc.integer({ min: 100, max: 24_000 }), one: fault, two: fault, frozen: fc.constantFrom('none', 'none', 'one', 'two') });
+  const phase = fc.record({
+    ms: fc.integer({ min: 100, max: 24_000 }),
+    one: fault,
+    two: fault,
+    frozen: fc.constantFrom('none', 'none', 'one', 'two'),
+  });
   await fc.assert(
     fc.asyncProperty(fc.array(phase, { minLength: 1, maxLength: 12 }), async (phases) => {
       const server = createLeaseServer();
@@ -277,7 +285,10 @@ test('whatever fails and stands still, two candidates never lead at once', async
         two.state.fault = faults.two;
         for (let passed = 0; passed < ms; passed += 100) {
           // A process that stands still runs no timer, but time passes for it too.
-          for (const [name, clock] of [['one', clocks[0]], ['two', clocks[1]]] as const) {
+          for (const [name, clock] of [
+            ['one', clocks[0]],
+            ['two', clocks[1]],
+          ] as const) {
             if (faults.frozen === name) clock.freeze(100);
             else await clock.advance(100);
           }

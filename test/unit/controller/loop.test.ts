@@ -94,7 +94,9 @@ describe('results', () => {
     const at: number[] = [];
     const loop = start(() => {
       at.push(loop.clock.monotonic());
-      return at.length === 1 ? Promise.reject(new KubeError('TooManyRequests', 'busy', { code: 429, retryAfterMs: 3000 })) : Promise.resolve({});
+      return at.length === 1
+        ? Promise.reject(new KubeError('TooManyRequests', 'busy', { code: 429, retryAfterMs: 3000 }))
+        : Promise.resolve({});
     });
     loop.queue.add('a');
     await loop.clock.advance(5000);

@@ -59,9 +59,17 @@ interface Row {
 
 /** Rows of the first table: state, phase, Ready, Available, Accepted, motion, reason. */
 function rowsOfTable(): readonly Row[] {
-  const rows = page.split('\n## ')[1]?.split('\n').filter((line) => line.startsWith('| ')).slice(1) ?? [];
+  const rows =
+    page
+      .split('\n## ')[1]
+      ?.split('\n')
+      .filter((line) => line.startsWith('| '))
+      .slice(1) ?? [];
   return rows.map((line) => {
-    const [, phase = '', ready = '', , , motion = '', reason = ''] = line.split('|').slice(1).map((cell) => cell.trim().replaceAll('`', ''));
+    const [, phase = '', ready = '', , , motion = '', reason = ''] = line
+      .split('|')
+      .slice(1)
+      .map((cell) => cell.trim().replaceAll('`', ''));
     return { phase, ready, motion: motion === 'neither' ? 'AtRest' : motion, reason };
   });
 }

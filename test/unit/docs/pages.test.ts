@@ -11,7 +11,12 @@ const pages = ['README.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: r
 /** The part after `#` as GitHub makes it of a heading. */
 function anchorsOf(page: string): readonly string[] {
   const headings = [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, text = '']) => text);
-  return headings.map((text) => text.toLowerCase().replaceAll(/[^\w\- ]/g, '').replaceAll(' ', '-'));
+  return headings.map((text) =>
+    text
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 function isBroken(page: string, link: string): boolean {
@@ -39,13 +44,18 @@ describe('README.md', () => {
   test('tells every setting of the operator with its default', () => {
     const code = read('src/operator/settings.ts');
     const known = [...code.matchAll(/PLIMSOLL_[A-Z_]+/g)].map(([name]) => name);
-    const told = new Map([...page.matchAll(/^\| `(PLIMSOLL_[A-Z_]+)` \| (\S+) \|/gm)].map(([, name = '', value = '']) => [name, value.replaceAll('`', '')]));
+    const told = new Map(
+      [...page.matchAll(/^\| `(PLIMSOLL_[A-Z_]+)` \| (\S+) \|/gm)].map(([, name = '', value = '']) => [name, value.replaceAll('`', '')]),
+    );
     expect([...told.keys()].sort()).toEqual([...new Set(known)].sort());
     const required = Object.fromEntries([...told].filter(([, value]) => value === 'none').map(([name]) => [name, 'http://given']));
     const withDefaults = readSettings({ ...required, ...Object.fromEntries([...told].filter(([, value]) => value !== 'none')) }, '1');
     expect(withDefaults).toEqual(readSettings(required, '1'));
     expect(withDefaults.ok).toBe(true);
-    expect(readSettings({}, '1')).toMatchObject({ ok: false, problems: Object.keys(required).map((name) => expect.stringContaining(name) as unknown) });
+    expect(readSettings({}, '1')).toMatchObject({
+      ok: false,
+      problems: Object.keys(required).map((name) => expect.stringContaining(name) as unknown),
+    });
   });
 
   test('tells only commands that there are', () => {

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { renderTemplate, templateValues } from '../../../deploy/local/cluster/configuration.ts';
 import { durationMs } from '../../../deploy/local/cluster/prometheus.ts';
-import { checkStateFolder, defaultRouteInterface, GATEWAY_PORTS, HERE, PORTS, settingsFrom } from '../../../deploy/local/cluster/settings.ts';
+import {
+  checkStateFolder,
+  defaultRouteInterface,
+  GATEWAY_PORTS,
+  HERE,
+  PORTS,
+  settingsFrom,
+} from '../../../deploy/local/cluster/settings.ts';
 
 const settings = { state: '/var/lib/cluster', cache: '/var/cache/plimsoll', lock: '/run/lock/x.json', nodeAddress: '192.0.2.7' };
 
@@ -41,16 +48,24 @@ describe('settings of the local cluster', () => {
 
   test('the environment names the state folder, the cache and the node address', () => {
     const env = { PLIMSOLL_CLUSTER_DIR: '/srv/c', XDG_CACHE_HOME: '/srv/cache', PLIMSOLL_NODE_ADDRESS: '192.0.2.9' };
-    expect(settingsFrom(env)).toEqual({ state: '/srv/c', cache: '/srv/cache/plimsoll', lock: '/run/lock/plimsoll-cluster.json', nodeAddress: '192.0.2.9' });
+    expect(settingsFrom(env)).toEqual({
+      state: '/srv/c',
+      cache: '/srv/cache/plimsoll',
+      lock: '/run/lock/plimsoll-cluster.json',
+      nodeAddress: '192.0.2.9',
+    });
   });
 
   test('without PLIMSOLL_CLUSTER_DIR the state is under XDG_STATE_HOME', () => {
     expect(settingsFrom({ XDG_STATE_HOME: '/srv/state' }).state).toBe('/srv/state/plimsoll/cluster');
   });
 
-  test.each(['/srv/with space', '/srv/quote"', '/srv/$HOME'])('a state folder that cannot stand in configuration files is refused: %s', (folder) => {
-    expect(() => checkStateFolder(folder)).toThrow('PLIMSOLL_CLUSTER_DIR');
-  });
+  test.each(['/srv/with space', '/srv/quote"', '/srv/$HOME'])(
+    'a state folder that cannot stand in configuration files is refused: %s',
+    (folder) => {
+      expect(() => checkStateFolder(folder)).toThrow('PLIMSOLL_CLUSTER_DIR');
+    },
+  );
 
   test('a state folder that would make socket names too long is refused with the lengths', () => {
     expect(() => checkStateFolder(`/${'x'.repeat(63)}`)).not.toThrow();
@@ -65,7 +80,12 @@ describe('settings of the local cluster', () => {
 });
 
 describe('durations of Prometheus', () => {
-  test.each([['1s', 1000], ['500ms', 500], ['1m', 60_000], ['1m30s', 90_000]])('%s', (text, ms) => {
+  test.each([
+    ['1s', 1000],
+    ['500ms', 500],
+    ['1m', 60_000],
+    ['1m30s', 90_000],
+  ])('%s', (text, ms) => {
     expect(durationMs(text)).toBe(ms);
   });
 

@@ -34,9 +34,12 @@ describe('judging a lock', () => {
     expect(judgeLock({ ...lock, busy: true }, '/first', no, nobody)).toEqual({ kind: 'free' });
   });
 
-  test.each(['', '{', '[]', '{"pid": 1}', '{"pid": "1", "startTime": "2", "folder": "/x", "busy": false}'])('a damaged lock is none: %s', (text) => {
-    expect(parseLock(text)).toBeUndefined();
-  });
+  test.each(['', '{', '[]', '{"pid": 1}', '{"pid": "1", "startTime": "2", "folder": "/x", "busy": false}'])(
+    'a damaged lock is none: %s',
+    (text) => {
+      expect(parseLock(text)).toBeUndefined();
+    },
+  );
 });
 
 describe('taking the lock', () => {

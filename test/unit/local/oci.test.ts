@@ -7,7 +7,14 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { extract } from 'tar-stream';
 import { writeArchive, writeLayer, type Part } from '../../../deploy/local/images/oci.ts';
 
-interface Found { readonly name: string; readonly type: string; readonly mode: number; readonly mtime: number; readonly owner: string; readonly text: string }
+interface Found {
+  readonly name: string;
+  readonly type: string;
+  readonly mode: number;
+  readonly mtime: number;
+  readonly owner: string;
+  readonly text: string;
+}
 
 async function entriesOf(tar: Buffer): Promise<Found[]> {
   const found: Found[] = [];
@@ -80,8 +87,16 @@ describe('OCI archives', () => {
     const layer = await writeLayer(parts, out('1.gz'));
     const found = await entriesOf(gunzipSync(await readFile(layer.path)));
     expect(found.map(({ name, mode }) => `${name} ${mode.toString(8)}`)).toEqual([
-      'etc 755', 'etc/passwd 644', 'opt 755', 'opt/app 755', 'opt/app/a.txt 644', 'opt/app/b-c 644', 'opt/app/link 777',
-      'opt/app/sub 755', 'opt/app/sub/run.sh 755', 'tmp 1777',
+      'etc 755',
+      'etc/passwd 644',
+      'opt 755',
+      'opt/app 755',
+      'opt/app/a.txt 644',
+      'opt/app/b-c 644',
+      'opt/app/link 777',
+      'opt/app/sub 755',
+      'opt/app/sub/run.sh 755',
+      'tmp 1777',
     ]);
     expect(new Set(found.map(({ owner, mtime }) => `${owner} ${mtime}`))).toEqual(new Set(['0:0 0']));
     expect(found.find(({ name }) => name === 'opt/app/link')).toMatchObject({ type: 'symlink', text: 'a.txt' });

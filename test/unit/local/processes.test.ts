@@ -7,7 +7,16 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { mountsBelow } from '../../../deploy/local/cluster/host.ts';
 import { absentFrom } from '../../../deploy/local/cluster/packages.ts';
 import {
-  end, endProcess, findProcesses, isRunning, launch, logPath, parseRecord, parseStartTime, runningProcess, startTimeOf,
+  end,
+  endProcess,
+  findProcesses,
+  isRunning,
+  launch,
+  logPath,
+  parseRecord,
+  parseStartTime,
+  runningProcess,
+  startTimeOf,
 } from '../../../deploy/local/cluster/processes.ts';
 
 const STAT = '3 1 3 3 0 -1 4194560 1 0 0 0 1 2 3 4 20 0 1 0 987654 5 6 7';
@@ -53,7 +62,13 @@ describe('processes', () => {
   };
 
   test('a launched process is recorded, logged, and ended by name', async () => {
-    const record = await launch(state, 'x', ['/bin/sh', '-c', 'echo $GREETING; exec sleep 60'], { GREETING: 'hello', PATH: '/bin:/usr/bin' }, 'f1');
+    const record = await launch(
+      state,
+      'x',
+      ['/bin/sh', '-c', 'echo $GREETING; exec sleep 60'],
+      { GREETING: 'hello', PATH: '/bin:/usr/bin' },
+      'f1',
+    );
     expect(runningProcess(state, 'x')).toEqual(record);
     expect(await firstOutput('x')).toBe('hello\n');
     await end(state, 'x', 5);
@@ -62,7 +77,13 @@ describe('processes', () => {
   });
 
   test('a process that ignores the request to end is killed when its time is over', async () => {
-    const record = await launch(state, 'x', ['/bin/sh', '-c', 'trap "" TERM; echo ready; while true; do sleep 0.1; done'], { PATH: '/bin:/usr/bin' }, 'f1');
+    const record = await launch(
+      state,
+      'x',
+      ['/bin/sh', '-c', 'trap "" TERM; echo ready; while true; do sleep 0.1; done'],
+      { PATH: '/bin:/usr/bin' },
+      'f1',
+    );
     await firstOutput('x');
     await end(state, 'x', 0.2);
     expect(isRunning(record)).toBe(false);
@@ -86,7 +107,8 @@ describe('processes', () => {
 
 describe('the host', () => {
   test('mounts below a folder come deepest first, and those of a neighbour not at all', () => {
-    const mounts = 'a /s/one tmpfs rw 0 0\nb /s/one/two tmpfs rw 0 0\nc /s2/x tmpfs rw 0 0\nd /s tmpfs rw 0 0\ne /s/with\\040space tmpfs rw 0 0\n';
+    const mounts =
+      'a /s/one tmpfs rw 0 0\nb /s/one/two tmpfs rw 0 0\nc /s2/x tmpfs rw 0 0\nd /s tmpfs rw 0 0\ne /s/with\\040space tmpfs rw 0 0\n';
     expect(mountsBelow(mounts, '/s')).toEqual(['/s/with space', '/s/one/two', '/s/one']);
   });
 

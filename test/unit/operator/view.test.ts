@@ -17,7 +17,14 @@ const view: View = {
   logE: 1.5,
   checks: [
     { check: 'queue', verdict: 'Pass', logE: undefined, value: 7, stable: undefined, candidate: undefined },
-    { check: 'errors', verdict: 'Inconclusive/Collecting', logE: 1.5, value: undefined, stable: { requests: 90, bad: 1 }, candidate: { requests: 30, bad: 2 } },
+    {
+      check: 'errors',
+      verdict: 'Inconclusive/Collecting',
+      logE: 1.5,
+      value: undefined,
+      stable: { requests: 90, bad: 1 },
+      candidate: { requests: 30, bad: 2 },
+    },
   ],
 };
 

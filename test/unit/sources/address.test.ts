@@ -21,10 +21,20 @@ describe('an address', () => {
     expect(isRefusedAddress(address)).toBe(true);
   });
 
-  test.each(['127.0.0.1', '10.0.0.1', '192.168.1.1', '169.253.255.255', '169.255.0.0', '100.100.100.201', '::1', 'fec0::1', 'fd00:ec3::1', '2001:db8::1', '::ffff:10.0.0.1', '8.8.8.8'])(
-    '%s is left to the network policy of the namespace',
-    (address) => {
-      expect(isRefusedAddress(address)).toBe(false);
-    },
-  );
+  test.each([
+    '127.0.0.1',
+    '10.0.0.1',
+    '192.168.1.1',
+    '169.253.255.255',
+    '169.255.0.0',
+    '100.100.100.201',
+    '::1',
+    'fec0::1',
+    'fd00:ec3::1',
+    '2001:db8::1',
+    '::ffff:10.0.0.1',
+    '8.8.8.8',
+  ])('%s is left to the network policy of the namespace', (address) => {
+    expect(isRefusedAddress(address)).toBe(false);
+  });
 });

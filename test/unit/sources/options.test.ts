@@ -15,11 +15,19 @@ const FETCH = {
 
 describe('the options of a job', () => {
   test('for fetch are read with the default limits', () => {
-    expect(parseFetchOptions(JSON.stringify(FETCH))).toEqual({ ok: true, value: { ...FETCH, accessDir: undefined, limits: DEFAULT_LIMITS, timeouts: DEFAULT_TIMEOUTS } });
+    expect(parseFetchOptions(JSON.stringify(FETCH))).toEqual({
+      ok: true,
+      value: { ...FETCH, accessDir: undefined, limits: DEFAULT_LIMITS, timeouts: DEFAULT_TIMEOUTS },
+    });
   });
 
   test('for resolve need a source only, and take single limits and timeouts', () => {
-    const json = JSON.stringify({ source: FETCH.source, accessDir: '/var/run/plimsoll/access', limits: { files: 5 }, timeouts: { idleMs: 7 } });
+    const json = JSON.stringify({
+      source: FETCH.source,
+      accessDir: '/var/run/plimsoll/access',
+      limits: { files: 5 },
+      timeouts: { idleMs: 7 },
+    });
     expect(parseResolveOptions(json)).toEqual({
       ok: true,
       value: {

@@ -40,7 +40,11 @@ describe('secrets', () => {
 
 describe('values that JSON does not know', () => {
   test('are written as texts, and undefined fields are left out', () => {
-    expect(fieldsToJson({ nan: Number.NaN, big: 1n, nil: null, none: undefined, call: () => 1 })).toEqual({ nan: 'NaN', big: '1', nil: null });
+    expect(fieldsToJson({ nan: Number.NaN, big: 1n, nil: null, none: undefined, call: () => 1 })).toEqual({
+      nan: 'NaN',
+      big: '1',
+      nil: null,
+    });
     expect(fieldsToJson({ at: new Date(0), bad: new Date(Number.NaN) })).toEqual({ at: '1970-01-01T00:00:00.000Z', bad: 'Invalid Date' });
     expect(fieldsToJson({ bytes: new Uint8Array(3), map: new Map([['a', 1]]), set: new Set([1]) })).toEqual({
       bytes: '[3 bytes]',

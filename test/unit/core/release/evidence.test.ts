@@ -9,7 +9,9 @@ describe('a failing version', () => {
     const from = world.api.writes.length;
     await world.until(() => world.newest().status?.decision === 'RollBack');
     const write = world.api.writes.slice(from).findLast(({ kind }) => kind === 'HTTPRoute');
-    expect((write?.after?.metadata['annotations'] as Record<string, string>)['plimsoll.dev/decision']).toBe('r2/RollBack/Evidence:ErrorRateWorse');
+    expect((write?.after?.metadata['annotations'] as Record<string, string>)['plimsoll.dev/decision']).toBe(
+      'r2/RollBack/Evidence:ErrorRateWorse',
+    );
     expect(world.weight('2')).toBe(0);
     expect(world.weight('1')).toBe(100);
     const release = await ended(world);
@@ -24,7 +26,9 @@ describe('a failing version', () => {
     await world.until(() => world.weight('2') === 5);
     const from = world.api.writes.length;
     await world.until(() => world.weight('2') === 0);
-    const last = world.passes.findLast(({ planned }) => planned.actions.some((action) => action.type === 'Apply' && action.object.kind === 'HTTPRoute'));
+    const last = world.passes.findLast(({ planned }) =>
+      planned.actions.some((action) => action.type === 'Apply' && action.object.kind === 'HTTPRoute'),
+    );
     expect(last?.planned.actions[0]).toMatchObject({ type: 'Apply', urgent: true, object: { kind: 'HTTPRoute' } });
     expect(writesSince(world, from)).not.toHaveLength(0);
   });

@@ -7,7 +7,14 @@ import { servingWorld } from './scenario.ts';
 const QUICK: Partial<DeploymentSpec> = {
   replicas: 2,
   traffic: { gateway: { parentRefs: [{ name: 'public' }] }, drain: '5s' },
-  rollout: { steps: [{ weight: 25, hold: '15s' }, { weight: 60, hold: '10s' }], unavailableGrace: '10s', progressDeadline: '1m' },
+  rollout: {
+    steps: [
+      { weight: 25, hold: '15s' },
+      { weight: 60, hold: '10s' },
+    ],
+    unavailableGrace: '10s',
+    progressDeadline: '1m',
+  },
 };
 
 /** How a release ended, and how the world was left. */
@@ -20,7 +27,11 @@ interface Ending {
 }
 
 /** One whole release of version 2, with a fault at its write number `index`. Ends when the world is at rest. */
-async function release(behaviour: Partial<Behaviour>, index?: number, fault?: Fault): Promise<{ readonly world: World; readonly ending: Ending; readonly writes: number; readonly hit: string }> {
+async function release(
+  behaviour: Partial<Behaviour>,
+  index?: number,
+  fault?: Fault,
+): Promise<{ readonly world: World; readonly ending: Ending; readonly writes: number; readonly hit: string }> {
   const world = await servingWorld(QUICK, {}, 20_000);
   const from = world.api.writes.length;
   let hit = '';
@@ -34,7 +45,13 @@ async function release(behaviour: Partial<Behaviour>, index?: number, fault?: Fa
   await world.until(() => world.releases[1]?.status?.finishedAt !== undefined);
   await world.run(25_000);
   const status = world.releases[1]?.status;
-  const ending = { outcome: status?.outcome, class: status?.class, reason: status?.reason, weights: [world.weight('1'), world.weight('2')], serves: world.deployment.status?.stable?.version };
+  const ending = {
+    outcome: status?.outcome,
+    class: status?.class,
+    reason: status?.reason,
+    weights: [world.weight('1'), world.weight('2')],
+    serves: world.deployment.status?.stable?.version,
+  };
   return { world, ending, writes: world.api.writes.length - from, hit };
 }
 

@@ -21,7 +21,9 @@ describe('a candidate whose pods are lost', () => {
     const release = await ended(world);
     expect(release.status).toMatchObject({ outcome: 'RolledBack', class: 'Evidence', reason: 'CandidateUnavailable' });
     expect(release.status?.message).toContain('killed for want of memory');
-    const since = Date.parse(release.status?.unavailableSince ?? release.status?.timeline?.find(({ event }) => event === 'Scaling')?.at ?? '');
+    const since = Date.parse(
+      release.status?.unavailableSince ?? release.status?.timeline?.find(({ event }) => event === 'Scaling')?.at ?? '',
+    );
     expect(Date.parse(release.status?.finishedAt ?? '') - since).toBeLessThan(40_000);
     world.assertSound();
   });
@@ -69,7 +71,11 @@ describe('a candidate whose pods are lost', () => {
   test('between the last step and its promotion is not promoted', async () => {
     const world = await releasing();
     await holdingAt(world, 50);
-    await world.until(() => world.api.view({ apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments', namespaced: true }).every(({ spec }) => (spec as { replicas: number }).replicas === 4));
+    await world.until(() =>
+      world.api
+        .view({ apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments', namespaced: true })
+        .every(({ spec }) => (spec as { replicas: number }).replicas === 4),
+    );
     world.behave('2', { fate: 'Crash' });
     const release = await ended(world);
     expect(release.status).toMatchObject({ outcome: 'RolledBack', class: 'Evidence' });

@@ -3,28 +3,34 @@ import type { MetricsMood } from '../../../support/world/gateway.ts';
 import { ended, holdingAt, releasing } from './scenario.ts';
 
 describe('without data', () => {
-  test.each(['Down', 'Empty', 'NotANumber'] satisfies MetricsMood[])('(%s) a release neither ends its step nor rolls back, and goes on by itself when data come', async (mood) => {
-    const world = await releasing();
-    await holdingAt(world, 5);
-    world.gateway.metrics = mood;
-    await world.run(300_000);
-    expect(world.weight('2')).toBe(5);
-    expect(world.newest().status?.decision).toBe('Shift');
-    expect(world.deployment.status?.verdict).toMatch(/^Inconclusive\/No/);
-    world.gateway.metrics = 'Works';
-    expect((await ended(world)).status?.outcome).toBe('Promoted');
-    world.assertSound();
-  });
+  test.each(['Down', 'Empty', 'NotANumber'] satisfies MetricsMood[])(
+    '(%s) a release neither ends its step nor rolls back, and goes on by itself when data come',
+    async (mood) => {
+      const world = await releasing();
+      await holdingAt(world, 5);
+      world.gateway.metrics = mood;
+      await world.run(300_000);
+      expect(world.weight('2')).toBe(5);
+      expect(world.newest().status?.decision).toBe('Shift');
+      expect(world.deployment.status?.verdict).toMatch(/^Inconclusive\/No/);
+      world.gateway.metrics = 'Works';
+      expect((await ended(world)).status?.outcome).toBe('Promoted');
+      world.assertSound();
+    },
+  );
 
-  test.each(['Down', 'Empty', 'NotANumber'] satisfies MetricsMood[])('(%s) a failing version is not rolled back, and is when data come', async (mood) => {
-    const world = await releasing({ errorRate: 0.26 });
-    world.gateway.metrics = mood;
-    await holdingAt(world, 5);
-    await world.run(300_000);
-    expect(world.newest().status?.decision).toBe('Shift');
-    world.gateway.metrics = 'Works';
-    expect((await ended(world)).status).toMatchObject({ outcome: 'RolledBack', reason: 'ErrorRateWorse' });
-  });
+  test.each(['Down', 'Empty', 'NotANumber'] satisfies MetricsMood[])(
+    '(%s) a failing version is not rolled back, and is when data come',
+    async (mood) => {
+      const world = await releasing({ errorRate: 0.26 });
+      world.gateway.metrics = mood;
+      await holdingAt(world, 5);
+      await world.run(300_000);
+      expect(world.newest().status?.decision).toBe('Shift');
+      world.gateway.metrics = 'Works';
+      expect((await ended(world)).status).toMatchObject({ outcome: 'RolledBack', reason: 'ErrorRateWorse' });
+    },
+  );
 
   test('past the deadline for evidence a release is paused, says so, and goes on by itself when data come', async () => {
     const world = await releasing();

@@ -64,7 +64,9 @@ describe('before it gets any traffic, a version', () => {
   test('is told about while it waits, with the cause', async () => {
     const world = await releasing({ fate: 'ImagePull' });
     await world.run(20_000);
-    expect(world.deployment.status?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain('cannot start: Back-off pulling image');
+    expect(world.deployment.status?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain(
+      'cannot start: Back-off pulling image',
+    );
   });
 });
 
@@ -74,7 +76,8 @@ describe('a version that failed for want of its surroundings', () => {
     await ended(world);
     await ended(world);
     const [first, second, third] = world.releases.slice(1);
-    const gap = (a: typeof first, b: typeof first): number => (Date.parse(b?.metadata.creationTimestamp ?? '') - Date.parse(a?.status?.finishedAt ?? '')) / 1000;
+    const gap = (a: typeof first, b: typeof first): number =>
+      (Date.parse(b?.metadata.creationTimestamp ?? '') - Date.parse(a?.status?.finishedAt ?? '')) / 1000;
     expect(gap(first, second)).toBeGreaterThanOrEqual(29);
     expect(gap(first, second)).toBeLessThan(32);
     expect(gap(second, third)).toBeGreaterThanOrEqual(59);

@@ -107,7 +107,9 @@ describe('a better version', () => {
     expect(names('service')).toEqual([NAME, `${NAME}-${revision}`].toSorted());
     expect(names('podDisruptionBudget')).toEqual([`${NAME}-${revision}`]);
     expect(names('controllerRevision')).toHaveLength(2);
-    expect(world.api.get<{ readonly spec: { readonly selector: Record<string, string> } }>(RESOURCE.service, NAMESPACE, NAME)?.spec.selector).toMatchObject({ 'plimsoll.dev/revision': revision });
+    expect(
+      world.api.get<{ readonly spec: { readonly selector: Record<string, string> } }>(RESOURCE.service, NAMESPACE, NAME)?.spec.selector,
+    ).toMatchObject({ 'plimsoll.dev/revision': revision });
   });
 
   test('goes to the other slot at the next release, and back again', async () => {
@@ -154,7 +156,9 @@ describe('writes to the API server', () => {
       steps.push(world.api.writes.length - before);
     }
     await ended(world);
-    const verdicts = world.api.writes.slice(from).filter(({ kind, before, after }) => kind === 'ModelDeployment' && placeOf(before) === placeOf(after)).length;
+    const verdicts = world.api.writes
+      .slice(from)
+      .filter(({ kind, before, after }) => kind === 'ModelDeployment' && placeOf(before) === placeOf(after)).length;
     const total = world.api.writes.slice(from).filter(({ verb }) => verb !== 'rehearse').length;
     // One more for each change of a check's verdict while a step is held, which the step itself did not cause.
     expect(Math.max(...steps)).toBeLessThanOrEqual(4 + 1);
@@ -182,6 +186,7 @@ describe('writes to the API server', () => {
 });
 
 function placeOf(object: object | undefined): string {
-  const { phase, weight } = (object as { readonly status?: { readonly phase?: string; readonly weight?: number } } | undefined)?.status ?? {};
+  const { phase, weight } =
+    (object as { readonly status?: { readonly phase?: string; readonly weight?: number } } | undefined)?.status ?? {};
   return `${phase}/${weight}`;
 }

@@ -21,7 +21,9 @@ type Act = { readonly afterMs: number } & (
 const FAULTS: readonly Fault[] = ['Refused', 'Conflict', 'Lost', 'KillBefore', 'KillAfter'];
 const version = fc.constantFrom('1', '2', '3');
 const behaviour: fc.Arbitrary<Partial<Behaviour>> = fc.oneof(
-  fc.record({ fate: fc.constantFrom('Ready', 'Crash', 'OutOfMemory', 'NeverReady', 'ImagePull', 'Unschedulable', 'SourceDown', 'BadArchive') }),
+  fc.record({
+    fate: fc.constantFrom('Ready', 'Crash', 'OutOfMemory', 'NeverReady', 'ImagePull', 'Unschedulable', 'SourceDown', 'BadArchive'),
+  }),
   fc.record({ probe: fc.constantFrom('Passed', 'Failed', 'Unreachable') }),
   fc.record({ errorRate: fc.constantFrom(0.002, 0.3, 1), slowRate: fc.constantFrom(0.01, 0.8) }),
   fc.record({ room: fc.constantFrom(0, 1, 2, Infinity), readyAfterMs: fc.constantFrom(500, 3000, 20_000) }),
@@ -40,16 +42,42 @@ const act: fc.Arbitrary<Act> = fc.oneof(
 );
 const lag = fc.constantFrom(0, 0, 300, 2000);
 /** The second operator is one that was paused and still believes that it leads. */
-const lags: fc.Arbitrary<readonly number[]> = fc.oneof({ weight: 2, arbitrary: fc.tuple(lag) }, { weight: 1, arbitrary: fc.tuple(lag, fc.constantFrom(0, 1000, 15_000, 60_000)) });
+const lags: fc.Arbitrary<readonly number[]> = fc.oneof(
+  { weight: 2, arbitrary: fc.tuple(lag) },
+  { weight: 1, arbitrary: fc.tuple(lag, fc.constantFrom(0, 1000, 15_000, 60_000)) },
+);
 type Story = { readonly seed: number; readonly lags: readonly number[]; readonly acts: readonly Act[] };
-const story: fc.Arbitrary<Story> = fc.record({ seed: fc.integer({ min: 1, max: 1e9 }), lags, acts: fc.array(act, { minLength: 3, maxLength: 14 }) });
+const story: fc.Arbitrary<Story> = fc.record({
+  seed: fc.integer({ min: 1, max: 1e9 }),
+  lags,
+  acts: fc.array(act, { minLength: 3, maxLength: 14 }),
+});
 
 /** Stories that once went wrong, as found and shrunk. */
 const FOUND: [Story][] = [
   // An operator that was paused made the route of a first version that had been superseded; its roll-back never ended.
-  [{ seed: 1, lags: [300, 15_000], acts: [{ afterMs: 4101, act: 'Release', version: '1' }, { afterMs: 0, act: 'Release', version: '2' }, { afterMs: 0, act: 'Traffic', requestsPerSecond: 1 }] }],
+  [
+    {
+      seed: 1,
+      lags: [300, 15_000],
+      acts: [
+        { afterMs: 4101, act: 'Release', version: '1' },
+        { afterMs: 0, act: 'Release', version: '2' },
+        { afterMs: 0, act: 'Traffic', requestsPerSecond: 1 },
+      ],
+    },
+  ],
   // It took pods from what had been promoted in the meantime.
-  [{ seed: 1, lags: [0, 60_000], acts: [{ afterMs: 43_796, act: 'Release', version: '1' }, { afterMs: 5, act: 'Release', version: '1' }] }],
+  [
+    {
+      seed: 1,
+      lags: [0, 60_000],
+      acts: [
+        { afterMs: 43_796, act: 'Release', version: '1' },
+        { afterMs: 5, act: 'Release', version: '1' },
+      ],
+    },
+  ],
   // It removed the pods of a revision that was being tried again.
   [
     {
@@ -119,7 +147,8 @@ async function mend(world: World): Promise<void> {
   world.gateway.metrics = 'Works';
   world.gateway.requestsPerSecond = 100;
   world.alerts = [];
-  for (const known of ['1', '2', '3']) world.behave(known, { fate: 'Ready', room: Infinity, readyAfterMs: 3000, probe: 'Passed', errorRate: 0.002, slowRate: 0.01 });
+  for (const known of ['1', '2', '3'])
+    world.behave(known, { fate: 'Ready', room: Infinity, readyAfterMs: 3000, probe: 'Passed', errorRate: 0.002, slowRate: 0.01 });
   await world.run(60_000);
   world.release('4');
 }
@@ -129,7 +158,19 @@ test('whatever happens in whatever order, what must hold holds after every write
   await fc.assert(
     fc.asyncProperty(story, async ({ seed, lags, acts }) => {
       const world = createWorld({ seed, scattered: true, lags: lags.map((ms) => () => ms) });
-      world.serve('1', { triggers: { alerts: { matchLabels: { severity: 'page' } } }, replicas: 3, rollout: { steps: [{ weight: 10, hold: '20s' }, { weight: 50, hold: '10s' }], unavailableGrace: '20s', progressDeadline: '1m', evidenceDeadline: '2m' } });
+      world.serve('1', {
+        triggers: { alerts: { matchLabels: { severity: 'page' } } },
+        replicas: 3,
+        rollout: {
+          steps: [
+            { weight: 10, hold: '20s' },
+            { weight: 50, hold: '10s' },
+          ],
+          unavailableGrace: '20s',
+          progressDeadline: '1m',
+          evidenceDeadline: '2m',
+        },
+      });
       for (const next of acts) {
         await world.run(next.afterMs);
         happen(world, next);

@@ -13,7 +13,11 @@ export async function servingWorld(spec: Partial<DeploymentSpec> = {}, options: 
 }
 
 /** Version 2 of this behaviour is released in a world where version 1 serves. */
-export async function releasing(behaviour: Partial<Behaviour> = {}, spec: Partial<DeploymentSpec> = {}, options: WorldOptions = {}): Promise<World> {
+export async function releasing(
+  behaviour: Partial<Behaviour> = {},
+  spec: Partial<DeploymentSpec> = {},
+  options: WorldOptions = {},
+): Promise<World> {
   const world = await servingWorld(spec, options);
   world.behave('2', behaviour);
   world.release('2');

@@ -44,7 +44,9 @@ describe('a spec that changes in a release', () => {
     const before = world.route;
     world.edit({ traffic: { gateway: { parentRefs: [{ name: 'public' }], hostnames: ['scores.example.com'] } } });
     await world.run(10);
-    expect(world.api.get<{ readonly spec: { readonly hostnames: readonly string[] } }>(RESOURCE.httpRoute, NAMESPACE, NAME)?.spec.hostnames).toEqual(['scores.example.com']);
+    expect(
+      world.api.get<{ readonly spec: { readonly hostnames: readonly string[] } }>(RESOURCE.httpRoute, NAMESPACE, NAME)?.spec.hostnames,
+    ).toEqual(['scores.example.com']);
     expect(world.route?.slots).toEqual(before?.slots);
     expect(world.route?.decision).toEqual(before?.decision);
     expect((await ended(world)).status?.outcome).toBe('Promoted');
@@ -62,7 +64,11 @@ describe('a spec that changes in a release', () => {
 
   test('of replicas changes the size of what serves, at rest and in a release', async () => {
     const world = await servingWorld();
-    const sizes = (): readonly number[] => world.api.view(RESOURCE.deployment).map(({ spec }) => (spec as { replicas: number }).replicas).toSorted();
+    const sizes = (): readonly number[] =>
+      world.api
+        .view(RESOURCE.deployment)
+        .map(({ spec }) => (spec as { replicas: number }).replicas)
+        .toSorted();
     world.edit({ replicas: 6 });
     await world.run(10_000);
     expect(sizes()).toEqual([6]);
@@ -85,12 +91,15 @@ describe('a spec that changes in a release', () => {
   });
 });
 
-describe('what is not this operator\'s to touch', () => {
+describe("what is not this operator's to touch", () => {
   test('a ModelDeployment that is being deleted', async () => {
     const world = await releasing();
     await holdingAt(world, 25);
     const { deployment } = world;
-    world.api.put({ ...deployment, metadata: { ...deployment.metadata, deletionTimestamp: '2026-11-24T11:00:00Z', finalizers: ['example.com/keep'] } });
+    world.api.put({
+      ...deployment,
+      metadata: { ...deployment.metadata, deletionTimestamp: '2026-11-24T11:00:00Z', finalizers: ['example.com/keep'] },
+    });
     const before = world.api.writes.length;
     await world.run(600_000);
     expect(writesSince(world, before)).toEqual([]);

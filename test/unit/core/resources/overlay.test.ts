@@ -7,14 +7,33 @@ describe('an overlay', () => {
   });
 
   test('merges items of a list that have an identity, in their place, and adds new ones at the end', () => {
-    const base = { env: [{ name: 'A', value: '1' }, { name: 'B', value: '2' }] };
-    expect(mergeTemplate(base, { env: [{ name: 'C', value: '3' }, { name: 'B', value: '9' }] })).toEqual({
-      env: [{ name: 'A', value: '1' }, { name: 'B', value: '9' }, { name: 'C', value: '3' }],
+    const base = {
+      env: [
+        { name: 'A', value: '1' },
+        { name: 'B', value: '2' },
+      ],
+    };
+    expect(
+      mergeTemplate(base, {
+        env: [
+          { name: 'C', value: '3' },
+          { name: 'B', value: '9' },
+        ],
+      }),
+    ).toEqual({
+      env: [
+        { name: 'A', value: '1' },
+        { name: 'B', value: '9' },
+        { name: 'C', value: '3' },
+      ],
     });
   });
 
   test('replaces every other list', () => {
-    expect(mergeTemplate({ args: ['a', 'b'], tolerations: [{ key: 'x' }] }, { args: ['c'], tolerations: [] })).toEqual({ args: ['c'], tolerations: [] });
+    expect(mergeTemplate({ args: ['a', 'b'], tolerations: [{ key: 'x' }] }, { args: ['c'], tolerations: [] })).toEqual({
+      args: ['c'],
+      tolerations: [],
+    });
   });
 
   test('removes a member by null, and ignores undefined', () => {
@@ -22,7 +41,9 @@ describe('an overlay', () => {
   });
 
   test('keeps items without an identity', () => {
-    expect(mergeTemplate({ ports: [{ containerPort: 8080 }] }, { ports: [{ hostPort: 1 }] })).toEqual({ ports: [{ containerPort: 8080 }, { hostPort: 1 }] });
+    expect(mergeTemplate({ ports: [{ containerPort: 8080 }] }, { ports: [{ hostPort: 1 }] })).toEqual({
+      ports: [{ containerPort: 8080 }, { hostPort: 1 }],
+    });
   });
 
   test('replaces what is of another type', () => {

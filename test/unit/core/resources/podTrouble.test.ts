@@ -14,7 +14,9 @@ function server(state: object, more: object = {}): Status {
 function fetcher(message: string, exitCode = 1): Status {
   return {
     phase: 'Pending',
-    initContainerStatuses: [{ name: 'plimsoll-fetch', state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode, message } } }],
+    initContainerStatuses: [
+      { name: 'plimsoll-fetch', state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode, message } } },
+    ],
   };
 }
 
@@ -25,9 +27,24 @@ describe('what keeps pods from being Ready', () => {
   test.each<[sentence: string, status: Status, kind: string, reason: string]>([
     ['a server that ended', server({ terminated: { exitCode: 1, reason: 'Error' } }), 'Evidence', 'CrashLoop'],
     ['a server in a crash loop', server(BACKOFF, { lastState: { terminated: { exitCode: 3 } } }), 'Evidence', 'CrashLoop'],
-    ['a server that runs again after a crash', server({ running: {} }, { lastState: { terminated: { exitCode: 3 } } }), 'Evidence', 'CrashLoop'],
-    ['a server that ended without an error', server(BACKOFF, { lastState: { terminated: { exitCode: 0, reason: 'Completed' } } }), 'Evidence', 'CrashLoop'],
-    ['a server killed for want of memory', server(BACKOFF, { lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } } }), 'Evidence', 'OOMKilled'],
+    [
+      'a server that runs again after a crash',
+      server({ running: {} }, { lastState: { terminated: { exitCode: 3 } } }),
+      'Evidence',
+      'CrashLoop',
+    ],
+    [
+      'a server that ended without an error',
+      server(BACKOFF, { lastState: { terminated: { exitCode: 0, reason: 'Completed' } } }),
+      'Evidence',
+      'CrashLoop',
+    ],
+    [
+      'a server killed for want of memory',
+      server(BACKOFF, { lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } } }),
+      'Evidence',
+      'OOMKilled',
+    ],
     ['a server that runs but is not Ready', server({ running: {} }), 'Evidence', 'NotReady'],
     ['an archive that must not be unpacked', fetcher(failed('ArchiveRefused')), 'Evidence', 'ArchiveRefused'],
     ['no file that is the model', fetcher(failed('FormatUnclear')), 'Evidence', 'FormatUnclear'],
@@ -35,9 +52,27 @@ describe('what keeps pods from being Ready', () => {
     ['other bytes than recorded', fetcher(failed('DigestMismatch')), 'Infrastructure', 'DigestMismatch'],
     ['credentials that are refused', fetcher(failed('AccessDenied')), 'Infrastructure', 'AccessDenied'],
     ['a fetch container that says nothing', fetcher(''), 'Infrastructure', 'InitFailed'],
-    ['an image that does not pull', server({ waiting: { reason: 'ImagePullBackOff', message: 'no such image' } }), 'Infrastructure', 'ImagePullBackOff'],
-    ['a missing Secret', server({ waiting: { reason: 'CreateContainerConfigError', message: 'secret "x" not found' } }), 'Infrastructure', 'CreateContainerConfigError'],
-    ['no node with room', { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: 'insufficient memory' }] }, 'Infrastructure', 'Unschedulable'],
+    [
+      'an image that does not pull',
+      server({ waiting: { reason: 'ImagePullBackOff', message: 'no such image' } }),
+      'Infrastructure',
+      'ImagePullBackOff',
+    ],
+    [
+      'a missing Secret',
+      server({ waiting: { reason: 'CreateContainerConfigError', message: 'secret "x" not found' } }),
+      'Infrastructure',
+      'CreateContainerConfigError',
+    ],
+    [
+      'no node with room',
+      {
+        phase: 'Pending',
+        conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: 'insufficient memory' }],
+      },
+      'Infrastructure',
+      'Unschedulable',
+    ],
     ['a node that is lost', { phase: 'Running', reason: 'NodeLost' }, 'Infrastructure', 'NodeLost'],
     ['an eviction', { phase: 'Failed', reason: 'Evicted', message: 'low on disk' }, 'Infrastructure', 'Evicted'],
   ])('%s', (_, status, kind, reason) => {
@@ -48,19 +83,34 @@ describe('what keeps pods from being Ready', () => {
     ['a pod that is Ready', { phase: 'Running', containerStatuses: [{ name: 'model', ready: true, state: { running: {} } }] }],
     ['a pod that pulls its image', server({ waiting: { reason: 'ContainerCreating' } })],
     ['a pod that fetches', { phase: 'Pending', initContainerStatuses: [{ name: 'plimsoll-fetch', state: { running: {} } }] }],
-    ['a pod that has fetched', { phase: 'Pending', initContainerStatuses: [{ name: 'plimsoll-fetch', state: { terminated: { exitCode: 0 } } }], containerStatuses: [{ name: 'model', state: { waiting: { reason: 'PodInitializing' } } }] }],
+    [
+      'a pod that has fetched',
+      {
+        phase: 'Pending',
+        initContainerStatuses: [{ name: 'plimsoll-fetch', state: { terminated: { exitCode: 0 } } }],
+        containerStatuses: [{ name: 'model', state: { waiting: { reason: 'PodInitializing' } } }],
+      },
+    ],
     ['a pod without a status', undefined],
   ])('is not %s', (_, status) => {
     expect(findTrouble([status ? pod(status) : { metadata: { name: 'fraud-a' } }])).toBeUndefined();
   });
 
   test('is the worst of several: what speaks against the revision before what may pass', () => {
-    const pods = [pod(server({ waiting: { reason: 'ImagePullBackOff' } })), pod(server({ running: {} })), pod(server({ terminated: { exitCode: 1 } }))];
+    const pods = [
+      pod(server({ waiting: { reason: 'ImagePullBackOff' } })),
+      pod(server({ running: {} })),
+      pod(server({ terminated: { exitCode: 1 } })),
+    ];
     expect(findTrouble(pods)?.reason).toBe('CrashLoop');
   });
 
   test('is not asked of pods that are being deleted', () => {
-    expect(findTrouble([{ ...pod(server({ terminated: { exitCode: 143 } })), metadata: { name: 'x', deletionTimestamp: '2026-01-01T00:00:00Z' } }])).toBeUndefined();
+    expect(
+      findTrouble([
+        { ...pod(server({ terminated: { exitCode: 143 } })), metadata: { name: 'x', deletionTimestamp: '2026-01-01T00:00:00Z' } },
+      ]),
+    ).toBeUndefined();
   });
 
   test('holds no counts, so that it stays the same while the state does', () => {

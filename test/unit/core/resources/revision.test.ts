@@ -44,7 +44,9 @@ describe('a revision', () => {
 
   test('is rendered anew by a newer operator when the user changes something', () => {
     const before = revisionOf();
-    expect(JSON.stringify(revisionOf({ version: '1.5.0', digest: `sha256:${'2'.repeat(64)}` }, [before], 'plimsoll:2').template)).toContain('plimsoll:2');
+    expect(JSON.stringify(revisionOf({ version: '1.5.0', digest: `sha256:${'2'.repeat(64)}` }, [before], 'plimsoll:2').template)).toContain(
+      'plimsoll:2',
+    );
   });
 
   test('names its children after the deployment', () => {

@@ -61,16 +61,30 @@ describe('the pods of a revision', () => {
   test('fetch and verify the model before the server starts, and no container may write it', () => {
     const spec = specOf(render(withModelTemplate()));
     expect(spec.initContainers[0].name).toBe('plimsoll-fetch');
-    expect(JSON.parse(spec.initContainers[0].env[0]!.value)).toMatchObject({ digest: INPUTS.digest, source: INPUTS.source, model: 'fraud', to: '/mnt/models', preset: 'mlserver' });
+    expect(JSON.parse(spec.initContainers[0].env[0]!.value)).toMatchObject({
+      digest: INPUTS.digest,
+      source: INPUTS.source,
+      model: 'fraud',
+      to: '/mnt/models',
+      preset: 'mlserver',
+    });
     for (const container of spec.containers) {
-      expect(container.volumeMounts.find(({ mountPath }) => mountPath === '/mnt/models')).toEqual({ name: 'plimsoll-model', mountPath: '/mnt/models', readOnly: true });
+      expect(container.volumeMounts.find(({ mountPath }) => mountPath === '/mnt/models')).toEqual({
+        name: 'plimsoll-model',
+        mountPath: '/mnt/models',
+        readOnly: true,
+      });
     }
   });
 
   test('mount the Secret of the source into the fetch container and nowhere else', () => {
     const spec = specOf(render({ secretName: 'model-store' }));
     expect(spec.volumes).toContainEqual({ name: 'plimsoll-access', secret: { secretName: 'model-store' } });
-    expect(spec.initContainers[0].volumeMounts).toContainEqual({ name: 'plimsoll-access', mountPath: '/var/run/plimsoll/access', readOnly: true });
+    expect(spec.initContainers[0].volumeMounts).toContainEqual({
+      name: 'plimsoll-access',
+      mountPath: '/var/run/plimsoll/access',
+      readOnly: true,
+    });
     expect(JSON.stringify(spec.containers)).not.toContain('plimsoll-access');
   });
 
@@ -87,9 +101,19 @@ describe('the pods of a revision', () => {
   });
 });
 
-describe('the user\'s template', () => {
+describe("the user's template", () => {
   test('changes single values, adds variables and keeps what it does not name', () => {
-    const spec = specOf(render({ template: withModel({ env: [{ name: 'MLSERVER_PARALLEL_WORKERS', value: '1' }, { name: 'MLSERVER_GRPC_PORT', value: '9000' }], resources: { limits: { memory: '1Gi' } } }) }));
+    const spec = specOf(
+      render({
+        template: withModel({
+          env: [
+            { name: 'MLSERVER_PARALLEL_WORKERS', value: '1' },
+            { name: 'MLSERVER_GRPC_PORT', value: '9000' },
+          ],
+          resources: { limits: { memory: '1Gi' } },
+        }),
+      }),
+    );
     const { env } = spec.containers[0];
     expect(env.find(({ name }) => name === 'MLSERVER_GRPC_PORT')?.value).toBe('9000');
     expect(env.map(({ name }) => name)).toEqual(expect.arrayContaining(['MLSERVER_HTTP_PORT', 'MLSERVER_PARALLEL_WORKERS']));
@@ -109,20 +133,48 @@ describe('the user\'s template', () => {
   });
 
   test('keeps a /tmp of its own', () => {
-    const spec = specOf(render({ template: withModel({ volumeMounts: [{ name: 'scratch', mountPath: '/tmp' }] }, { volumes: [{ name: 'scratch', emptyDir: {} }] }) }));
+    const spec = specOf(
+      render({
+        template: withModel({ volumeMounts: [{ name: 'scratch', mountPath: '/tmp' }] }, { volumes: [{ name: 'scratch', emptyDir: {} }] }),
+      }),
+    );
     expect(spec.containers[0].volumeMounts.filter(({ mountPath }) => mountPath === '/tmp')).toHaveLength(1);
   });
 
   test.each([
     ['has no container of the model', {}, 'needs an item {name: model, image: ...}'],
     ['has no image', { spec: { containers: [{ name: 'model' }] } }, 'needs an item {name: model, image: ...}'],
-    ['uses a name of ours for a volume', withModel({}, { volumes: [{ name: 'plimsoll-model', emptyDir: {} }] }), 'uses the name plimsoll-model'],
-    ['uses a name of ours for an init container', withModel({}, { initContainers: [{ name: 'plimsoll-fetch', image: 'x' }] }), 'uses the name plimsoll-fetch'],
-    ['mounts over the model', withModel({ volumeMounts: [{ name: 'x', mountPath: '/mnt/models/model' }] }), 'mounts something at /mnt/models'],
-    ['mounts over the model in an init container', withModel({}, { initContainers: [{ name: 'patch', image: 'x', volumeMounts: [{ name: 'x', mountPath: '/mnt/models' }] }] }), 'mounts something at /mnt/models'],
-    ['mounts over the model by a crooked path', withModel({ volumeMounts: [{ name: 'x', mountPath: '/mnt//other/../models/' }] }), 'mounts something at /mnt/models'],
+    [
+      'uses a name of ours for a volume',
+      withModel({}, { volumes: [{ name: 'plimsoll-model', emptyDir: {} }] }),
+      'uses the name plimsoll-model',
+    ],
+    [
+      'uses a name of ours for an init container',
+      withModel({}, { initContainers: [{ name: 'plimsoll-fetch', image: 'x' }] }),
+      'uses the name plimsoll-fetch',
+    ],
+    [
+      'mounts over the model',
+      withModel({ volumeMounts: [{ name: 'x', mountPath: '/mnt/models/model' }] }),
+      'mounts something at /mnt/models',
+    ],
+    [
+      'mounts over the model in an init container',
+      withModel({}, { initContainers: [{ name: 'patch', image: 'x', volumeMounts: [{ name: 'x', mountPath: '/mnt/models' }] }] }),
+      'mounts something at /mnt/models',
+    ],
+    [
+      'mounts over the model by a crooked path',
+      withModel({ volumeMounts: [{ name: 'x', mountPath: '/mnt//other/../models/' }] }),
+      'mounts something at /mnt/models',
+    ],
     ['mounts our volume elsewhere', withModel({ volumeMounts: [{ name: 'plimsoll-model', mountPath: '/data' }] }), 'plimsoll-model'],
-    ['mounts our volume in an init container', withModel({}, { initContainers: [{ name: 'patch', image: 'x', volumeMounts: [{ name: 'plimsoll-model', mountPath: '/data' }] }] }), 'plimsoll-model'],
+    [
+      'mounts our volume in an init container',
+      withModel({}, { initContainers: [{ name: 'patch', image: 'x', volumeMounts: [{ name: 'plimsoll-model', mountPath: '/data' }] }] }),
+      'plimsoll-model',
+    ],
   ] as const)('that %s is refused with a sentence', (_, template, sentence) => {
     expect(refusal(template)).toContain(sentence);
   });
@@ -133,5 +185,14 @@ describe('the user\'s template', () => {
 });
 
 function withModelTemplate(): Partial<TemplateInputs> {
-  return { template: { spec: { containers: [{ name: 'model', image: 'mlserver:1.7.1' }, { name: 'sidecar', image: 'x' }] } } };
+  return {
+    template: {
+      spec: {
+        containers: [
+          { name: 'model', image: 'mlserver:1.7.1' },
+          { name: 'sidecar', image: 'x' },
+        ],
+      },
+    },
+  };
 }

@@ -8,7 +8,9 @@ const AT = Date.UTC(2026, 0, 1);
 
 describe('a condition', () => {
   test('carries the generation that it is about and the time of its last change', () => {
-    expect(stampConditions([READY], undefined, 3, AT)).toEqual([{ ...READY, observedGeneration: 3, lastTransitionTime: '2026-01-01T00:00:00.000Z' }]);
+    expect(stampConditions([READY], undefined, 3, AT)).toEqual([
+      { ...READY, observedGeneration: 3, lastTransitionTime: '2026-01-01T00:00:00.000Z' },
+    ]);
   });
 
   test('keeps its time while its status stays, whatever its reason and message say', () => {

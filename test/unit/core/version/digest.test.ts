@@ -13,13 +13,19 @@ function filesOf(contents: Readonly<Record<string, string>>): readonly FileDiges
 describe('the digest of a version', () => {
   test('is the sha256 of the listing that sha256sum prints', () => {
     // printf 'digits\n' > model.joblib; sha256sum model.joblib | sha256sum
-    expect(sha256Listing(filesOf({ 'model.joblib': 'digits\n' }))).toBe('08397b04ece2eeabd47f114647ca5cd998ee9b7c4e5ce6a2904381e63474bff5  model.joblib\n');
-    expect(modelDigest(filesOf({ 'model.joblib': 'digits\n' }))).toBe('sha256:03e177d7b2b2f2c490454a2d1bf844e2d8ac1f364244be5a4dda08856637182f');
+    expect(sha256Listing(filesOf({ 'model.joblib': 'digits\n' }))).toBe(
+      '08397b04ece2eeabd47f114647ca5cd998ee9b7c4e5ce6a2904381e63474bff5  model.joblib\n',
+    );
+    expect(modelDigest(filesOf({ 'model.joblib': 'digits\n' }))).toBe(
+      'sha256:03e177d7b2b2f2c490454a2d1bf844e2d8ac1f364244be5a4dda08856637182f',
+    );
   });
 
   test('orders paths by their bytes, not by UTF-16 units and not by segments', () => {
     const paths = ['😀', '～', 'a/b', 'a.b', 'a-b', 'Z', 'é'];
-    const listed = sha256Listing(filesOf(Object.fromEntries(paths.map((path) => [path, ''])))).split('\n').map((line) => line.slice(66));
+    const listed = sha256Listing(filesOf(Object.fromEntries(paths.map((path) => [path, '']))))
+      .split('\n')
+      .map((line) => line.slice(66));
     expect(listed).toEqual(['Z', 'a-b', 'a.b', 'a/b', 'é', '～', '😀', '']);
   });
 
@@ -51,8 +57,16 @@ const SIGNED: readonly (readonly [string, Readonly<Record<string, string>>, stri
     { 'a.b': '1', 'a/b': '2', 'a-b': '3', 'ab/c': '4', 'a/b.c/d': '5', 'a/b0': '6' },
     '8d7e1066af94d4e29f8f0b5a92779aa5502339cd97be95961a9a8bb97920d7af',
   ],
-  ['names beyond ASCII', { '～': 'x', '😀': 'y', 'é': 'z', Z: 'w', z: 'v' }, 'aff25ba02f9593123f570dedc5684de4ae9ec22d9954c66fccc73b2df761226d'],
-  ['a folder and a file of one beginning', { MLmodel: '', 'data/model.pkl': 'p', 'data/model/x': 'q', 'conda.yaml': 'r' }, '9be29f3384fe43690bbcb9377aa56135eba82873d3e0db594489ee546805424e'],
+  [
+    'names beyond ASCII',
+    { '～': 'x', '😀': 'y', é: 'z', Z: 'w', z: 'v' },
+    'aff25ba02f9593123f570dedc5684de4ae9ec22d9954c66fccc73b2df761226d',
+  ],
+  [
+    'a folder and a file of one beginning',
+    { MLmodel: '', 'data/model.pkl': 'p', 'data/model/x': 'q', 'conda.yaml': 'r' },
+    '9be29f3384fe43690bbcb9377aa56135eba82873d3e0db594489ee546805424e',
+  ],
   [
     "Git's files and the signature, which are left out in the root only",
     {

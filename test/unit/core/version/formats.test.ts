@@ -11,7 +11,11 @@ describe('the settings for MLServer', () => {
   test('name the model, its version and the file below ./model', () => {
     expect(modelSettings({ model: 'fraud', version: '1.4.0', format: 'sklearn', paths: ['model.joblib'] })).toEqual({
       ok: true,
-      value: { name: 'fraud', implementation: 'mlserver_sklearn.SKLearnModel', parameters: { uri: './model/model.joblib', version: '1.4.0' } },
+      value: {
+        name: 'fraud',
+        implementation: 'mlserver_sklearn.SKLearnModel',
+        parameters: { uri: './model/model.joblib', version: '1.4.0' },
+      },
     });
   });
 
@@ -50,7 +54,10 @@ describe('the settings for MLServer', () => {
   });
 
   test('are left to a version that brings its own in its root, whatever its format, and only there', () => {
-    expect(modelSettings({ model: 'fraud', version: '1', format: 'torch', paths: ['model-settings.json', 'model.pt'] })).toEqual({ ok: true, value: undefined });
+    expect(modelSettings({ model: 'fraud', version: '1', format: 'torch', paths: ['model-settings.json', 'model.pt'] })).toEqual({
+      ok: true,
+      value: undefined,
+    });
     expect(uriFor('sklearn', ['below/model-settings.json', 'model.pkl'])).toBe('./model/model.pkl');
   });
 });

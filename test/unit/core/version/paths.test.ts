@@ -7,7 +7,18 @@ import { checkPath, compareBytes, pathSet } from '../../../../src/core/version/p
 import { cleanText, quote } from '../../../../src/core/version/text.ts';
 
 describe('the path of a file in a version', () => {
-  test.each(['model.joblib', 'data/model.pkl', '.hidden', 'a b', '-x', '...', '..a', 'größe/😀', 'a'.repeat(255), Array(32).fill('a').join('/')])('may be %j', (path) => {
+  test.each([
+    'model.joblib',
+    'data/model.pkl',
+    '.hidden',
+    'a b',
+    '-x',
+    '...',
+    '..a',
+    'größe/😀',
+    'a'.repeat(255),
+    Array(32).fill('a').join('/'),
+  ])('may be %j', (path) => {
     expect(checkPath(path)).toBeUndefined();
   });
 
@@ -37,7 +48,10 @@ describe('the path of a file in a version', () => {
 
   test('that passes stays below the folder that it is joined to, and is joined as it is', () => {
     const segment = fc.oneof(fc.constantFrom('..', '.', '', 'a', '\\', '/', '\0', '~', ' '), fc.string({ unit: 'binary', maxLength: 5 }));
-    const passing = fc.array(segment, { maxLength: 6 }).map((segments) => segments.join('/')).filter((path) => checkPath(path) === undefined);
+    const passing = fc
+      .array(segment, { maxLength: 6 })
+      .map((segments) => segments.join('/'))
+      .filter((path) => checkPath(path) === undefined);
     fc.assert(
       fc.property(passing, (path) => {
         expect(join('/root', path)).toBe(`/root/${path}`);

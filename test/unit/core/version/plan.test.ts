@@ -9,7 +9,14 @@ import { SETTINGS } from '../../../support/world.ts';
 const NOW = Date.UTC(2026, 10, 24, 10);
 const DIGEST = `sha256:${'0'.repeat(64)}`;
 const OTHER = `sha256:${'1'.repeat(64)}`;
-const RESOLVED: Resolved = { digest: DIGEST, omsDigest: OTHER, files: 2, bytes: 1000, uri: 'https://models.example.com/fraud/2.tar.gz', resolvedAt: '2026-11-24T09:59:00Z' };
+const RESOLVED: Resolved = {
+  digest: DIGEST,
+  omsDigest: OTHER,
+  files: 2,
+  bytes: 1000,
+  uri: 'https://models.example.com/fraud/2.tar.gz',
+  resolvedAt: '2026-11-24T09:59:00Z',
+};
 
 function version(spec: Partial<ModelVersion['spec']> = {}, status?: ModelVersion['status']): ModelVersion {
   const { status: _, ...rest } = versionObject('2', 'Resolving');
@@ -18,7 +25,16 @@ function version(spec: Partial<ModelVersion['spec']> = {}, status?: ModelVersion
 }
 
 function job(change: Partial<JobState> = {}, of = version()): JobState {
-  return { name: 'plimsoll-resolve-x-1', attempt: 1, state: 'Failed', termination: undefined, inputs: resolveInputs(of), trouble: undefined, finishedAtMs: NOW, ...change };
+  return {
+    name: 'plimsoll-resolve-x-1',
+    attempt: 1,
+    state: 'Failed',
+    termination: undefined,
+    inputs: resolveInputs(of),
+    trouble: undefined,
+    finishedAtMs: NOW,
+    ...change,
+  };
 }
 
 function said(text: string): Pick<JobState, 'termination'> {
@@ -56,8 +72,14 @@ describe('a new version', () => {
   });
 
   test('tells what keeps its Job from running', () => {
-    const running = job({ state: 'Running', finishedAtMs: undefined, trouble: { class: 'Infrastructure', reason: 'ImagePullBackOff', message: 'the image does not pull' } });
-    expect(written(planOf(version(), running))?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain('the image does not pull');
+    const running = job({
+      state: 'Running',
+      finishedAtMs: undefined,
+      trouble: { class: 'Infrastructure', reason: 'ImagePullBackOff', message: 'the image does not pull' },
+    });
+    expect(written(planOf(version(), running))?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain(
+      'the image does not pull',
+    );
   });
 
   test('is pinned to what its Job found, once and for all', () => {
@@ -71,7 +93,8 @@ describe('a new version', () => {
 });
 
 describe('a version whose Job failed', () => {
-  const failure = (retryable: boolean): Pick<JobState, 'termination'> => said(encodeFailure({ reason: 'NotFound', message: 'the source has nothing there', retryable }));
+  const failure = (retryable: boolean): Pick<JobState, 'termination'> =>
+    said(encodeFailure({ reason: 'NotFound', message: 'the source has nothing there', retryable }));
 
   test('says why, and is tried again later', () => {
     const plan = planOf(version(), job(failure(true)));
@@ -121,7 +144,11 @@ describe('the digest of a version', () => {
   test('that its author states and the files do not have keeps it from being served', () => {
     const of = version({ digest: OTHER });
     const plan = planOf(of, job({ state: 'Succeeded', ...said(encodeResolved(RESOLVED)) }, of));
-    expect(reasons(written(plan))).toMatchObject({ Ready: 'False/DigestMismatch', Verified: 'False/DigestMismatch', Stalled: 'True/DigestMismatch' });
+    expect(reasons(written(plan))).toMatchObject({
+      Ready: 'False/DigestMismatch',
+      Verified: 'False/DigestMismatch',
+      Stalled: 'True/DigestMismatch',
+    });
     expect(plan.events).toEqual([{ type: 'Warning', reason: 'DigestMismatch', message: expect.stringContaining(OTHER) }]);
   });
 

@@ -29,12 +29,18 @@ describe('a termination message', () => {
   });
 
   test('never exceeds what kubelet keeps and can always be read back, however long and strange its text', () => {
-    const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 5000 }), fc.constantFrom('"', '\\', '\n', '\ud800', '😀').map((unit) => unit.repeat(5000)));
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 5000 }),
+      fc.constantFrom('"', '\\', '\n', '\ud800', '😀').map((unit) => unit.repeat(5000)),
+    );
     fc.assert(
       fc.property(text, fc.boolean(), (message, retryable) => {
         const encoded = encodeFailure({ reason: 'SourceFailed', message, retryable });
         expect(size(encoded)).toBeLessThanOrEqual(MAX_TERMINATION_BYTES);
-        expect(decodeTermination(encoded)).toMatchObject({ ok: true, value: { kind: 'failed', failure: { reason: 'SourceFailed', retryable } } });
+        expect(decodeTermination(encoded)).toMatchObject({
+          ok: true,
+          value: { kind: 'failed', failure: { reason: 'SourceFailed', retryable } },
+        });
         const resolved = encodeResolved({ ...RESOLVED, uri: `https://files.example/${message}` });
         expect(size(resolved)).toBeLessThanOrEqual(MAX_TERMINATION_BYTES);
         expect(decodeTermination(resolved).ok).toBe(true);
@@ -46,8 +52,22 @@ describe('a termination message', () => {
     const hostile = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.json(),
-      fc.record({ resolved: fc.record(Object.fromEntries(Object.entries(RESOLVED).map(([key, value]) => [key, fc.oneof(fc.constant(value), fc.jsonValue())]))) }).map((value) => JSON.stringify(value)),
-      fc.record({ failure: fc.record({ reason: fc.oneof(fc.constant('NotFound'), fc.string()), message: fc.oneof(fc.string({ unit: 'binary' }), fc.jsonValue()), retryable: fc.boolean() }) }).map((value) => JSON.stringify(value)),
+      fc
+        .record({
+          resolved: fc.record(
+            Object.fromEntries(Object.entries(RESOLVED).map(([key, value]) => [key, fc.oneof(fc.constant(value), fc.jsonValue())])),
+          ),
+        })
+        .map((value) => JSON.stringify(value)),
+      fc
+        .record({
+          failure: fc.record({
+            reason: fc.oneof(fc.constant('NotFound'), fc.string()),
+            message: fc.oneof(fc.string({ unit: 'binary' }), fc.jsonValue()),
+            retryable: fc.boolean(),
+          }),
+        })
+        .map((value) => JSON.stringify(value)),
     );
     fc.assert(
       fc.property(hostile, (text) => {
