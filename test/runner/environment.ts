@@ -7,6 +7,7 @@ import { down, importImages, kubectl, up } from '../../deploy/local/cluster/inde
 import { progress } from '../../deploy/local/cluster/progress.ts';
 import { buildImages } from '../../deploy/local/images/main.ts';
 import { buildModels } from '../../deploy/local/models/digits.ts';
+import { TEST_NAMESPACE } from '../support/apiAccess.ts';
 
 const OVERLAY = resolve(import.meta.dirname, '../e2e/operator');
 /** Evidence comes in looks of 2 s: with the usual 5 s between scrapes most of them would see nothing new. */
@@ -23,7 +24,14 @@ export async function setUp(): Promise<void> {
   say('images in the node');
   await installOperator(images[0]?.digest ?? '');
   say('operator ready');
+  await removeLeftovers();
   await buildModels(say);
+}
+
+/** The cluster keeps its state, so also the namespaces of tests that were cut off; their load would disturb the next ones. */
+async function removeLeftovers(): Promise<void> {
+  const labels = Object.entries(TEST_NAMESPACE).map(([key, value]) => `${key}=${value}`);
+  await kubectl(['delete', 'namespaces', '-l', labels.join(','), '--timeout=120s']);
 }
 
 /** Installs the operator as a user does; one that runs another image is replaced. */

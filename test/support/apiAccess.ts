@@ -9,6 +9,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { KubeConfig } from '@kubernetes/client-node';
 
+/** On every namespace that a test makes, so that what a test that was cut off left behind can be found. */
+export const TEST_NAMESPACE = { 'plimsoll.dev/test': 'true' };
+
 /** What the API server said. `message` is that of a Status, empty for anything else. */
 export type Answer = {
   readonly status: number;
@@ -61,7 +64,7 @@ export function accessTo(kubeconfig: string, runKubectl: RunKubectl): ApiAccess 
     createNamespace: async (prefix, labels = {}) => {
       const name = `${prefix}-${randomUUID().slice(0, 8)}`;
       const { status, message } = await request('POST', '/api/v1/namespaces', {
-        body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } },
+        body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { ...labels, ...TEST_NAMESPACE } } },
       });
       if (status !== 201) throw new Error(`Namespace ${name} cannot be made: ${message}`);
       return name;
