@@ -1,4 +1,5 @@
-// What tests ask of an API server beside the operator's own client: plain requests, kubectl, namespaces. All as the administrator.
+// What tests ask of an API server beside the operator's own client: plain requests, kubectl, namespaces. All as the administrator,
+// unless told.
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -23,6 +24,8 @@ export type RequestOptions = {
   readonly body?: unknown;
   /** application/json unless told. */
   readonly contentType?: string;
+  /** User whom the administrator impersonates; its groups are system:authenticated, and those of a service account. */
+  readonly as?: string;
 };
 
 export type ApiAccess = {
@@ -92,9 +95,14 @@ export function kubectlProgram(argv: readonly string[]): RunKubectl {
 }
 
 async function send(config: KubeConfig, method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
-  const { body, contentType = 'application/json' } = options;
+  const { body, contentType = 'application/json', as } = options;
   const url = new URL(path, config.getCurrentCluster()?.server);
-  const settings = { method, headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': contentType }) } };
+  const headers = {
+    accept: 'application/json',
+    ...(body === undefined ? {} : { 'content-type': contentType }),
+    ...(as === undefined ? {} : { 'impersonate-user': as }),
+  };
+  const settings = { method, headers };
   await config.applyToHTTPSOptions(settings);
   return await new Promise((resolve, reject) => {
     const call = httpsRequest(url, settings, (response) => {

@@ -28,7 +28,7 @@ export function startRelease(scene: Scene, snapshot: Snapshot): { readonly actio
     to: { version, digest, revision },
     cause: {
       type: stable ? (stable.version === version && stable.digest === digest ? 'Template' : 'Version') : 'First',
-      ...(annotations[CHANGED_BY] === undefined ? {} : { changedBy: annotations[CHANGED_BY] }),
+      ...(annotations[CHANGED_BY] === undefined ? {} : { changedBy: annotations[CHANGED_BY].slice(0, 253) }),
       ...(annotations[COMMIT] === undefined ? {} : { commit: annotations[COMMIT].slice(0, 64) }),
     },
     plan: planSnapshot(observed.deployment, observed.settings.settleMs, stable === undefined),

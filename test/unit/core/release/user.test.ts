@@ -91,6 +91,20 @@ describe('a spec that changes in a release', () => {
   });
 });
 
+describe('the record of a release', () => {
+  test('says who asked for it and from which commit, as the annotations of the ModelDeployment do, cut to what the record holds', async () => {
+    const world = await servingWorld();
+    expect(world.releases[0]?.spec.cause).toEqual({ type: 'First' });
+    const { deployment } = world;
+    const annotations = { 'plimsoll.dev/changed-by': 'a'.repeat(300), 'plimsoll.dev/commit': 'c'.repeat(80) };
+    world.api.put({ ...deployment, metadata: { ...deployment.metadata, annotations } });
+    world.release('2');
+    await ended(world);
+    expect(world.newest().spec.cause).toEqual({ type: 'Version', changedBy: 'a'.repeat(253), commit: 'c'.repeat(64) });
+    world.assertSound();
+  });
+});
+
 describe("what is not this operator's to touch", () => {
   test('a ModelDeployment that is being deleted', async () => {
     const world = await releasing();
