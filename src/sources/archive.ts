@@ -1,4 +1,4 @@
-// Unpacks a .tar.gz from a stranger, as a stream: what reaches the sink is a plain file under a checked path, within limits.
+// Unpacks a .tar or .tar.gz from a stranger, as a stream: what reaches the sink is a plain file under a checked path, within limits.
 
 import { Transform } from 'node:stream';
 import type { Readable } from 'node:stream';
@@ -19,7 +19,7 @@ import { codeOf, errorOf, SourceError } from './error.ts';
 const OVERHEAD_PER_FILE = 8192;
 
 /** Reads a file's content to its end under a checked path. */
-type Take = (path: string, content: AsyncIterable<Uint8Array>) => Promise<void>;
+export type Take = (path: string, content: AsyncIterable<Uint8Array>) => Promise<void>;
 
 interface Entry extends AsyncIterable<Uint8Array> {
   readonly header: Header;
@@ -31,35 +31,40 @@ interface Entry extends AsyncIterable<Uint8Array> {
  * SourceError for a hostile or broken archive, and whatever `packed` and `take` throw. Empty folders are dropped: the digest
  * does not cover them.
  */
-export async function unpack(packed: Readable, limits: Limits, take: Take): Promise<void> {
+export async function unpack(packed: Readable, encoding: 'tar' | 'tar.gz', limits: Limits, take: Take): Promise<void> {
   const extract = tarReader();
   // Its types come from streamx, which has none of its own: what an entry is, is said here.
   const entries = extract as AsyncIterable<unknown> as AsyncIterable<Entry>;
   const sizes = { packed: 0, unpacked: 0 };
-  const feeding = pipeline(packed, countPacked(sizes), createGunzip({ chunkSize: 256 * 1024 }), limitUnpacked(sizes, limits), extract);
+  const inflating = encoding === 'tar' ? [] : [createGunzip({ chunkSize: 256 * 1024 })];
+  const feeding = pipeline([packed, countPacked(sizes), ...inflating, limitUnpacked(sizes, limits), extract]);
   const [fed, read] = await Promise.allSettled([feeding, readEntries(entries, limits, take)]);
   if (fed.status === 'fulfilled' && read.status === 'fulfilled') return;
-  throw firstCause(fed, read);
+  throw firstCause(fed, read, encoding);
 }
 
 /** When one side fails the other is torn down too: what we said ourselves, and what failed by itself, explain more than the tearing. */
-function firstCause(fed: PromiseSettledResult<void>, read: PromiseSettledResult<void>): unknown {
+function firstCause(fed: PromiseSettledResult<void>, read: PromiseSettledResult<void>, encoding: 'tar' | 'tar.gz'): unknown {
   const reasons = [read, fed].flatMap((result): unknown[] => (result.status === 'rejected' ? [result.reason] : []));
   const own = reasons.find((reason) => reason instanceof SourceError);
   const byItself = reasons.findLast((reason) => codeOf(reason) !== 'ERR_STREAM_PREMATURE_CLOSE');
-  return own ?? brokenArchive(byItself ?? reasons[0]);
+  return own ?? brokenArchive(byItself ?? reasons[0], encoding);
 }
 
 async function readEntries(entries: AsyncIterable<Entry>, limits: Limits, take: Take): Promise<void> {
   let count = 0;
   for await (const entry of entries) {
     count += 1;
-    // Folders are counted with the files: a million of them are as bad.
-    if (count > 2 * limits.files) throw errorOf(finalFailure('TooLarge', `The archive has more than ${2 * limits.files} entries.`));
+    checkCount(count, limits);
     const path = checkEntry(entry.header);
     if (path === undefined) entry.resume();
     else await take(path, exactly(entry, entry.header.size, path));
   }
+}
+
+/** Folders are counted with the files: a million of them are as bad. */
+export function checkCount(entries: number, limits: Limits): void {
+  if (entries > 2 * limits.files) throw errorOf(finalFailure('TooLarge', `The archive has more than ${2 * limits.files} entries.`));
 }
 
 /** The checked path of a file, or undefined for a folder; throws for everything that must not be unpacked. */
@@ -71,6 +76,11 @@ function checkEntry(header: Header): string | undefined {
   }
   if (Object.keys(header.pax ?? {}).some((key) => key.startsWith('GNU.sparse.')))
     throw refused(name, 'is a sparse file; pack it without --sparse');
+  return checkEntryName(name, isFolder);
+}
+
+/** The path that an entry's name means, or undefined for a folder; throws for a name that leads out or that no version may hold. */
+export function checkEntryName(name: string, isFolder: boolean): string | undefined {
   const path = name.replace(/^(\.\/+)+/, '');
   if (isFolder && (path === '' || path === '.')) return undefined;
   const problem = checkPath(isFolder ? path.replace(/\/$/, '') : path);
@@ -116,38 +126,45 @@ function limitUnpacked(sizes: Sizes, limits: Limits): Transform {
   return new Transform({
     transform: (chunk: Buffer, _encoding, done) => {
       sizes.unpacked += chunk.length;
-      if (sizes.unpacked > most) done(errorOf(finalFailure('TooLarge', `The archive unpacks to more than ${limits.bytes} bytes.`)));
-      else if (sizes.unpacked > RATIO_FREE_BYTES && sizes.unpacked > limits.ratio * sizes.packed) done(errorOf(bomb(limits)));
-      else done(null, chunk);
+      const problem = checkExpansion(sizes.packed, sizes.unpacked, most, limits);
+      if (problem === undefined) done(null, chunk);
+      else done(problem);
     },
   });
 }
 
-function bomb(limits: Limits): ReturnType<typeof finalFailure> {
-  return finalFailure(
-    'TooLarge',
-    `The archive unpacks to more than ${limits.ratio} times its packed size, as no model does. If it is meant, raise limits.ratio.`,
+/** Why so many bytes must not be unpacked from so few. */
+export function checkExpansion(packed: number, unpacked: number, most: number, limits: Limits): SourceError | undefined {
+  if (unpacked > most) return errorOf(finalFailure('TooLarge', `The archive unpacks to more than ${limits.bytes} bytes.`));
+  if (unpacked <= RATIO_FREE_BYTES || unpacked <= limits.ratio * packed) return undefined;
+  return errorOf(
+    finalFailure(
+      'TooLarge',
+      `The archive unpacks to more than ${limits.ratio} times its packed size, as no model does. If it is meant, raise limits.ratio.`,
+    ),
   );
 }
 
-function refused(name: string, problem: string): SourceError {
+/** An entry for whose sake the whole archive is refused; `problem` is the end of a sentence that begins with its name. */
+export function refused(name: string, problem: string): SourceError {
   return errorOf(finalFailure('ArchiveRefused', `The archive was not unpacked: its entry ${quote(name)} ${problem}.`));
 }
 
 /** An error of gunzip or of the tar reader in words for people. Any other error is unexpected and thrown on. */
-function brokenArchive(error: unknown): unknown {
+function brokenArchive(error: unknown, encoding: 'tar' | 'tar.gz'): unknown {
   const code = codeOf(error);
   if (code === 'Z_BUF_ERROR') return errorOf(passingFailure('Truncated', 'The archive ends in the middle of its compressed data.'), error);
   if (code.startsWith('Z_')) return errorOf(finalFailure('ArchiveRefused', 'The archive is not valid gzip. Pack it with tar -czf.'), error);
   const message = error instanceof Error ? error.message : '';
   if (/^Invalid (tar )?header|^Header exceeds/i.test(message)) {
-    return errorOf(
-      finalFailure('ArchiveRefused', 'The archive is gzip, but what is inside is not a valid tar. Pack it with tar -czf.'),
-      error,
-    );
+    const what =
+      encoding === 'tar'
+        ? 'The archive is not a valid tar. Pack it with tar -cf.'
+        : 'The archive is gzip, but what is inside is not a valid tar. Pack it with tar -czf.';
+    return errorOf(finalFailure('ArchiveRefused', what), error);
   }
   if (message === 'Unexpected end of data') {
-    return errorOf(finalFailure('ArchiveRefused', 'The tar inside the archive ends in the middle of an entry.'), error);
+    return errorOf(finalFailure('ArchiveRefused', 'The tar ends in the middle of an entry.'), error);
   }
   return error;
 }

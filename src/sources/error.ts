@@ -30,6 +30,12 @@ export function codeOf(error: unknown): string {
   return typeof error.code === 'string' ? error.code : '';
 }
 
+/** The path that an error of the file system names, '' if it names none; undefined for any other error. */
+export function systemErrorPath(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('errno' in error)) return undefined;
+  return 'path' in error && typeof error.path === 'string' ? error.path : '';
+}
+
 /** The value of an outcome inside a step that may throw. */
 export function valueOf<T>(outcome: Outcome<T>): T {
   if (!outcome.ok) throw errorOf(outcome);

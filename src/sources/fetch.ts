@@ -31,7 +31,7 @@ export async function runFetch(options: Outcome<FetchOptions>, io: JobIo): Promi
   return runJob(options, io, async (context) => {
     if (!options.ok) return options;
     try {
-      const fetched = await fetchInto(options.value, context);
+      const fetched = await fetchInto(options.value, { ...context, spool: options.value.to });
       if (!fetched.ok) return fetched;
       io.log(`verified ${options.value.digest}`);
       return success({ termination: '' });

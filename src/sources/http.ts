@@ -1,4 +1,4 @@
-// Source http: one file, or one .tar.gz that is unpacked. The URL is the pointer and the place at once: HTTP has no names that
+// Source http: one file, or one archive that is unpacked. The URL is the pointer and the place at once: HTTP has no names that
 // cannot change, so what pins the version is its digest.
 
 import { pipeline, Transform } from 'node:stream';
@@ -11,10 +11,8 @@ import { quote } from '../core/version/text.ts';
 import { readAuthorization } from './credentials.ts';
 import { errorOf, SourceError } from './error.ts';
 import { describeUrl, get, networkFailure } from './request.ts';
+import { namedPart } from './source.ts';
 import type { Body, Part, Source, SourceContext } from './source.ts';
-
-const UNPACKED = /\.(tar\.gz|tgz)$/i;
-const NOT_UNPACKED = /\.(tar|zip|7z|rar|tar\.[a-z0-9]+|tbz2?|txz)$/i;
 
 /** Where the file is, and the folder of the mounted Secret with the credentials for it. */
 export interface HttpSourceOptions {
@@ -61,15 +59,16 @@ function checkUrl(text: string): Outcome<URL> {
 function partOf(url: URL): Outcome<Part> {
   const name = decode(url.pathname.slice(url.pathname.lastIndexOf('/') + 1));
   if (name === undefined || name === '') {
-    return finalFailure('InvalidSource', `${describeUrl(url)} ends in no file name. Give the URL of one file or of a .tar.gz.`);
+    return finalFailure(
+      'InvalidSource',
+      `${describeUrl(url)} ends in no file name. Give the URL of one file or of an archive (.tar.gz, .tar, .zip).`,
+    );
   }
-  if (UNPACKED.test(name)) return success({ kind: 'archive', encoding: 'tar.gz' });
-  if (NOT_UNPACKED.test(name)) {
-    return finalFailure('InvalidSource', `${quote(name)} is an archive of a kind that is not unpacked. Pack the version as .tar.gz.`);
-  }
+  const part = namedPart(name);
+  if (!part.ok || part.value.kind === 'archive') return part;
   const problem = name.includes('/') ? 'holds an escaped slash' : checkPath(name);
   if (problem !== undefined) return finalFailure('InvalidSource', `The file name ${quote(name)} at the end of the URL ${problem}.`);
-  return success({ kind: 'file', path: name });
+  return part;
 }
 
 function decode(segment: string): string | undefined {
@@ -122,7 +121,7 @@ function contentFailure(url: URL, part: Part, response: IncomingMessage): Failur
   }
   // Servers that label x.tar.gz as 'Content-Encoding: gzip' send the archive as it is stored.
   const encoding = response.headers['content-encoding']?.toLowerCase() ?? 'identity';
-  const expected = part.kind === 'archive' ? ['identity', 'gzip', 'x-gzip'] : ['identity'];
+  const expected = part.kind === 'archive' && part.encoding === 'tar.gz' ? ['identity', 'gzip', 'x-gzip'] : ['identity'];
   if (expected.includes(encoding)) return undefined;
   return finalFailure('SourceRefused', `${shown} came compressed (Content-Encoding ${quote(encoding)}) though it was asked for plain.`)
     .failure;

@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { tmpdir } from 'node:os';
 
 import { finalFailure } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
@@ -42,7 +43,7 @@ function contextOf(options: ResolveOptions, io: JobIo): TransferContext {
   const { limits, timeouts } = options;
   const deadline = AbortSignal.timeout(timeouts.totalMs);
   const signal = io.signal === undefined ? deadline : AbortSignal.any([io.signal, deadline]);
-  return { limits, timeouts, signal, log: io.log, now: io.now, random: io.random, lookup: io.lookup ?? lookup };
+  return { limits, timeouts, signal, log: io.log, now: io.now, random: io.random, lookup: io.lookup ?? lookup, spool: tmpdir() };
 }
 
 /** An unexpected error is a defect: its stack belongs into the log, its message where the user looks. */

@@ -6,12 +6,12 @@ import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../core/version/limits.ts';
 import type { Limits, Timeouts } from '../core/version/limits.ts';
 import { quote } from '../core/version/text.ts';
 import { httpSource } from './http.ts';
+import { pvcSource } from './pvc.ts';
+import type { PvcSourceOptions } from './pvc.ts';
 import type { Source } from './source.ts';
 
-/** Where the bytes are; the same union as spec.source of a ModelVersion. */
-export interface SourceOptions {
-  readonly http: { readonly url: string };
-}
+/** Where the bytes are: the union of spec.source of a ModelVersion, with the place where a claim is mounted. */
+export type SourceOptions = { readonly http: { readonly url: string } } | { readonly pvc: PvcSourceOptions };
 
 /** What both jobs need. `accessDir` is the folder of the mounted Secret; `digest` is 'sha256:' + 64 hexadecimal characters. */
 export interface ResolveOptions {
@@ -37,7 +37,7 @@ export type Preset = 'mlserver' | 'custom';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const KNOWN = ['source', 'digest', 'model', 'version', 'format', 'to', 'accessDir', 'limits', 'timeouts', 'preset'];
+const KNOWN = ['source', 'digest', 'model', 'version', 'format', 'to', 'accessDir', 'sourceDir', 'limits', 'timeouts', 'preset'];
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /** Reads the options of a resolve Job from the JSON text of its environment variable. Fields that only fetch needs may be there. */
@@ -61,7 +61,8 @@ export function parseFetchOptions(json: string | undefined): Outcome<FetchOption
 
 /** The source that the options name. */
 export function sourceOf(options: ResolveOptions): Source {
-  return httpSource({ url: options.source.http.url, accessDir: options.accessDir });
+  const { source, accessDir } = options;
+  return 'http' in source ? httpSource({ url: source.http.url, accessDir }) : pvcSource(source.pvc);
 }
 
 /** What is wrong with the document: thrown while reading, a value outside. */
@@ -86,7 +87,7 @@ function readCommon(fields: Fields): ResolveOptions {
   if (digest !== undefined && !DIGEST.test(digest))
     throw new Problem(`digest must be sha256: and 64 hexadecimal characters, not ${quote(digest)}`);
   return {
-    source: readSource(fields['source']),
+    source: readSource(fields),
     digest,
     accessDir: fields['accessDir'] === undefined ? undefined : readFolder(fields, 'accessDir'),
     limits: readNumbers(fields['limits'], 'limits', DEFAULT_LIMITS),
@@ -94,10 +95,15 @@ function readCommon(fields: Fields): ResolveOptions {
   };
 }
 
-function readSource(value: unknown): SourceOptions {
-  const source = asFields(value, 'source');
-  if (Object.keys(source).join() !== 'http') throw new Problem('source must hold exactly http');
-  return { http: { url: readText(asFields(source['http'], 'source.http'), 'url', 'source.http.url') } };
+/** A claim is named in the source; where kubelet has mounted it is the operator's choice. */
+function readSource(fields: Fields): SourceOptions {
+  const source = asFields(fields['source'], 'source');
+  const [kind, ...more] = Object.keys(source);
+  if (more.length > 0 || (kind !== 'http' && kind !== 'pvc')) throw new Problem('source must hold exactly one of http, pvc');
+  const member = asFields(source[kind], `source.${kind}`);
+  if (kind === 'http') return { http: { url: readText(member, 'url', 'source.http.url') } };
+  const path = member['path'] === undefined ? '' : readText(member, 'path', 'source.pvc.path');
+  return { pvc: { claim: readText(member, 'claim', 'source.pvc.claim'), path, mountedAt: readFolder(fields, 'sourceDir') } };
 }
 
 /** `defaults` with the positive whole numbers that `value` holds for some of its fields. */

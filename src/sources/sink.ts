@@ -53,7 +53,7 @@ export function folderSink(root: string): Sink {
 }
 
 /** A write may take fewer bytes than it was given. */
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+export async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten;
 }
 

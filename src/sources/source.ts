@@ -7,15 +7,20 @@
 // A source knows its protocol and nothing else. Limits on files, hashing, unpacking, retries and writing live in transfer.ts,
 // so that no source can forget them. Nothing is executed, and no text from a source reaches a shell.
 
+import type { FileHandle } from 'node:fs/promises';
 import type { LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 
+import { archiveKind, type ArchiveEncoding } from '../core/version/archives.ts';
+import { finalFailure, success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
-import type { Timeouts } from '../core/version/limits.ts';
+import type { Limits, Timeouts } from '../core/version/limits.ts';
+import { quote } from '../core/version/text.ts';
 
 /** What a source may use while it works. `signal` ends everything: the job's time is up, or it was told to stop. */
 export interface SourceContext {
   readonly signal: AbortSignal;
+  readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly log: (line: string) => void;
   /** Name resolution; every address that it returns is still checked (see address.ts). */
@@ -23,14 +28,27 @@ export interface SourceContext {
 }
 
 /** One thing to download. A file's `path` is relative to the version's root and not yet checked. */
-export type Part = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'archive'; readonly encoding: 'tar.gz' };
+export type Part = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'archive'; readonly encoding: ArchiveEncoding };
+
+/** What a single file of this name is; an archive is unpacked, and one that cannot be is refused rather than served packed. */
+export function namedPart(name: string): Outcome<Part> {
+  const kind = archiveKind(name);
+  if (kind === 'none') return success({ kind: 'file', path: name });
+  if (kind !== 'foreign') return success({ kind: 'archive', encoding: kind });
+  return finalFailure(
+    'InvalidSource',
+    `${quote(name)} is an archive of a kind that is not unpacked. Pack the version as .tar.gz, .tar or .zip.`,
+  );
+}
 
 /**
  * A part's bytes as they come. `length` is what the source announced, in bytes. The stream fails with a SourceError when the
- * source breaks off, sends another length, or falls silent; destroying it closes the connection.
+ * source breaks off, sends another length, or falls silent; destroying it closes the connection. `file` is the part as a local file, where
+ * it is one, for whoever has to read it out of order; it is closed with the stream.
  */
 export interface Body {
   readonly stream: Readable;
+  readonly file?: FileHandle;
   readonly length: number | undefined;
 }
 

@@ -1,6 +1,7 @@
 // Gets a version from any source into a sink, and says what came: the one way for bytes to enter.
 
 import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
 
 import { finalFailure, success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
@@ -11,14 +12,19 @@ import { pathSet } from '../core/version/paths.ts';
 import type { PathSet } from '../core/version/paths.ts';
 import { quote } from '../core/version/text.ts';
 import { unpack } from './archive.ts';
+import type { Take } from './archive.ts';
 import { errorOf, failureOf, valueOf } from './error.ts';
+import { namelessFile } from './localFile.ts';
 import { retrying } from './retry.ts';
 import type { RetryContext } from './retry.ts';
+import { storageError } from './sink.ts';
 import type { Sink } from './sink.ts';
 import type { Body, Part, Pinned, Source, SourceContext } from './source.ts';
+import { unzip } from './zip.ts';
 
 export interface TransferContext extends SourceContext, RetryContext {
-  readonly limits: Limits;
+  /** A folder for an archive that has to be read out of order and comes as a stream. */
+  readonly spool: string;
 }
 
 /** A file that came, with its size. */
@@ -44,13 +50,18 @@ export async function transfer(source: Source, sink: Sink, context: TransferCont
   const parts = await retrying(() => pinned.value.list(), retryMs, context);
   if (!parts.ok) return parts;
   const files: TransferredFile[] = [];
+  const paths = pathSet();
+  let bytes = 0;
   for (const part of parts.value) {
-    const taken = await retrying(() => attempt(pinned.value, part, sink, files, context), retryMs, context);
+    const before = { paths, files: files.length, bytes };
+    const taken = await retrying(() => attempt(pinned.value, part, sink, before, context), retryMs, context);
     if (!taken.ok) return taken;
     files.push(...taken.value);
+    for (const { path } of taken.value) paths.add(path);
+    bytes += sum(taken.value);
   }
   if (files.length === 0) return finalFailure('EmptyModel', `${pinned.value.uri} holds not one file.`);
-  return success({ uri: pinned.value.uri, files, bytes: sum(files) });
+  return success({ uri: pinned.value.uri, files, bytes });
 }
 
 /** Compares what came with the digest that was recorded, if one was. */
@@ -64,12 +75,19 @@ export function verify(files: readonly FileDigest[], expected: string | undefine
   );
 }
 
-/** One attempt at one part; `before` are the files that other parts brought. */
+/** What other parts brought. */
+interface Before {
+  readonly paths: PathSet;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** One attempt at one part. */
 async function attempt(
   pinned: Pinned,
   part: Part,
   sink: Sink,
-  before: readonly TransferredFile[],
+  before: Before,
   context: TransferContext,
 ): Promise<Outcome<readonly TransferredFile[]>> {
   const taker = new Taker(sink, before, context.limits);
@@ -78,14 +96,48 @@ async function attempt(
   const { stream } = opened.value;
   try {
     valueOf(checkAnnounced(opened.value, part, taker.room()));
-    if (part.kind === 'file') await taker.take(part.path, stream);
-    else await unpack(stream, { ...context.limits, bytes: taker.room() }, (path, content) => taker.take(path, content));
+    const take: Take = (path, content) => taker.take(path, content);
+    const limits = { ...context.limits, bytes: taker.room() };
+    if (part.kind === 'file') await take(part.path, stream);
+    else if (part.encoding === 'zip') await unzipBody(opened.value, limits, take, context);
+    else await unpack(stream, part.encoding, limits, take);
     return success(taker.taken);
   } catch (error) {
     for (const path of taker.touched) await sink.remove(path);
     return failureOf(error);
   } finally {
     stream.destroy();
+  }
+}
+
+/** A zip is read from its end: one that comes as a stream is first kept as a whole. */
+async function unzipBody({ stream, file }: Body, limits: Limits, take: Take, context: TransferContext): Promise<void> {
+  if (file !== undefined) {
+    await unzip(file, limits, take);
+    return;
+  }
+  const kept = await keepWhole(stream, limits, context.spool);
+  try {
+    await unzip(kept, limits, take);
+  } finally {
+    await kept.close();
+  }
+}
+
+async function keepWhole(stream: Body['stream'], limits: Limits, spool: string): Promise<FileHandle> {
+  try {
+    return await namelessFile(spool, limited(stream, limits));
+  } catch (error) {
+    throw storageError('The packed archive', error);
+  }
+}
+
+async function* limited(content: AsyncIterable<Uint8Array>, limits: Limits): AsyncGenerator<Uint8Array, void, undefined> {
+  let bytes = 0;
+  for await (const chunk of content) {
+    bytes += chunk.length;
+    if (bytes > limits.bytes) throw errorOf(tooLarge(limits));
+    yield chunk;
   }
 }
 
@@ -99,12 +151,12 @@ class Taker {
   #files: number;
   #bytes: number;
 
-  constructor(sink: Sink, before: readonly TransferredFile[], limits: Limits) {
+  constructor(sink: Sink, before: Before, limits: Limits) {
     this.#sink = sink;
     this.#limits = limits;
-    this.#paths = pathSet(before.map((file) => file.path));
-    this.#files = before.length;
-    this.#bytes = sum(before);
+    this.#paths = pathSet(before.paths);
+    this.#files = before.files;
+    this.#bytes = before.bytes;
   }
 
   /** Bytes that may still come. */

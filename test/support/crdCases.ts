@@ -152,8 +152,23 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
   {
     title: 'no source',
     change: { 'spec.source': {} },
-    message: 'give exactly one source; http is the only one that this version of Plimsoll knows: {http: {url: "https://..."}}',
+    message: 'give exactly one of http, pvc: {http: {url: "https://..."}} or {pvc: {claim: "<PersistentVolumeClaim>", path: "..."}}',
   },
+  {
+    title: 'two sources',
+    change: { 'spec.source.pvc': { claim: 'models' } },
+    message: 'give exactly one of http, pvc: {http: {url: "https://..."}} or {pvc: {claim: "<PersistentVolumeClaim>", path: "..."}}',
+  },
+  ...['/fraud', '..', '../fraud', 'a/../../b', 'a/..'].map((path) => ({
+    title: `the path ${path} in a claim`,
+    change: { 'spec.source': { pvc: { claim: 'models', path } } },
+    message: "path must be relative to the root of the claim, without '..'",
+  })),
+  ...['Models', '-models', 'a/b', ''].map((claim) => ({
+    title: `a claim named '${claim}'`,
+    change: { 'spec.source': { pvc: { claim } } },
+    message: 'spec.source.pvc.claim in body should',
+  })),
   ...['https://user:secret@models.example.com/x', 'http://user@models.example.com'].map((url) => ({
     title: `the address ${url}`,
     change: { 'spec.source.http.url': url },
@@ -203,6 +218,12 @@ export const TAKEN: readonly Taken[] = [
     title: 'an @ in the path of the address',
     change: { 'spec.source.http.url': 'http://models:8080/a@b.tar.gz' },
   },
+  { plural: 'modelversions', title: 'a whole claim as the source', change: { 'spec.source': { pvc: { claim: 'models.v2' } } } },
+  ...['fraud/1.4.0', '..a/b..', 'a...b', 'with blanks/x.zip'].map((path) => ({
+    plural: 'modelversions' as const,
+    title: `the path ${path} in a claim`,
+    change: { 'spec.source': { pvc: { claim: 'models', path } } },
+  })),
   { plural: 'modelversions', title: 'a version of a commit', change: { 'spec.version': '4f0c2a7', 'metadata.name': 'fraud-4f0c2a7' } },
   { plural: 'modeldeployments', title: 'the longest name', change: { 'metadata.name': 'a'.repeat(40) } },
   { plural: 'modeldeployments', title: 'a last step of 100 %', change: { [STEPS]: [{ weight: 1 }, { weight: 100, hold: '1h' }] } },

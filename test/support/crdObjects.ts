@@ -127,6 +127,22 @@ export function fullObject(plural: Plural): Body {
   return { apiVersion: 'plimsoll.dev/v1alpha1', kind: KINDS[plural], ...(load(TEXTS[plural]) as Omit<Body, 'apiVersion' | 'kind'>) };
 }
 
+/** What the full object cannot hold beside the rest: members of a union that exclude each other, each with what makes room for it. */
+const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly change: Readonly<Record<string, unknown>> }[] = [
+  {
+    plural: 'modelversions',
+    place: 'spec.source.pvc',
+    change: { 'spec.source.http': undefined, 'spec.source.pvc': { claim: 'training-output', path: 'fraud/1.4.0' } },
+  },
+];
+
+/** The full object, with room made for the member of a union that this path is in. */
+export function fullObjectFor(plural: Plural, path: string): Body {
+  const arms = ARMS.filter((arm) => arm.plural === plural && `${path}.`.startsWith(`${arm.place}.`));
+  const changes = arms.flatMap(({ change }) => Object.entries(change));
+  return changes.reduce((object, [place, value]) => withValue(object, place, value), fullObject(plural));
+}
+
 /** A copy with the value at a path such as spec.rollout.steps[1].weight; undefined removes the field. Throws if there is no such parent. */
 export function withValue<T extends object>(object: T, path: string, value: unknown): T {
   const copy = structuredClone(object);

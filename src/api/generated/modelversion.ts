@@ -23,14 +23,24 @@ export interface ModelVersionFormat {
 
 /** A file on a web server. */
 export interface ModelVersionSourceHttp {
-  /** Address of one file, or of a .tar.gz that is unpacked. Fetched by pods in this namespace, never by the operator. Example: https://models.example.com/fraud/1.4.0.tar.gz. */
+  /** Address of one file, or of an archive (.tar.gz, .tar, .zip) that is unpacked. Fetched by pods in this namespace, never by the operator. Example: https://models.example.com/fraud/1.4.0.tar.gz. */
   readonly url: string;
 }
 
-/** Where the bytes are fetched from. A union, of which http is the only member so far. */
+/** A PersistentVolumeClaim in this namespace. The pods that fetch mount it read-only and copy from it; it has to allow that on every node where they run. */
+export interface ModelVersionSourcePvc {
+  /** Name of the claim. Example: training-output. */
+  readonly claim: string;
+  /** A file, a folder, or an archive (.tar.gz, .tar, .zip) that is unpacked. Symbolic links to files are followed as long as they stay in the claim. Default: the whole claim. Example: fraud/1.4.0. */
+  readonly path?: string;
+}
+
+/** Where the bytes are fetched from, a union of http and pvc. One file as it is, a folder, or an archive. */
 export interface ModelVersionSource {
   /** A file on a web server. */
-  readonly http: ModelVersionSourceHttp;
+  readonly http?: ModelVersionSourceHttp;
+  /** A PersistentVolumeClaim in this namespace. The pods that fetch mount it read-only and copy from it; it has to allow that on every node where they run. */
+  readonly pvc?: ModelVersionSourcePvc;
 }
 
 /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication). It is mounted into the pods that fetch. */
@@ -106,7 +116,7 @@ export interface ModelVersionSpec {
   readonly displayVersion?: string;
   /** What kind of model the bytes are. The runtime preset picks its loader by it. */
   readonly format: ModelVersionFormat;
-  /** Where the bytes are fetched from. A union, of which http is the only member so far. */
+  /** Where the bytes are fetched from, a union of http and pvc. One file as it is, a folder, or an archive. */
   readonly source: ModelVersionSource;
   /** What the pods that fetch the bytes run with, in this namespace. The operator itself reads no Secret. May change at any time; another secretRef changes the pods that serve the version, so it starts a release. */
   readonly access?: ModelVersionAccess;

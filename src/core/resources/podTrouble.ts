@@ -67,9 +67,7 @@ function troublesOf(pod: PodObject): readonly Ranked[] {
     ...(status?.containerStatuses ?? []).map(crash),
     ...(status?.initContainerStatuses ?? []).map(fetchFailure),
     ...[...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].map(cannotStart),
-    scheduled?.status === 'False'
-      ? infrastructure(5, 'Unschedulable', `no node takes the pod: ${scheduled.message ?? scheduled.reason ?? ''}`)
-      : undefined,
+    scheduled?.status === 'False' ? unschedulable(scheduled.message ?? scheduled.reason ?? '') : undefined,
     status?.reason === 'NodeLost' || status?.phase === 'Unknown'
       ? infrastructure(6, 'NodeLost', 'the node of a pod does not answer')
       : undefined,
@@ -106,6 +104,14 @@ function cannotStart({ name, state }: ContainerStatus): Ranked | undefined {
   const reason = state?.waiting?.reason ?? '';
   if (!CANNOT_START.includes(reason)) return undefined;
   return infrastructure(4, reason, `container ${name} cannot start: ${state?.waiting?.message ?? reason}`);
+}
+
+/** The scheduler names a claim that a pod mounts and that does not exist; the rest of its sentence is about nodes. */
+function unschedulable(message: string): Ranked {
+  const claim = /persistentvolumeclaim "([^"]{1,253})" not found/.exec(message)?.[1];
+  if (claim === undefined) return infrastructure(5, 'Unschedulable', `no node takes the pod: ${message}`);
+  const text = `there is no PersistentVolumeClaim ${claim} in this namespace; create it, or name another one`;
+  return infrastructure(5, 'ClaimMissing', text);
 }
 
 function notReady({ name, ready, state }: ContainerStatus): Ranked | undefined {

@@ -3,6 +3,7 @@ import { ANNOTATION, LABEL, MANAGED_BY_VALUE } from '../../api/names.ts';
 import { canonicalJson, shortHash } from '../canonical.ts';
 import type { KubeObject, Settings } from '../observed.ts';
 import { ownerReference } from './children.ts';
+import { claimAccess, type ClaimAccess } from './claims.ts';
 import type { JsonObject } from './overlay.ts';
 import { ACCESS_DIRECTORY, SMALL_HEAP } from './template.ts';
 
@@ -20,6 +21,7 @@ export function resolveJob(version: ModelVersion, attempt: number, settings: Set
   const { metadata, spec } = version;
   const namespace = metadata.namespace ?? 'default';
   const secret = spec.access?.secretRef?.name;
+  const claims = claimAccess(spec.source as unknown as JsonObject);
   const labels = { [LABEL.managedBy]: MANAGED_BY_VALUE, [LABEL.modelVersion]: versionLabel(metadata.name) };
   return {
     apiVersion: 'batch/v1',
@@ -43,8 +45,12 @@ export function resolveJob(version: ModelVersion, attempt: number, settings: Set
           enableServiceLinks: false,
           ...(spec.access?.serviceAccountName === undefined ? {} : { serviceAccountName: spec.access.serviceAccountName }),
           securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-          containers: [container(version, settings, secret)],
-          ...(secret === undefined ? {} : { volumes: [{ name: 'access', secret: { secretName: secret } }] }),
+          containers: [container(version, settings, secret, claims)],
+          volumes: [
+            { name: 'tmp', emptyDir: {} },
+            ...(secret === undefined ? [] : [{ name: 'access', secret: { secretName: secret } }]),
+            ...claims.volumes,
+          ],
         },
       },
     },
@@ -71,9 +77,14 @@ export function versionLabel(name: string): string {
   return name.length <= 63 ? name : shortHash(name, 32);
 }
 
-function container(version: ModelVersion, settings: Settings, secret: string | undefined): JsonObject {
+function container(version: ModelVersion, settings: Settings, secret: string | undefined, claims: ClaimAccess): JsonObject {
   const { source, digest } = version.spec;
-  const job = { source, ...(digest === undefined ? {} : { digest }), ...(secret === undefined ? {} : { accessDir: ACCESS_DIRECTORY }) };
+  const job = {
+    source,
+    ...(digest === undefined ? {} : { digest }),
+    ...(secret === undefined ? {} : { accessDir: ACCESS_DIRECTORY }),
+    ...claims.job,
+  };
   return {
     name: RESOLVE_CONTAINER,
     image: settings.image,
@@ -82,6 +93,11 @@ function container(version: ModelVersion, settings: Settings, secret: string | u
     env: [{ name: 'PLIMSOLL_JOB', value: canonicalJson(job) }, SMALL_HEAP],
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
     securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
-    ...(secret === undefined ? {} : { volumeMounts: [{ name: 'access', mountPath: ACCESS_DIRECTORY, readOnly: true }] }),
+    volumeMounts: [
+      // A zip is read from its end, so one that comes over the network is kept here first.
+      { name: 'tmp', mountPath: '/tmp' },
+      ...(secret === undefined ? [] : [{ name: 'access', mountPath: ACCESS_DIRECTORY, readOnly: true }]),
+      ...claims.mounts,
+    ],
   };
 }

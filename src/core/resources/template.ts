@@ -1,5 +1,6 @@
 import { canonicalJson } from '../canonical.ts';
 import { durationMs, seconds } from '../time.ts';
+import { CLAIM_VOLUMES, claimAccess } from './claims.ts';
 import { mergeTemplate, type Json, type JsonObject } from './overlay.ts';
 import { presetNamed } from './presets.ts';
 
@@ -12,7 +13,7 @@ const TEMPORARY_VOLUME = 'plimsoll-tmp';
 const ACCESS_VOLUME = 'plimsoll-access';
 export const ACCESS_DIRECTORY = '/var/run/plimsoll/access';
 /** Names that the user's template may not use. */
-const RESERVED = [FETCH_CONTAINER, MODEL_VOLUME, TEMPORARY_VOLUME, ACCESS_VOLUME];
+const RESERVED = [FETCH_CONTAINER, MODEL_VOLUME, TEMPORARY_VOLUME, ACCESS_VOLUME, ...CLAIM_VOLUMES];
 
 /** All that a serving pod depends on. Equal inputs are the same revision, whichever operator renders them. */
 export interface TemplateInputs {
@@ -133,6 +134,7 @@ function sleepSeconds(drain: string): number {
 }
 
 function fetchContainer(inputs: TemplateInputs, image: string, imagePullPolicy: string): JsonObject {
+  const claims = claimAccess(inputs.source);
   const job = {
     source: inputs.source,
     digest: inputs.digest,
@@ -142,6 +144,7 @@ function fetchContainer(inputs: TemplateInputs, image: string, imagePullPolicy: 
     preset: inputs.preset,
     to: MODEL_ROOT,
     ...(inputs.secretName === undefined ? {} : { accessDir: ACCESS_DIRECTORY }),
+    ...claims.job,
   };
   return {
     name: FETCH_CONTAINER,
@@ -155,6 +158,7 @@ function fetchContainer(inputs: TemplateInputs, image: string, imagePullPolicy: 
     volumeMounts: [
       { name: MODEL_VOLUME, mountPath: MODEL_ROOT },
       ...(inputs.secretName === undefined ? [] : [{ name: ACCESS_VOLUME, mountPath: ACCESS_DIRECTORY, readOnly: true }]),
+      ...claims.mounts,
     ],
   };
 }
@@ -164,6 +168,7 @@ function volumes(inputs: TemplateInputs): readonly JsonObject[] {
     { name: MODEL_VOLUME, emptyDir: {} },
     { name: TEMPORARY_VOLUME, emptyDir: {} },
     ...(inputs.secretName === undefined ? [] : [{ name: ACCESS_VOLUME, secret: { secretName: inputs.secretName } }]),
+    ...claimAccess(inputs.source).volumes,
   ];
 }
 

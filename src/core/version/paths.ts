@@ -28,32 +28,45 @@ export function checkPath(path: string): string | undefined {
   return undefined;
 }
 
-/** The paths of one version as they come in: refuses what cannot be together in one folder. */
+/** The paths of one version as they come in: refuses what cannot be together in one folder, on any file system. */
 export interface PathSet {
   /** Adds a file's path; says what is wrong with it (see checkPath), or undefined. */
   readonly add: (path: string) => string | undefined;
+  /** What stands at a place, and under which spelling. */
+  readonly at: (folded: string) => Place | undefined;
 }
 
-/** Makes a set that already holds `paths`, which must be good ones. */
-export function pathSet(paths: Iterable<string> = []): PathSet {
-  const files = new Set<string>();
-  const folders = new Set<string>();
+interface Place {
+  readonly path: string;
+  readonly kind: 'file' | 'folder';
+}
+
+/** Makes a set on top of `below`, which holds paths that were taken before and is not changed. */
+export function pathSet(below?: PathSet): PathSet {
+  const places = new Map<string, Place>();
+  const at = (folded: string): Place | undefined => places.get(folded) ?? below?.at(folded);
   const add = (path: string): string | undefined => {
     const problem = checkPath(path);
     if (problem !== undefined) return problem;
-    if (files.has(path)) return 'is there twice';
-    if (folders.has(path)) return 'is both a file and a folder';
     const parents = parentsOf(path);
-    if (parents.some((parent) => files.has(parent))) return 'lies below a path that is a file';
-    files.add(path);
-    for (const parent of parents) folders.add(parent);
+    for (const parent of parents) {
+      const place = at(fold(parent));
+      if (place?.kind === 'file') return 'lies below a path that is a file';
+      if (place !== undefined && place.path !== parent) return `lies in a folder that differs from ${quote(place.path)} only in case`;
+    }
+    const place = at(fold(path));
+    if (place !== undefined && place.path !== path) return `differs from ${quote(place.path)} only in case, and some volumes keep only one`;
+    if (place !== undefined) return place.kind === 'file' ? 'is there twice' : 'is both a file and a folder';
+    places.set(fold(path), { path, kind: 'file' });
+    for (const parent of parents) places.set(fold(parent), { path: parent, kind: 'folder' });
     return undefined;
   };
-  for (const path of paths) {
-    const problem = add(path);
-    if (problem !== undefined) throw new Error(`the path ${quote(path)} ${problem}`);
-  }
-  return { add };
+  return { add, at };
+}
+
+/** One form for all spellings that a file system may take for the same name. */
+function fold(path: string): string {
+  return path.normalize('NFC').toLowerCase();
 }
 
 /** Orders strings by their UTF-8 bytes, as `LC_ALL=C sort` does. Plain `<` orders by UTF-16 units, which differs from U+E000 on. */

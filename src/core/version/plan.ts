@@ -38,7 +38,7 @@ type Status = NonNullable<ModelVersion['status']>;
 /** Where a version stands: pinned, being pinned, or failed with a time to try again. */
 type Stand =
   | { readonly state: 'Pinned'; readonly resolved: Resolved }
-  | { readonly state: 'Resolving'; readonly message: string }
+  | { readonly state: 'Resolving'; readonly reason: string; readonly message: string }
   /** Tried again: what the last attempt said stays until this one ends. */
   | { readonly state: 'Retrying' }
   | { readonly state: 'Failed'; readonly reason: string; readonly message: string; readonly isFinal: boolean; readonly retryAtMs: number }
@@ -47,6 +47,7 @@ type Stand =
 type Told = Exclude<Stand, { readonly state: 'Retrying' }>;
 
 const FIRST_RETRY_MS = 15_000;
+const LOOK_AT_JOB_MS = 10_000;
 /** Whoever has just mended a source or a Secret waits at most this long to see it. */
 const LONGEST_RETRY_MS = 60_000;
 /** After about a quarter of an hour of tries nobody is waiting any more. */
@@ -73,8 +74,14 @@ export function planVersion(observed: ObservedVersion, now: number): VersionPlan
   return {
     actions: [...jobs, ...written],
     events: written.length > 0 ? eventsOf(version, stand) : [],
-    requeueAfterMs: stand.state === 'Failed' && !retry ? stand.retryAtMs - now : undefined,
+    requeueAfterMs: requeueAfter(stand, retry, job, now),
   };
+}
+
+/** Pods are not watched, so what keeps a Job's pod from running is asked for from time to time. */
+function requeueAfter(stand: Stand, retry: boolean, job: JobState | undefined, now: number): number | undefined {
+  if (stand.state === 'Failed' && !retry) return stand.retryAtMs - now;
+  return job?.state === 'Running' ? LOOK_AT_JOB_MS : undefined;
 }
 
 function standOf(version: ModelVersion, job: JobState | undefined, now: number): Stand {
@@ -82,11 +89,12 @@ function standOf(version: ModelVersion, job: JobState | undefined, now: number):
   if (kept) return compare(version, kept as Resolved);
   if (job?.state === 'Running' && job.attempt > 1 && !job.trouble && version.status?.conditions !== undefined) return { state: 'Retrying' };
   if (!job || job.state === 'Running') {
-    const why = job?.trouble?.message;
+    const { reason, message } = job?.trouble ?? {};
     return {
       state: 'Resolving',
+      reason: reason ?? 'Resolving',
       message:
-        why === undefined ? 'a Job in this namespace downloads the files and computes their digest' : `the resolve Job waits: ${why}`,
+        message === undefined ? 'a Job in this namespace reads the files and computes their digest' : `the resolve Job waits: ${message}`,
     };
   }
   const said = job.termination;
@@ -150,8 +158,10 @@ function statementsOf(stand: Told): readonly Statement[] {
         },
         { type: 'Ready', status: 'True', reason: 'Ready', message: 'the version can be served' },
       ];
-    case 'Resolving':
-      return both('Resolving', stand.message, [{ type: 'Reconciling', status: 'True', reason: 'Resolving', message: stand.message }]);
+    case 'Resolving': {
+      const { reason, message } = stand;
+      return both(reason, message, [{ type: 'Reconciling', status: 'True', reason, message }]);
+    }
     case 'Failed': {
       const message = stand.isFinal ? `${stand.message} (tried again from time to time)` : `${stand.message} (tried again soon)`;
       const motion = stand.isFinal ? 'Stalled' : 'Reconciling';
@@ -189,6 +199,7 @@ function eventsOf(version: ModelVersion, stand: Stand): readonly PlanEvent[] {
     case 'Contradicted':
       return [{ type: 'Warning', reason: 'DigestMismatch', message: stand.message }];
     case 'Resolving':
+      return stand.reason === 'Resolving' ? [] : [{ type: 'Warning', reason: stand.reason, message: stand.message }];
     case 'Retrying':
       return [];
   }

@@ -8,7 +8,7 @@ import type { Field, Schema } from '../../../src/api/schema.ts';
 import { describe as split, fieldsOf, readCrds } from '../../../src/api/schema.ts';
 import type { Answer } from '../../support/apiAccess.ts';
 import type { Body, Plural } from '../../support/crdObjects.ts';
-import { fullObject, valueAt, withValue } from '../../support/crdObjects.ts';
+import { fullObject, fullObjectFor, valueAt, withValue } from '../../support/crdObjects.ts';
 import { BROKEN, CHANGES, TAKEN } from '../../support/crdCases.ts';
 import type { PrivateApiServer } from '../../support/privateApiServer.ts';
 import { startPrivateApiServer } from '../../support/privateApiServer.ts';
@@ -31,7 +31,7 @@ async function tryCreate(plural: Plural, object: object): Promise<Answer> {
 
 /** Writes the value into the full object, without keeping it: into a new one, or for status, which a create drops, into the kept one. */
 async function tryValue(plural: Plural, place: string, value: unknown): Promise<Answer> {
-  const object = withValue(fullObject(plural), place, value);
+  const object = withValue(fullObjectFor(plural, place), place, value);
   if (!place.startsWith('status')) return await tryCreate(plural, object);
   const path = `${collection(plural, kept)}/${object.metadata.name}/status?dryRun=All&fieldValidation=Strict`;
   return await server.request('PUT', path, { body: { ...object, metadata: await keptMetadata(plural, object.metadata.name) } });
@@ -89,10 +89,9 @@ async function awaitServed(): Promise<void> {
 
 /** Fields of spec and status with a path into the full object: the first item of a list that has the field. */
 function placedFields(plural: Plural, schema: Schema): readonly (Field & { readonly place: string })[] {
-  const object = fullObject(plural);
   return fieldsOf(schema)
     .filter(({ path }) => /^(spec|status)\./.test(path))
-    .map((field) => ({ ...field, place: placeOf(object, field.path) }));
+    .map((field) => ({ ...field, place: placeOf(fullObjectFor(plural, field.path), field.path) }));
 }
 
 function placeOf(object: Body, path: string): string {
@@ -159,7 +158,7 @@ describe.each(kinds)('%s', (plural, crd) => {
   test('refuses a value beyond the bounds of each field, and names the field', async () => {
     const wrong: string[] = [];
     for (const { place, schema } of fields) {
-      for (const [bad, words] of badValues(schema, valueAt(fullObject(plural), place))) {
+      for (const [bad, words] of badValues(schema, valueAt(fullObjectFor(plural, place), place))) {
         const { status, message } = await tryValue(plural, place, bad);
         const name = place
           .split('.')

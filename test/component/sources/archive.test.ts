@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Failure } from '../../../src/core/version/failure.ts';
 import { DEFAULT_LIMITS } from '../../../src/core/version/limits.ts';
 import { unpack } from '../../../src/sources/archive.ts';
+import { quote } from '../../../src/core/version/text.ts';
 import { failureOf } from '../../../src/sources/error.ts';
 import { tarGzOf, tarOf, workplace } from './fixtures.ts';
 import type { TarEntry, Workplace } from './fixtures.ts';
@@ -23,9 +24,13 @@ beforeEach(async () => {
 afterEach(() => place.remove());
 
 /** Unpacks into memory, in chunks as a socket would give them. */
-async function contents(packed: Buffer, limits = DEFAULT_LIMITS): Promise<Readonly<Record<string, string>>> {
+async function contents(
+  packed: Buffer,
+  limits = DEFAULT_LIMITS,
+  encoding: 'tar' | 'tar.gz' = 'tar.gz',
+): Promise<Readonly<Record<string, string>>> {
   const files: Record<string, string> = {};
-  await unpack(Readable.from(chunksOf(packed), { objectMode: false }), limits, async (path, content) => {
+  await unpack(Readable.from(chunksOf(packed), { objectMode: false }), encoding, limits, async (path, content) => {
     files[path] = (await buffer(content)).toString();
   });
   return files;
@@ -35,9 +40,9 @@ function* chunksOf(packed: Buffer): Generator<Buffer> {
   for (let i = 0; i < packed.length; i += 16_384) yield packed.subarray(i, i + 16_384);
 }
 
-async function refusal(packed: Buffer, limits = DEFAULT_LIMITS): Promise<Failure> {
+async function refusal(packed: Buffer, limits = DEFAULT_LIMITS, encoding: 'tar' | 'tar.gz' = 'tar.gz'): Promise<Failure> {
   try {
-    await contents(packed, limits);
+    await contents(packed, limits, encoding);
   } catch (error) {
     return failureOf(error).failure;
   }
@@ -59,6 +64,10 @@ describe('an honest archive', () => {
       expect(made.stderr).toBe('');
       expect(await contents(await readFile(join(place.folder, 'x.tgz')))).toEqual(files);
     }
+  });
+
+  test('that is not compressed is unpacked as well', async () => {
+    expect(await contents(await tarOf([{ name: './sub/a', content: 'plain' }]), DEFAULT_LIMITS, 'tar')).toEqual({ 'sub/a': 'plain' });
   });
 
   test('of several gzip members is read to its end', async () => {
@@ -93,10 +102,26 @@ describe('a hostile archive is refused: its entry', () => {
     ['that is a folder outside', { name: '../a/', type: 'directory' }, "leads out of the model by '..'"],
   ];
   test.each(refused)('%s', async (_what, entry, words) => {
-    const found = await refusal(await tarGzOf([{ name: 'model.pkl', content: 'fine' }, entry]));
+    const tar = await tarOf([{ name: 'model.pkl', content: 'fine' }, entry]);
+    const found = await refusal(gzipSync(tar));
     expect(found).toMatchObject({ reason: 'ArchiveRefused', retryable: false });
     expect(found.message).toContain(words);
+    expect(found.message).toContain(quote(entry.name).slice(0, 20));
     expect(found.message).not.toMatch(/[\n\u202e]/);
+    expect(await refusal(tar, DEFAULT_LIMITS, 'tar')).toEqual(found);
+  });
+
+  test('whose long name is a header of its own that lies about its length', async () => {
+    const tar = await tarOf([{ name: 'n'.repeat(300), content: 'x', pax: { path: '../evil' } }]);
+    expect((await refusal(gzipSync(tar))).reason).toBe('ArchiveRefused');
+  });
+
+  test('with a header of 300 MB for its name', async () => {
+    const header = (await tarOf([{ name: 'a', content: 'x' }])).subarray(0, 512);
+    header[156] = 'L'.charCodeAt(0); // GNU long name
+    header.write('2360000000 ', 124);
+    const found = await refusal(Buffer.concat([withChecksum(header), Buffer.alloc(4096)]), DEFAULT_LIMITS, 'tar');
+    expect(found.reason).toBe('ArchiveRefused');
   });
 
   test('of a kind that no tar should have', async () => {
@@ -127,7 +152,7 @@ describe('a bomb', () => {
   test('of zeros is stopped by its ratio, long before it is unfolded', async () => {
     const packed = gzipSync(await tarOf([{ name: 'zeros', content: Buffer.alloc(100 * 1024 ** 2) }]));
     let unpacked = 0;
-    const reading = unpack(Readable.from([packed], { objectMode: false }), DEFAULT_LIMITS, async (_path, content) => {
+    const reading = unpack(Readable.from([packed], { objectMode: false }), 'tar.gz', DEFAULT_LIMITS, async (_path, content) => {
       for await (const chunk of content) unpacked += chunk.length;
     });
     await expect(reading).rejects.toMatchObject({
@@ -139,6 +164,13 @@ describe('a bomb', () => {
   test('of bytes is stopped by the size limit', async () => {
     const packed = await tarGzOf([{ name: 'big', content: Buffer.alloc(1024 ** 2) }]);
     expect(await refusal(packed, { ...DEFAULT_LIMITS, bytes: 1000, files: 2 })).toMatchObject({ reason: 'TooLarge', retryable: false });
+  });
+
+  test('of 200,000 files is stopped by the number of entries', async () => {
+    const [file, end] = [await tarOf([{ name: 'f' }]), Buffer.alloc(1024)];
+    const tar = Buffer.concat([...Array.from({ length: 200_000 }, () => file.subarray(0, 512)), end]);
+    const found = await refusal(tar, DEFAULT_LIMITS, 'tar');
+    expect(found).toMatchObject({ reason: 'TooLarge', message: expect.stringContaining('more than 20000 entries') });
   });
 
   test('of folders is stopped by the number of entries', async () => {
@@ -157,6 +189,11 @@ describe('a broken archive', () => {
     const found = await refusal(packed);
     expect(found.reason).toBe(reason);
     expect(found.message).toContain(words);
+  });
+
+  test('a tar of something else is refused with a sentence', async () => {
+    const found = await refusal(Buffer.alloc(2048, 'x'), DEFAULT_LIMITS, 'tar');
+    expect(found).toMatchObject({ reason: 'ArchiveRefused', message: expect.stringContaining('not a valid tar. Pack it with tar -cf') });
   });
 
   test('whose tar ends in the middle of a file is refused with a sentence', async () => {
@@ -193,7 +230,7 @@ test('what the reader of the files throws comes through as it is', async () => {
     { name: 'b', content: 'y' },
   ]);
   const broken = new Error('disk on fire');
-  await expect(unpack(Readable.from([packed]), DEFAULT_LIMITS, () => Promise.reject(broken))).rejects.toBe(broken);
+  await expect(unpack(Readable.from([packed]), 'tar.gz', DEFAULT_LIMITS, () => Promise.reject(broken))).rejects.toBe(broken);
 });
 
 /** The first header's checksum, worked out anew. */

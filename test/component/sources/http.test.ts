@@ -177,7 +177,7 @@ describe('a URL that cannot be used', () => {
     ['ftp://files.example/model.joblib', 'must be a URL that begins with http:// or https://'],
     ['not a url', 'must be a URL'],
     ['http://files.example/', 'ends in no file name'],
-    ['http://files.example/model.zip', 'archive of a kind that is not unpacked'],
+    ['http://files.example/model.tar.xz', 'archive of a kind that is not unpacked'],
     ['http://files.example/a%2Fb.pkl', 'holds an escaped slash'],
     ['http://files.example/%0amodel.pkl', 'holds a control character'],
     ['http://files.example/%ff', 'ends in no file name'],

@@ -40,13 +40,24 @@ describe('the options of a job', () => {
     });
   });
 
+  test('name a claim by the source, and where it is mounted beside it', () => {
+    const json = JSON.stringify({ source: { pvc: { claim: 'models' } }, sourceDir: '/source' });
+    expect(parseResolveOptions(json)).toMatchObject({
+      ok: true,
+      value: { source: { pvc: { claim: 'models', path: '', mountedAt: '/source' } } },
+    });
+  });
+
   test.each([
     [undefined, 'they are missing'],
     ['{', 'they are not JSON'],
     ['[]', 'the document must be a JSON object'],
     [JSON.stringify({ ...FETCH, sorce: 1 }), "the field 'sorce' is not known"],
-    [JSON.stringify({ ...FETCH, source: { git: {} } }), 'source must hold exactly http'],
-    [JSON.stringify({ ...FETCH, source: { http: {}, git: {} } }), 'source must hold exactly http'],
+    [JSON.stringify({ ...FETCH, source: { git: {} } }), 'source must hold exactly one of http, pvc'],
+    [JSON.stringify({ ...FETCH, source: { http: {}, pvc: {} } }), 'source must hold exactly one of http, pvc'],
+    [JSON.stringify({ ...FETCH, source: { pvc: { path: 'a' } } }), 'source.pvc.claim must be a text'],
+    [JSON.stringify({ ...FETCH, source: { pvc: { claim: 'models' } } }), 'sourceDir must be a text'],
+    [JSON.stringify({ ...FETCH, source: { pvc: { claim: 'models', path: 7 } }, sourceDir: '/s' }), 'source.pvc.path must be a text'],
     [JSON.stringify({ ...FETCH, source: { http: {} } }), 'source.http.url must be a text'],
     [JSON.stringify({ ...FETCH, digest: 'md5:1' }), 'digest must be sha256:'],
     [JSON.stringify({ ...FETCH, digest: undefined }), 'digest is missing'],

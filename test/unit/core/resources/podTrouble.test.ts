@@ -53,6 +53,22 @@ describe('what keeps pods from being Ready', () => {
     ['credentials that are refused', fetcher(failed('AccessDenied')), 'Infrastructure', 'AccessDenied'],
     ['a fetch container that says nothing', fetcher(''), 'Infrastructure', 'InitFailed'],
     [
+      'a claim that does not exist',
+      {
+        phase: 'Pending',
+        conditions: [
+          {
+            type: 'PodScheduled',
+            status: 'False',
+            reason: 'Unschedulable',
+            message: '0/1 nodes are available: persistentvolumeclaim "models" not found. preemption: 0/1 nodes are available.',
+          },
+        ],
+      },
+      'Infrastructure',
+      'ClaimMissing',
+    ],
+    [
       'an image that does not pull',
       server({ waiting: { reason: 'ImagePullBackOff', message: 'no such image' } }),
       'Infrastructure',

@@ -88,6 +88,19 @@ describe('the pods of a revision', () => {
     expect(JSON.stringify(spec.containers)).not.toContain('plimsoll-access');
   });
 
+  test('mount the claim of a source read-only into the fetch container and nowhere else', () => {
+    const spec = specOf(render({ source: { pvc: { claim: 'models', path: 'fraud' } } }));
+    expect(spec.volumes).toContainEqual({ name: 'plimsoll-source', persistentVolumeClaim: { claimName: 'models', readOnly: true } });
+    const [fetch] = spec.initContainers;
+    expect(fetch.volumeMounts).toContainEqual({ name: 'plimsoll-source', mountPath: '/var/run/plimsoll/source', readOnly: true });
+    expect(JSON.parse(fetch.env[0]!.value)).toMatchObject({
+      source: { pvc: { claim: 'models', path: 'fraud' } },
+      sourceDir: '/var/run/plimsoll/source',
+    });
+    expect(JSON.stringify(spec.containers)).not.toContain('plimsoll-source');
+    expect(refusal(withModel({}, { volumes: [{ name: 'plimsoll-source', emptyDir: {} }] }))).toContain('plimsoll-source');
+  });
+
   test.each([
     ['30s', 15, 45],
     ['5s', 5, 10],

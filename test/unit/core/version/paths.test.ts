@@ -69,14 +69,25 @@ describe('the paths of one version', () => {
     [['a', 'a/b'], 'lies below a path that is a file'],
     [['a', 'a/b/c'], 'lies below a path that is a file'],
     [['a', '../b'], 'leads out'],
+    [['model.pkl', 'Model.PKL'], "differs from 'model.pkl' only in case"],
+    [['Größe', 'Gro\u0308ße'], 'only in case'],
+    [['data/a', 'Data/b'], "lies in a folder that differs from 'data' only in case"],
+    [['Data', 'data/b'], 'lies below a path that is a file'],
   ])('cannot be %j', (paths, words) => {
-    const set = pathSet(paths.slice(0, -1));
-    expect(set.add(paths.at(-1)!)).toContain(words);
+    for (const set of [pathSet(), pathSet(pathSet())]) {
+      expect(paths.slice(0, -1).map((path) => set.add(path))).toEqual(paths.slice(1).map(() => undefined));
+      expect(set.add(paths.at(-1)!)).toContain(words);
+    }
+    const below = pathSet();
+    for (const path of paths.slice(0, -1)) below.add(path);
+    expect(pathSet(below).add(paths.at(-1)!)).toContain(words);
   });
 
-  test('may share folders', () => {
-    const set = pathSet(['a/b', 'a/c']);
-    expect([set.add('a/d/e'), set.add('ab')]).toEqual([undefined, undefined]);
+  test('may share folders, and a set on top of another one leaves it as it is', () => {
+    const below = pathSet();
+    const set = pathSet(below);
+    expect(['a/b', 'a/c', 'a/d/e', 'ab'].map((path) => set.add(path))).toEqual([undefined, undefined, undefined, undefined]);
+    expect(below.add('a/b')).toBeUndefined();
   });
 });
 

@@ -82,6 +82,27 @@ describe('a new version', () => {
     );
   });
 
+  test('tells by condition and Event that a claim is missing, and looks again until the Job can run', () => {
+    const trouble = { class: 'Infrastructure', reason: 'ClaimMissing', message: 'there is no PersistentVolumeClaim models' } as const;
+    const waiting = job({ state: 'Running', finishedAtMs: undefined, trouble });
+    const plan = planOf(version(), waiting);
+    expect(reasons(written(plan))).toEqual({ Resolved: 'False/ClaimMissing', Ready: 'False/ClaimMissing', Reconciling: 'True/ClaimMissing' });
+    const message = 'the resolve Job waits: there is no PersistentVolumeClaim models';
+    expect(plan.events).toEqual([{ type: 'Warning', reason: 'ClaimMissing', message }]);
+    const told = version({}, written(plan));
+    expect(planOf(told, waiting)).toEqual({ actions: [], events: [], requeueAfterMs: 10_000 });
+    expect(reasons(written(planOf(told, { ...waiting, trouble: undefined })))['Ready']).toBe('False/Resolving');
+  });
+
+  test('is given a Job that reads the claim of its source, read-only', () => {
+    const of = version({ source: { pvc: { claim: 'models', path: 'fraud' } } });
+    const [create] = planOf(of).actions;
+    const pod = JSON.stringify(create?.type === 'Create' && create.object['spec']);
+    expect(pod).toContain('{"name":"plimsoll-source","persistentVolumeClaim":{"claimName":"models","readOnly":true}}');
+    expect(pod).toContain('{"name":"plimsoll-source","mountPath":"/var/run/plimsoll/source","readOnly":true}');
+    expect(pod).toContain('\\"sourceDir\\":\\"/var/run/plimsoll/source\\"');
+  });
+
   test('is pinned to what its Job found, once and for all', () => {
     const plan = planOf(version(), job({ state: 'Succeeded', ...said(encodeResolved(RESOLVED)) }));
     expect(written(plan)?.resolved).toEqual(RESOLVED);
