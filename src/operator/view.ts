@@ -8,7 +8,9 @@ import type { Metrics } from '../telemetry/metrics.ts';
 /** A deployment as /metrics shows it. */
 export function deploymentView(observed: Observed, view: View): DeploymentView {
   const { metadata, status } = observed.deployment;
-  const candidate = activeRelease(observed.releases)?.spec.to;
+  const release = activeRelease(observed.releases);
+  // Once it is promoted it is the stable one, also while the version before is kept.
+  const candidate = release?.status?.promotedAt === undefined ? release?.spec.to : undefined;
   const side = (end: { readonly version?: string; readonly revision?: string } | undefined): RevisionView | undefined =>
     end?.revision === undefined
       ? undefined

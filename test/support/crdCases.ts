@@ -30,6 +30,7 @@ const DURATIONS: readonly (readonly [path: string, message: string, good: readon
   ['spec.rollout.unavailableGrace', `unavailableGrace ${FORM} from 1s to 1h`, ['1s', '1h'], ['999ms', '61m', 'soon']],
   ['spec.rollout.progressDeadline', `progressDeadline ${FORM} from 1s to 168h`, ['1s', '168h'], ['0s', '169h']],
   ['spec.rollout.evidenceDeadline', `evidenceDeadline ${FORM} from 1s to 168h`, ['1s', '168h'], ['0s', '99999h']],
+  ['spec.rollout.keepPrevious.for', `for ${FORM} from 1s to 168h`, ['1s', '168h'], ['0s', '169h']],
   ['spec.analysis.interval', 'interval must be a duration such as 15s or 1m, from 1s to 10m', ['1s', '10m'], ['999ms', '10m1s', '15']],
   [
     `${CHECKS}[1].latency.slowerThan`,
@@ -89,11 +90,6 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
     message: 'step weights must rise from each step to the next',
   },
   { title: 'no steps', change: { [STEPS]: [] }, message: 'steps must hold at least one step; leave steps out for 5, 25 and 50 %' },
-  {
-    title: 'no checks',
-    change: { [CHECKS]: [] },
-    message: 'checks must hold at least one check; leave checks out for the two default ones, errors and latency',
-  },
   { title: 'a check of no type', change: { [CHECKS]: [{ name: 'x' }] }, message: 'give exactly one of errorRate, latency, limit' },
   {
     title: 'a check of two types',
@@ -261,7 +257,7 @@ const PROVENANCE_ONCE = 'provenance can be added once, not changed or removed; c
 const RESOLVED_ONCE = 'status.resolved.digest is written once; delete this ModelVersion and create it again to resolve its source anew';
 const FINISHED = 'a finished release never changes';
 const RISES = 'a decision cannot be taken back; it only rises from Shift over Promote to RollBack';
-const RECORD = 'spec never changes; it records what was decided when the release started';
+const RECORD = 'only spec.control may change; the rest records what was decided when the release started';
 const running = (decision: string): Change => ({ 'status.finishedAt': undefined, 'status.decision': decision });
 
 const UPDATES: readonly Omit<Update, 'expectation'>[] = [
@@ -327,6 +323,8 @@ const UPDATES: readonly Omit<Update, 'expectation'>[] = [
     message: 'model never changes; create another ModelDeployment instead',
   },
   { plural: 'modeldeployments', title: 'another version', before: {}, after: { 'spec.version': '1.5.0' } },
+  { plural: 'modelreleases', title: 'another control', before: {}, after: { 'spec.control': { action: 'Run', by: 'bob' } } },
+  { plural: 'modelreleases', title: 'a removed control', before: {}, after: { 'spec.control': undefined } },
   { plural: 'modelreleases', title: 'another plan', before: {}, after: { 'spec.plan.minRequests': 1 }, message: RECORD },
   { plural: 'modelreleases', title: 'a removed cause', before: {}, after: { 'spec.cause.commit': undefined }, message: RECORD },
   { plural: 'modelreleases', title: 'a removed revision to go back to', before: {}, after: { 'spec.from': undefined }, message: RECORD },

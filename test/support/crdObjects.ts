@@ -63,6 +63,13 @@ spec:
     unavailableGrace: 30s
     progressDeadline: 15m
     evidenceDeadline: 1h
+    paused: false
+    onFailure: Freeze
+    onInconclusive: Rollback
+    infrastructureRetries: 3
+    keepPrevious: {for: 30m}
+    retry: {version: 1.4.0, token: '2'}
+    historyLimit: 20
   analysis:
     interval: 15s
     minRequests: 100
@@ -80,6 +87,7 @@ status:
   release: fraud-r7
   stable: ${SIDE}
   candidate: ${SIDE}
+  previous: ${SIDE}
   traffic: {inCluster: StableOnly}
   verdicts: [{check: errors, verdict: Pass, explanation: as good, at: '2026-11-24T10:00:00Z'}]
   conditions: ${CONDITIONS}`,
@@ -90,7 +98,8 @@ spec:
   number: 7
   from: ${END}
   to: ${END}
-  cause: {type: Version, changedBy: alice, commit: 4f0c2a7d9be1}
+  cause: {type: Retry, attempt: 2, retryToken: '2', changedBy: alice, commit: 4f0c2a7d9be1}
+  control: {action: Pause, by: alice, reason: it is Friday}
   plan:
     steps: [{name: canary, weight: 5, hold: 5m}]
     checks: [{name: errors, type: errorRate, parameters: {relativeMargin: 50%}}]
@@ -99,6 +108,8 @@ spec:
     unavailableGrace: 30s
     progressDeadline: 15m
     evidenceDeadline: 1h
+    onFailure: Freeze
+    onInconclusive: Pause
     settle: 20s
 status:
   schema: 1
@@ -112,6 +123,7 @@ status:
   reason: ErrorRateWorse
   message: errors failed
   unavailableSince: '2026-11-24T10:03:00Z'
+  promotedAt: '2026-11-24T10:25:00Z'
   timeline: [{at: '2026-11-24T10:00:00Z', event: Shifted, weight: 5, message: weight 0 to 5 %}]
   checks: [{name: errors, verdict: Fail, explanation: worse, evidence: {candidateFailed: '23'}}]
   requests: {candidate: 1240}

@@ -79,13 +79,27 @@ export interface ModelDeploymentProbe {
 export interface ModelDeploymentRolloutStep {
   /** Name of the step, for people. Default: none. Example: canary. */
   readonly name?: string;
-  /** Per cent of the requests that go to the candidate. Must be higher than in the step before. Example: 25. */
+  /** Per cent of the requests that go to the candidate. Must be higher than in the step before. At 0 its pods are up and can be asked through the Service <name>-<revision>, and only checks of kind limit and alerts judge it; a single step of weight 0 is blue/green. Example: 25. */
   readonly weight: number;
   /** Shortest time to stay at this weight. The step lasts longer if the checks have too little evidence to go on. At most 168h. Default: 0s, as soon as the evidence allows. Example: 10m. */
   readonly hold?: string;
 }
 
-/** How a release goes. A release keeps the plan that it started with; changes here hold from the next one on. */
+/** Keeps the version before at its full size for a while after a promotion. Meanwhile checks of kind limit, alerts and the readiness guard go on watching, and the way back is one write. Takes effect at once. Default: not kept. */
+export interface ModelDeploymentRolloutKeepPrevious {
+  /** How long, counted from the promotion. From 1s to 168h. Example: 30m. */
+  readonly for: string;
+}
+
+/** Tries a revision again that is known to be bad, was aborted, or has used up its retries. A token works once, and only for this version: left in Git it never revives another one. Default: none. */
+export interface ModelDeploymentRolloutRetry {
+  /** The version to try again; no other one is. Example: "1.4.0". */
+  readonly version: string;
+  /** Any text that was not used before; it is kept in the record of the release. Example: "2". */
+  readonly token: string;
+}
+
+/** How a release goes. A release keeps the plan that it started with; changes here hold from the next one on, if the field does not say otherwise. */
 export interface ModelDeploymentRollout {
   /** Shares of the traffic that the candidate gets, one after the other; after the last step it gets 100. Default: [{weight: 5, hold: 5m}, {weight: 25, hold: 10m}, {weight: 50, hold: 10m}]. Example: [{weight: 10, hold: 10m}, {weight: 50, hold: 1h}]. */
   readonly steps?: readonly ModelDeploymentRolloutStep[];
@@ -93,8 +107,22 @@ export interface ModelDeploymentRollout {
   readonly unavailableGrace?: string;
   /** How long the pods of a new revision may take to become ready before the release fails. From 1s to 168h. Default: 15m. Example: 1h. */
   readonly progressDeadline?: string;
-  /** How long a step may go on after its hold without enough evidence to decide. Then the release pauses at its weight: it is neither promoted nor rolled back. From 1s to 168h. Default: 1h. Example: 6h. */
+  /** How long a step may go on after its hold without enough evidence to decide. Then onInconclusive says what happens. From 1s to 168h. Default: 1h. Example: 6h. */
   readonly evidenceDeadline?: string;
+  /** Holds everything where it is, for tools that write to Git: no release starts and none goes up a step. Failing releases are taken off all the same. People who act by hand use spec.control of the ModelRelease instead. Takes effect at once. Default: false. Example: true. */
+  readonly paused?: boolean;
+  /** What happens when checks or alerts speak against a candidate that has traffic. Rollback takes it off at once. Freeze leaves the weights as they are until a person decides by spec.control of the ModelRelease, for releases that cannot go back. Default: Rollback. Example: Freeze. */
+  readonly onFailure?: 'Rollback' | 'Freeze';
+  /** What happens when evidenceDeadline passes and the evidence still does not allow more. Pause stays at the weight and goes on by itself when the evidence comes. Rollback takes the candidate off, condemns nobody and tries again as after any failure of the infrastructure. Default: Pause. Example: Rollback. */
+  readonly onInconclusive?: 'Pause' | 'Rollback';
+  /** How often a revision is tried again after failures that were not its own, such as an image that cannot be pulled or a quota: 30 s after the first, then twice as long each time, at most 10 minutes. Takes effect at once. Default: 5. Example: 0. */
+  readonly infrastructureRetries?: number;
+  /** Keeps the version before at its full size for a while after a promotion. Meanwhile checks of kind limit, alerts and the readiness guard go on watching, and the way back is one write. Takes effect at once. Default: not kept. */
+  readonly keepPrevious?: ModelDeploymentRolloutKeepPrevious;
+  /** Tries a revision again that is known to be bad, was aborted, or has used up its retries. A token works once, and only for this version: left in Git it never revives another one. Default: none. */
+  readonly retry?: ModelDeploymentRolloutRetry;
+  /** ModelReleases to keep once they have finished. The one that made the serving version, those that know a revision to be bad, and the one that used the retry token are kept beyond it. Takes effect at once. Default: 5. Example: 20. */
+  readonly historyLimit?: number;
 }
 
 /** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them. */
@@ -142,7 +170,7 @@ export interface ModelDeploymentAnalysis {
   readonly interval?: string;
   /** Requests that the candidate must have answered in each step before the release goes on. Default: 100. Example: 1000. */
   readonly minRequests?: number;
-  /** Checks that the candidate must not fail, by name. Default: [{name: errors, errorRate: {}}, {name: latency, latency: {slowerThan: 250ms}}]. Example: [{name: errors, errorRate: {}}, {name: slow, latency: {slowerThan: 250ms}}]. */
+  /** Checks that the candidate must not fail, by name. An empty list promotes on readiness and probe alone, and the record says so. Default: [{name: errors, errorRate: {}}, {name: latency, latency: {slowerThan: 250ms}}]. Example: [{name: errors, errorRate: {}}, {name: slow, latency: {slowerThan: 250ms}}]. */
   readonly checks?: readonly ModelDeploymentAnalysisCheck[];
 }
 
@@ -172,7 +200,7 @@ export interface ModelDeploymentSpec {
   readonly traffic: ModelDeploymentTraffic;
   /** What a new revision must answer before it gets any traffic. Without it, one request is made up from the model's own metadata; a model that describes no inputs is not asked then. */
   readonly probe?: ModelDeploymentProbe;
-  /** How a release goes. A release keeps the plan that it started with; changes here hold from the next one on. */
+  /** How a release goes. A release keeps the plan that it started with; changes here hold from the next one on, if the field does not say otherwise. */
   readonly rollout?: ModelDeploymentRollout;
   /** What the candidate is judged by. A release keeps the checks that it started with; changes here hold from the next one on. */
   readonly analysis?: ModelDeploymentAnalysis;
@@ -227,6 +255,8 @@ export interface ModelDeploymentStatus {
   readonly stable?: ModelDeploymentSide;
   /** The revision that is being released, if any. */
   readonly candidate?: ModelDeploymentSide;
+  /** The revision that served before and is kept after a promotion, if any. */
+  readonly previous?: ModelDeploymentSide;
   /** How requests reach the pods. */
   readonly traffic?: ModelDeploymentStatusTraffic;
   /** Verdict of each check. Written when a verdict changes, not when a number does; live numbers are in the operator's metrics. */

@@ -7,7 +7,7 @@ export interface ModelRelease {
   readonly apiVersion: 'plimsoll.dev/v1alpha1';
   readonly kind: 'ModelRelease';
   readonly metadata: ObjectMeta;
-  /** What was decided when the release started. Never changes. */
+  /** What was decided when the release started. Never changes, but for control. */
   readonly spec: ModelReleaseSpec;
   /** What came of it. Written by the operator only; never changes once the release has finished. */
   readonly status?: ModelReleaseStatus;
@@ -25,12 +25,16 @@ export interface ModelReleaseEnd {
 
 /** Why there is a release. */
 export interface ModelReleaseCause {
-  /** First: nothing served before. Version: spec.version of the ModelDeployment changed, or its bytes did. Template: the same bytes with another spec.runtime. */
-  readonly type: 'First' | 'Version' | 'Template';
+  /** First: nothing served before. Version: spec.version of the ModelDeployment changed, or its bytes did. Template: the same bytes with another spec.runtime. Retry: spec.rollout.retry asked for it once more. */
+  readonly type: 'First' | 'Version' | 'Template' | 'Retry';
   /** User who made the change, if the annotation plimsoll.dev/changed-by of the ModelDeployment says so. Example: alice@example.com. */
   readonly changedBy?: string;
   /** Commit that the change came from, if the annotation plimsoll.dev/commit of the ModelDeployment says so. Example: 4f0c2a7d9be1. */
   readonly commit?: string;
+  /** Which attempt at this revision it is, counted anew after every failure that was not one of the infrastructure. Example: 2. */
+  readonly attempt?: number;
+  /** The token of spec.rollout.retry that this release used up. Example: "2". */
+  readonly retryToken?: string;
 }
 
 export interface ModelReleasePlanStep {
@@ -67,11 +71,25 @@ export interface ModelReleasePlan {
   readonly progressDeadline: string;
   /** How long a step may go on after its hold without enough evidence. Example: 1h. */
   readonly evidenceDeadline: string;
+  /** What happens when the evidence is against a candidate that has traffic. Absent: Rollback. Example: Freeze. */
+  readonly onFailure?: 'Rollback' | 'Freeze';
+  /** What happens when evidenceDeadline passes without enough evidence. Absent: Pause. Example: Rollback. */
+  readonly onInconclusive?: 'Pause' | 'Rollback';
   /** Time from a change of weight to the first metrics that count; a setting of the operator. Example: 20s. */
   readonly settle: string;
 }
 
-/** What was decided when the release started. Never changes. */
+/** What a person asks of this release while it runs; ignored once it has finished. Needs the right to update ModelReleases. Default: none, which is Run. */
+export interface ModelReleaseControl {
+  /** Run lets the release go on. Pause holds it at its weight; evidence and the readiness guard still take a bad candidate off. Promote skips what is left of the steps and of the evidence, once all pods are ready. Abort takes the candidate off; it is not tried again without a token in spec.rollout.retry. Example: Pause. */
+  readonly action: 'Run' | 'Pause' | 'Promote' | 'Abort';
+  /** Your own user name, as the API server knows you (kubectl auth whoami). Example: alice@example.com. */
+  readonly by: string;
+  /** Why, for the record. Default: none. Example: the campaign starts at noon. */
+  readonly reason?: string;
+}
+
+/** What was decided when the release started. Never changes, but for control. */
 export interface ModelReleaseSpec {
   /** Name of the ModelDeployment, in this namespace. Example: fraud. */
   readonly deployment: string;
@@ -85,6 +103,8 @@ export interface ModelReleaseSpec {
   readonly cause: ModelReleaseCause;
   /** A copy of the steps, checks and times that hold for this release, with defaults filled in: no gate is loosened under a running release. */
   readonly plan: ModelReleasePlan;
+  /** What a person asks of this release while it runs; ignored once it has finished. Needs the right to update ModelReleases. Default: none, which is Run. */
+  readonly control?: ModelReleaseControl;
 }
 
 export interface ModelReleaseStatusWindow {
@@ -150,6 +170,8 @@ export interface ModelReleaseStatus {
   readonly message?: string;
   /** Since when the candidate has had too few ready pods for its share; absent while it has enough. Example: "2026-11-24T10:03:00Z". */
   readonly unavailableSince?: string;
+  /** When the candidate got all traffic for good. While the version before is kept the release goes on, and may still be rolled back. Example: "2026-11-24T10:25:30Z". */
+  readonly promotedAt?: string;
   /** What happened, in order. */
   readonly timeline?: readonly ModelReleaseStatusTimelineEntry[];
   /** Verdict of each check, with the evidence that it rests on. */

@@ -19,7 +19,7 @@ export interface Bounds {
 }
 
 /** A row with the burst factor that divides it. */
-interface Weighed {
+export interface Weighed {
   readonly row: Row;
   readonly phi: number;
 }
@@ -52,7 +52,8 @@ export function bounds(rows: readonly RawRow[], history: readonly RawCounts[], c
   };
 }
 
-function weigh(rows: readonly RawRow[], history: readonly RawCounts[], phiMax: number): Weighed[] {
+/** Rows with the burst factors that divide them. */
+export function weigh(rows: readonly RawRow[], history: readonly RawCounts[], phiMax: number): Weighed[] {
   let burst = startBurst(history);
   return rows.map((raw) => {
     const row = cleanRow(raw);
@@ -83,9 +84,11 @@ function ratioUpper(weighed: readonly Weighed[], alpha: number): number | null {
   return certified(LN_MIN) ? 1e-4 : Math.exp(firstTrue(certified, LN_MIN, LN_MAX));
 }
 
-/** Smallest p with D(rate, p) >= ln(1 / alpha). */
-function rateUpper(weighed: readonly Weighed[], alpha: number): number {
-  const certified = (rate: number): boolean => isCertified(weighed.map(({ row, phi }) => rateTerm(row, phi, rate)), alpha);
+/** Smallest p with D(rate, p) >= ln(1 / alpha); 1 when none is below. The kernel is linear in k and m, so all rows count as one. */
+export function rateUpper(weighed: readonly Weighed[], alpha: number): number {
+  const terms = weighed.flatMap(({ row, phi }) => rateTerm(row, phi, 0) ?? []);
+  const [k, m] = [terms.reduce((sum, term) => sum + term.k, 0), terms.reduce((sum, term) => sum + term.m, 0)];
+  const certified = (q: number): boolean => isCertified([m > 0 ? { k, m, q } : null], alpha);
   return certified(1) ? firstTrue(certified, 0, 1) : 1;
 }
 

@@ -3,10 +3,10 @@ import { bounds } from '../analysis/bounds.ts';
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../analysis/config.ts';
 import { decide, hasRejected } from '../analysis/decide.ts';
 import type { CheckSamples } from '../analysis/measurement.ts';
-import { freshness, makeRows, makeValues, type TimedRow, type Window as RowWindow } from '../analysis/rows.ts';
+import type { TimedRow } from '../analysis/rows.ts';
 import { explain } from '../analysis/words.ts';
-import type { RawCounts } from '../analysis/row.ts';
 import { parseTime } from '../time.ts';
+import { align, type Evidence } from './evidence.ts';
 import { TRAFFIC } from './measures.ts';
 import type { Check, Parameters } from './parameters.ts';
 import type { Window } from './progress.ts';
@@ -39,7 +39,7 @@ export interface Evaluation {
   readonly requests: ReadonlyMap<number, number>;
 }
 
-const REASONS: Readonly<Record<Check['type'], string>> = { errorRate: 'ErrorRateWorse', latency: 'LatencyWorse', limit: 'LimitExceeded' };
+export const REASONS: Readonly<Record<Check['type'], string>> = { errorRate: 'ErrorRateWorse', latency: 'LatencyWorse', limit: 'LimitExceeded' };
 /** A change of shares below this is not hunted; latency is noisier than errors. */
 const LATENCY_TOLERANCE = 0.25;
 /** With traffic on stable and hardly any on the candidate for so long, its share does not arrive or is not counted. */
@@ -78,42 +78,12 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
   };
 }
 
-/** Samples as rows; those of checks that compare are cut at the same newest look, so that their series stay aligned. */
-interface Evidence {
-  readonly rows: (check: string) => { readonly rows: readonly TimedRow[]; readonly history: readonly RawCounts[] } | undefined;
-  readonly values: (check: string) => readonly (number | null)[];
-  readonly fresh: (check: string) => boolean;
-  readonly problem: (check: string) => string | undefined;
-}
-
-/** A user's query may answer late: it must not hold up the verdict of the others. */
-function align(parameters: Parameters, samples: readonly CheckSamples[], windows: readonly Window[]): Evidence {
-  const compared = new Set([TRAFFIC, ...parameters.checks.filter(({ type }) => type !== 'limit').map(({ name }) => name)]);
-  const newest = Math.min(...samples.filter(({ check }) => compared.has(check)).map(({ ticks }) => ticks.at(-1)?.atMs ?? -Infinity));
-  const spans: RowWindow[] = windows.map(({ from, to }) => ({
-    fromMs: parseTime(from) ?? Infinity,
-    ...(to === undefined ? {} : { toMs: parseTime(to) ?? Infinity }),
-  }));
-  const cut = (entry: CheckSamples): CheckSamples =>
-    compared.has(entry.check) ? { ...entry, ticks: entry.ticks.filter(({ atMs }) => atMs <= newest) } : entry;
-  const byName = new Map(samples.map((entry) => [entry.check, cut(entry)]));
-  return {
-    rows: (check) => {
-      const found = byName.get(check);
-      return found && makeRows(found.ticks, spans);
-    },
-    values: (check) => makeValues(byName.get(check)?.ticks ?? [], spans).map(({ value }) => value),
-    fresh: (check) => {
-      const found = byName.get(check);
-      return found !== undefined && found.ticks.length > 0 && freshness(found).missing === 0;
-    },
-    problem: (check) => byName.get(check)?.problem,
-  };
-}
-
 function judgeCheck(check: Check, evidence: Evidence): CheckResult {
-  const result = check.type === 'limit' ? judgeLimit(check, evidence) : judgeComparison(check, evidence);
-  // A failure stands, whatever comes later. Everything else needs data to stay what it is.
+  return ifFresh(check.type === 'limit' ? judgeLimit(check, evidence) : judgeComparison(check, evidence), check, evidence);
+}
+
+/** A failure stands, whatever comes later. Everything else needs data to stay what it is. */
+export function ifFresh(result: CheckResult, check: Check, evidence: Evidence): CheckResult {
   if (result.verdict === 'Fail' || evidence.fresh(check.name)) return result;
   const problem = evidence.problem(check.name) ?? 'the newest look has not been answered yet';
   return { ...result, verdict: 'Inconclusive/NoData', explain: () => `no data: ${problem}` };
@@ -155,7 +125,7 @@ function verdictOf({ verdict, series }: Judgement): Verdict {
 }
 
 /** Fails on two consecutive looks with data outside the limit: one look may be a hiccup of the query. */
-function judgeLimit(check: Extract<Check, { type: 'limit' }>, evidence: Evidence): CheckResult {
+export function judgeLimit(check: Extract<Check, { type: 'limit' }>, evidence: Evidence): CheckResult {
   const seen = evidence.values(check.name).filter((value) => value !== null);
   const outside = (value: number): boolean => value > (check.max ?? Infinity) || value < (check.min ?? -Infinity);
   const failed = seen.findIndex((value, i) => i > 0 && outside(value) && outside(seen[i - 1] ?? NaN));
@@ -188,7 +158,7 @@ function isUnattributed(traffic: readonly TimedRow[], windows: readonly Window[]
   const index = windows.length - 1;
   const window = windows[index];
   const from = parseTime(window?.from);
-  if (!window || from === undefined || now - from < ATTRIBUTION_MS) return false;
+  if (!window || window.weight === 0 || from === undefined || now - from < ATTRIBUTION_MS) return false;
   const rows = traffic.filter((timed) => timed.window === index).flatMap(({ row }) => (row ? [row] : []));
   const total = (arm: 'stable' | 'candidate'): number => rows.reduce((sum, row) => sum + row[arm].requests, 0);
   const [stable, candidate] = [total('stable'), total('candidate')];

@@ -1,8 +1,8 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime, parseTime, sayDuration } from '../time.ts';
+import { fail } from './failure.ts';
 import type { Parameters } from './parameters.ts';
 import { act, closeWindow, enter, wait, type Progress, type Turn } from './progress.ts';
-import { rollBack } from './rollback.ts';
 import { podsFor, readyPods, revisionState, routeDecision, type Scene } from './scene.ts';
 import { shiftTraffic, weightOf } from './traffic.ts';
 
@@ -40,7 +40,7 @@ export function guardReadiness(scene: Scene, release: ModelRelease, progress: Pr
   const since = parseTime(progress.unavailableSince) ?? written.atMs;
   if (scene.now < since + parameters.unavailableGraceMs) return wait(progress, since + parameters.unavailableGraceMs);
   const trouble = revisionState(scene, revision)?.trouble;
-  return rollBack(scene, release, progress, {
+  return fail(scene, release, progress, parameters, {
     class: trouble?.class ?? 'Infrastructure',
     reason: 'CandidateUnavailable',
     message: `version ${version} had too few Ready pods for its share for longer than ${sayDuration(parameters.unavailableGraceMs)}${trouble ? `: ${trouble.message}` : ''}`,

@@ -34,11 +34,6 @@ export function nextNumber(releases: readonly ModelRelease[], inRoute: number | 
   return releases.reduce((highest, release) => Math.max(highest, release.spec.number), inRoute ?? 0) + 1;
 }
 
-/** The release whose evidence condemned this revision; a condemned revision is not tried again by itself. */
-export function condemnedBy(releases: readonly ModelRelease[], revision: string): ModelRelease | undefined {
-  return releases.findLast((release) => release.spec.to.revision === revision && isFinished(release) && classOf(release) === 'Evidence');
-}
-
 /** The newest finished release that was promoted: its `to` is what serves. */
 export function lastPromoted(releases: readonly ModelRelease[]): ModelRelease | undefined {
   return releases.findLast((release) => outcomeOf(release) === 'Promoted');
@@ -47,18 +42,44 @@ export function lastPromoted(releases: readonly ModelRelease[]): ModelRelease | 
 const FIRST_RETRY_MS = 30_000;
 const LONGEST_RETRY_MS = 600_000;
 
+/** Whether a revision may be released, by what earlier releases say of it. `last` is the one that speaks. */
+export type Standing =
+  | { readonly state: 'Free' }
+  /** It failed on evidence; never tried again by itself. */
+  | { readonly state: 'KnownBad'; readonly last: ModelRelease }
+  /** A person took it off; never tried again by itself. */
+  | { readonly state: 'Aborted'; readonly last: ModelRelease }
+  | { readonly state: 'RetryAt'; readonly last: ModelRelease; readonly attempts: number; readonly atMs: number }
+  /** It failed as often as it may for reasons that were not its own. */
+  | { readonly state: 'GivenUp'; readonly last: ModelRelease; readonly attempts: number };
+
 /**
- * When a revision may be tried again after failures that were not its own: 30 s after the first, then twice as long each time, at most
- * 10 minutes. Undefined when its last attempt did not end so.
+ * The newest word on a revision counts. Releases that ended because the spec changed say nothing of it. After failures that were not its own
+ * it is tried again 30 s after the first, then twice as long each time, at most 10 minutes, and `retries` times at most.
  */
-export function retryAtMs(releases: readonly ModelRelease[], revision: string): number | undefined {
-  const attempts = releases.filter((release) => release.spec.to.revision === revision && isFinished(release));
-  let failures = 0;
-  for (let i = attempts.length - 1; i >= 0 && classOf(attempts[i] as ModelRelease) === 'Infrastructure'; i -= 1) failures += 1;
-  const last = attempts.at(-1);
-  if (failures === 0 || !last) return undefined;
-  const finished = parseTime(last.status?.finishedAt) ?? 0;
-  return finished + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1));
+export function standingOf(releases: readonly ModelRelease[], revision: string, retries: number): Standing {
+  const words = releases.filter((release) => release.spec.to.revision === revision && isFinished(release) && !isPassedOver(release));
+  const last = words.at(-1);
+  if (!last || outcomeOf(last) === 'Promoted') return { state: 'Free' };
+  if (classOf(last) === 'Evidence') return { state: 'KnownBad', last };
+  if (outcomeOf(last) === ABORTED) return { state: 'Aborted', last };
+  const attempts = last.spec.cause.attempt ?? 1;
+  if (attempts > retries) return { state: 'GivenUp', last, attempts };
+  const finishedMs = parseTime(last.status?.finishedAt) ?? 0;
+  return { state: 'RetryAt', last, attempts, atMs: finishedMs + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)) };
+}
+
+/** Outcome of a release that a person took off. */
+export const ABORTED = 'Aborted';
+
+/** The spec changed while it ran: it was never judged. */
+export function isPassedOver(release: ModelRelease): boolean {
+  return outcomeOf(release) === 'Superseded' || outcomeOf(release) === 'Reverted';
+}
+
+/** Whether a token of `spec.rollout.retry` has done its work: it does it once. */
+export function isTokenUsed(releases: readonly ModelRelease[], retry: { readonly version: string; readonly token: string }): boolean {
+  return releases.some(({ spec }) => spec.cause.retryToken === retry.token && spec.to.version === retry.version);
 }
 
 /** When traffic last left this revision: the end of the newest finished release that it took part in. */

@@ -38,6 +38,8 @@ export interface Parameters {
   readonly unavailableGraceMs: number;
   readonly progressDeadlineMs: number;
   readonly evidenceDeadlineMs: number;
+  readonly onFailure: 'Rollback' | 'Freeze';
+  readonly onInconclusive: 'Pause' | 'Rollback';
 }
 
 type PlanSnapshot = ModelRelease['spec']['plan'];
@@ -68,6 +70,8 @@ export function planSnapshot(deployment: ModelDeployment, settleMs: number, isFi
     unavailableGrace: rollout?.unavailableGrace ?? '30s',
     progressDeadline: rollout?.progressDeadline ?? '15m',
     evidenceDeadline: rollout?.evidenceDeadline ?? '1h',
+    onFailure: rollout?.onFailure ?? 'Rollback',
+    onInconclusive: rollout?.onInconclusive ?? 'Pause',
   };
 }
 
@@ -110,6 +114,8 @@ export function parametersOf(release: ModelRelease): Parameters {
     unavailableGraceMs: durationMs(plan.unavailableGrace, '30s'),
     progressDeadlineMs: durationMs(plan.progressDeadline, '15m'),
     evidenceDeadlineMs: durationMs(plan.evidenceDeadline, '1h'),
+    onFailure: plan.onFailure ?? 'Rollback',
+    onInconclusive: plan.onInconclusive ?? 'Pause',
   };
 }
 

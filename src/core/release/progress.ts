@@ -9,7 +9,18 @@ export type Progress = NonNullable<ModelRelease['status']>;
 export type Window = NonNullable<Progress['windows']>[number];
 
 export type Phase =
-  'Preparing' | 'Scaling' | 'Shifting' | 'Holding' | 'Paused' | 'Promoting' | 'Promoted' | 'RollingBack' | 'RolledBack' | 'Failed';
+  | 'Preparing'
+  | 'Scaling'
+  | 'Shifting'
+  | 'Holding'
+  | 'Paused'
+  | 'Frozen'
+  | 'Promoting'
+  | 'Watching'
+  | 'Promoted'
+  | 'RollingBack'
+  | 'RolledBack'
+  | 'Failed';
 
 /** One pass over a release: what to do, where it stands afterwards, what to tell, when to look again. */
 export interface Turn {

@@ -1,9 +1,10 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import type { Action } from '../observed.ts';
 import { formatTime } from '../time.ts';
 import type { FailureClass } from './ledger.ts';
 import { act, clip, closeWindow, enter, finish, wait, type Progress, type Turn } from './progress.ts';
 import { routeDecision, type Scene } from './scene.ts';
-import { shiftTraffic, weightOf } from './traffic.ts';
+import { selectStable, shiftTraffic, weightOf } from './traffic.ts';
 
 export interface Failure {
   readonly class: FailureClass;
@@ -30,8 +31,9 @@ export function rollBack(scene: Scene, release: ModelRelease, progress: Progress
     reason: 'RollingBack',
     message: `${failure.message}; ${weight} % of the traffic goes back to ${scene.stable ? `version ${scene.stable.version}` : 'nobody'}`,
   };
-  if (!scene.observed.route) return act(decided, [], [event]);
-  return act(decided, [writeRollBack(scene, release, failure)], [event]);
+  const select = selectStableAgain(scene);
+  if (!scene.observed.route) return act(decided, select, [event]);
+  return act(decided, [writeRollBack(scene, release, failure), ...select], [event]);
 }
 
 /** Goes on with a roll-back that the route or the record says is decided, until the gateway has taken the candidate off. */
@@ -44,13 +46,21 @@ export function continueRollBack(scene: Scene, release: ModelRelease, progress: 
   // Without a stable version there is nobody to give the traffic to: the decision alone keeps the release from going on.
   const hasTraffic = scene.stable !== undefined && weightOf(scene, release.spec.to.revision) > 0;
   if (route && (written?.decision !== 'RollBack' || hasTraffic)) {
-    return act(entered, [writeRollBack(scene, release, failure)]);
+    return act(entered, [writeRollBack(scene, release, failure), ...selectStableAgain(scene)]);
   }
+  const select = selectStableAgain(scene);
+  if (select.length > 0) return act(entered, select);
   if (route && route.acceptance.state !== 'Accepted') return wait(entered);
   return end(scene, release, entered, failure);
 }
 
-function writeRollBack(scene: Scene, release: ModelRelease, failure: Failure): Turn['actions'][number] {
+/** Once a promotion was decided callers in the cluster may reach the candidate, too. */
+function selectStableAgain(scene: Scene): readonly Action[] {
+  const select = scene.stable && selectStable(scene, scene.stable.revision);
+  return select ? [select] : [];
+}
+
+function writeRollBack(scene: Scene, release: ModelRelease, failure: Failure): Action {
   return shiftTraffic(scene, release, 0, {
     decision: 'RollBack',
     detail: `${failure.class}:${failure.reason}`,

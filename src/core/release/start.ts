@@ -11,12 +11,25 @@ import type { Scene } from './scene.ts';
 const CHANGED_BY = 'plimsoll.dev/changed-by';
 const COMMIT = 'plimsoll.dev/commit';
 
+/** What makes a release more than the first try of a revision. */
+export interface Again {
+  readonly attempt: number;
+  readonly retryToken?: string | undefined;
+}
+
 /**
  * The record of a new release, with the plan that holds for it. Its name holds its number, so that two operators that start the same release
  * make one object. It has no owner: the audit trail outlives the deployment. Before it, the API server is asked whether it would have these
  * pods: a template that it refuses is told at once and makes no release.
  */
-export function startRelease(scene: Scene, snapshot: Snapshot): { readonly actions: readonly Action[]; readonly event: PlanEvent } {
+export function startRelease(
+  scene: Scene,
+  snapshot: Snapshot,
+  { attempt, retryToken }: Again,
+): { 
+  readonly actions: readonly Action[];
+  readonly event: PlanEvent;
+} {
   const { owner, stable, observed } = scene;
   const number = nextNumber(observed.releases, observed.route?.decision?.release);
   const { revision, version, digest } = snapshot;
@@ -27,7 +40,9 @@ export function startRelease(scene: Scene, snapshot: Snapshot): { readonly actio
     ...(stable ? { from: { version: stable.version, digest: stable.digest, revision: stable.revision } } : {}),
     to: { version, digest, revision },
     cause: {
-      type: stable ? (stable.version === version && stable.digest === digest ? 'Template' : 'Version') : 'First',
+      type: retryToken === undefined ? typeOf(stable, snapshot) : 'Retry',
+      attempt,
+      ...(retryToken === undefined ? {} : { retryToken }),
       ...(annotations[CHANGED_BY] === undefined ? {} : { changedBy: annotations[CHANGED_BY].slice(0, 253) }),
       ...(annotations[COMMIT] === undefined ? {} : { commit: annotations[COMMIT].slice(0, 64) }),
     },
@@ -54,6 +69,11 @@ export function startRelease(scene: Scene, snapshot: Snapshot): { readonly actio
     actions: [rehearsal, { type: 'Create', object }],
     event: { type: 'Normal', reason: 'ReleaseStarted', message: `release ${number} ${from} (revision ${revision})` },
   };
+}
+
+function typeOf(stable: Scene['stable'], { version, digest }: Snapshot): 'First' | 'Version' | 'Template' {
+  if (!stable) return 'First';
+  return stable.version === version && stable.digest === digest ? 'Template' : 'Version';
 }
 
 export function releaseName(deployment: string, number: number): string {

@@ -1,6 +1,7 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime, parseTime, sayDuration } from '../time.ts';
 import type { Action } from '../observed.ts';
+import { isAsked, pause, pauseOf, sayWho } from './control.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Parameters, Step } from './parameters.ts';
 import { bringUp, ensureRevision, snapshotOf } from './pods.ts';
@@ -15,6 +16,7 @@ import { shiftTraffic, weightOf } from './traffic.ts';
  * because the route was written first: a status that lags behind repeats nothing.
  */
 export function takeSteps(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, evaluation: Evaluation): Turn {
+  if (isAsked(release, 'Promote')) return goToPromotion(scene, release, progress, parameters);
   const written = routeDecision(scene, release);
   if (!written) return goTo(scene, release, progress, parameters, 0);
   const index = Number(written.detail);
@@ -28,11 +30,13 @@ export function takeSteps(scene: Scene, release: ModelRelease, progress: Progres
 /** Brings the candidate to step `index`: capacity before weight, and evidence only after the gateway has taken the weight over. */
 function goTo(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, index: number): Turn {
   const step = parameters.steps[index];
+  const written = routeDecision(scene, release);
+  const shifted = written?.detail === String(index) && weightOf(scene, release.spec.to.revision) === step?.weight;
+  const why = shifted ? undefined : pauseOf(scene, release);
+  if (why !== undefined) return pause(scene, release, progress, why);
   if (!step) return goToPromotion(scene, release, progress, parameters);
   const scaling = scale(scene, release, progress, parameters, podsFor(scene, step.weight));
   if (scaling) return scaling;
-  const written = routeDecision(scene, release);
-  const shifted = written?.detail === String(index) && weightOf(scene, release.spec.to.revision) === step.weight;
   if (!shifted) return shift(scene, release, progress, step, index);
   const { route } = scene.observed;
   if (route?.acceptance.state === 'Accepted') return beginHold(scene, progress, parameters, step, index, written.atMs);
@@ -119,12 +123,22 @@ function hold(
   const fromMs = parseTime(openWindow(progress)?.from) ?? scene.now;
   const overAtMs = fromMs + step.holdMs;
   const actions = keepCapacity(scene, release, step);
-  if (scene.now < overAtMs) return { ...wait(progress, overAtMs), actions };
+  const why = pauseOf(scene, release);
+  if (why !== undefined) return { ...pause(scene, release, progress, why), actions };
+  const holding = progress.phase === 'Paused' ? enter(progress, scene.now, 'Holding', `goes on at ${step.weight} %`, step.weight) : progress;
+  if (scene.now < overAtMs) return { ...wait(holding, overAtMs), actions };
   const missing = missingEvidence(evaluation, parameters, index);
   if (missing === undefined) return goTo(scene, release, progress, parameters, index + 1);
   const deadlineMs = overAtMs + parameters.evidenceDeadlineMs;
-  if (scene.now < deadlineMs) return { ...wait(progress, deadlineMs), actions };
-  const message = `paused at ${step.weight} %: ${sayDuration(parameters.evidenceDeadlineMs)} after the hold was over ${missing}; it goes on by itself when the evidence comes`;
+  if (scene.now < deadlineMs) return { ...wait(holding, deadlineMs), actions };
+  const late = `${sayDuration(parameters.evidenceDeadlineMs)} after the hold was over ${missing}`;
+  if (parameters.onInconclusive === 'Rollback')
+    return rollBack(scene, release, progress, {
+      class: 'Infrastructure',
+      reason: 'Inconclusive',
+      message: `version ${release.spec.to.version} could not be judged: ${late}`,
+    });
+  const message = `paused at ${step.weight} %: ${late}; it goes on by itself when the evidence comes`;
   const paused = enter(progress, scene.now, 'Paused', message, step.weight);
   return act(paused, actions, paused === progress ? [] : [{ type: 'Warning', reason: 'Inconclusive', message }]);
 }
@@ -138,6 +152,9 @@ function keepCapacity(scene: Scene, release: ModelRelease, step: Step): readonly
 
 /** What keeps a step from ending, undefined when nothing does. */
 function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: number): string | undefined {
+  // Without traffic nothing can be asked of the candidate's numbers, without checks nothing is.
+  const asksNothing = parameters.steps[index]?.weight === 0 || parameters.checks.length === 0;
+  if (asksNothing && evaluation.verdict !== 'Fail') return undefined;
   switch (evaluation.verdict) {
     case 'Inconclusive/NoData':
       return 'there are no data for every check';
@@ -157,7 +174,12 @@ function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: 
 
 function goToPromotion(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters): Turn {
   const scaling = scale(scene, release, progress, parameters, scene.size);
-  if (scaling) return scaling;
-  const checks = parameters.checks.map(({ name }) => name).join(', ');
-  return promote(scene, release, progress, `every step was held, and no check (${checks}) spoke against it`);
+  return scaling ?? promote(scene, release, progress, whyPromoted(release, parameters));
+}
+
+function whyPromoted(release: ModelRelease, { checks, steps }: Parameters): string {
+  if (isAsked(release, 'Promote')) return sayWho(release, 'promoted');
+  if (checks.length === 0) return 'promoted without evidence, as asked: it has no checks, its pods are Ready and it answered the probe';
+  if (steps.every(({ weight }) => weight === 0)) return 'every step was held without traffic, so nothing was compared; no limit was exceeded';
+  return `every step was held, and no check (${checks.map(({ name }) => name).join(', ')}) spoke against it`;
 }

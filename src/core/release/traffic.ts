@@ -2,6 +2,7 @@ import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
 import type { Slot } from '../analysis/measurement.ts';
 import type { Action, Decision, RouteDecision, RouteState, SlotState } from '../observed.ts';
+import { stableService } from '../resources/children.ts';
 import { httpRoute, otherSlot } from '../traffic/route.ts';
 import type { Scene } from './scene.ts';
 
@@ -61,5 +62,17 @@ export function writeRoute(scene: Scene, slots: Readonly<Record<Slot, SlotState>
     fieldManager: FIELD_MANAGER.route,
     urgent: decision.decision === 'RollBack',
     expectAbsent: identity === undefined,
+  };
+}
+
+/** The write that makes Service `<name>` select this revision; undefined when it does already. */
+export function selectStable(scene: Scene, revision: string): Action | undefined {
+  const { service } = scene.observed;
+  if (service?.revision === revision) return undefined;
+  return {
+    type: 'Apply',
+    object: stableService(scene.owner, revision, scene.port, service?.identity),
+    fieldManager: FIELD_MANAGER.children,
+    expectAbsent: service === undefined,
   };
 }

@@ -5,9 +5,8 @@ import { childName } from '../resources/revision.ts';
 import { frameHash, SLOTS } from '../traffic/route.ts';
 import { classOf, isFinished, leftTrafficAtMs, outcomeOf } from './ledger.ts';
 import { ensureRevision } from './pods.ts';
-import { selectStable } from './promotion.ts';
 import { revisionState, type Scene } from './scene.ts';
-import { allTo, writeRoute } from './traffic.ts';
+import { allTo, selectStable, writeRoute } from './traffic.ts';
 
 export interface Upkeep {
   readonly actions: readonly Action[];

@@ -3,15 +3,16 @@ import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { STATUS_SCHEMA } from '../../api/names.ts';
 import type { Action } from '../observed.ts';
 import type { Evaluation } from '../release/evaluation.ts';
+import type { Outlook } from '../release/outlook.ts';
 import type { Progress } from '../release/progress.ts';
 import { releaseName } from '../release/start.ts';
-import type { Scene } from '../release/scene.ts';
+import type { Scene, Side } from '../release/scene.ts';
 import { candidateSlot } from '../release/traffic.ts';
 import { formatTime } from '../time.ts';
 import { clip } from '../release/progress.ts';
 import { stampConditions } from './conditions.ts';
 import { writeStatus } from './write.ts';
-import { statements, summarizeRelease, summarizeRest, type Rest, type Summary } from './summary.ts';
+import { statements, summarizeRelease, summarizeRest, type Summary } from './summary.ts';
 
 type Status = NonNullable<ModelDeployment['status']>;
 
@@ -22,37 +23,43 @@ export interface Releasing {
 }
 
 /** The status write of a ModelDeployment, under the resourceVersion that was observed; none when nothing changed. */
-export function deploymentStatus(scene: Scene, state: Releasing | Rest): readonly Action[] {
+export function deploymentStatus(scene: Scene, state: Releasing | Outlook): readonly Action[] {
   const { deployment } = scene.observed;
   const isReleasing = 'release' in state;
+  const serving = isReleasing && state.progress.promotedAt !== undefined ? candidateSide(scene, state.release) : scene.stable;
   const summary = isReleasing ? summarizeRelease(state.release, state.progress) : summarizeRest(scene, state);
   const status: Status = {
-    ...base(scene, summary),
+    ...base(scene, serving, summary),
     ...(isReleasing ? releasing(scene, state, deployment.status) : resting(scene)),
   };
   return writeStatus(deployment, status);
 }
 
-function base(scene: Scene, summary: Summary): Status {
+function candidateSide(scene: Scene, { spec }: ModelRelease): Side {
+  const { version, digest, revision } = spec.to;
+  return { version, digest, revision, slot: candidateSlot(scene) };
+}
+
+function base(scene: Scene, serving: Side | undefined, summary: Summary): Status {
   const { deployment } = scene.observed;
   const generation = deployment.metadata.generation ?? 0;
   return {
     schema: STATUS_SCHEMA,
     observedGeneration: generation,
     phase: summary.phase,
-    ...(scene.stable ? { stable: scene.stable } : {}),
+    ...(serving ? { stable: serving } : {}),
     traffic: { inCluster: 'StableOnly' },
-    conditions: stampConditions(statements(scene, summary), deployment.status?.conditions, generation, scene.now),
+    conditions: stampConditions(statements(scene, serving, summary), deployment.status?.conditions, generation, scene.now),
   };
 }
 
 function releasing(scene: Scene, { release, progress, evaluation }: Releasing, before: Status | undefined): Status {
-  const { version, digest, revision } = release.spec.to;
   const judged = (progress.windows ?? []).length > 0;
   return {
-    weight: stepWeight(release, progress),
     release: release.metadata.name,
-    candidate: { version, digest, revision, slot: candidateSlot(scene) },
+    ...(progress.promotedAt === undefined
+      ? { weight: stepWeight(release, progress), candidate: candidateSide(scene, release) }
+      : { ...(scene.stable ? { previous: scene.stable } : {}) }),
     ...(judged ? { verdict: evaluation.verdict, verdicts: verdicts(scene, evaluation, before) } : {}),
   };
 }

@@ -24,7 +24,7 @@ export function refusalStatus(observed: Observed, refusal: Refusal, now: number)
   const scene = sceneOf(observed, now);
   const { reason, message } = refusal;
   const phase = scene.active ? (deployment.status?.phase ?? 'Preparing') : 'Refused';
-  const told = statements(scene, { phase, ready: false, motion: 'Stalled', reason, message }).map((statement) =>
+  const told = statements(scene, scene.stable, { phase, ready: false, motion: 'Stalled', reason, message }).map((statement) =>
     statement.type === 'Accepted' ? { ...statement, status: 'False' as const, reason, message } : statement,
   );
   const generation = deployment.metadata.generation ?? 0;

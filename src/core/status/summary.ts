@@ -1,4 +1,5 @@
-import { readyPods, type Scene } from '../release/scene.ts';
+import type { Outlook } from '../release/outlook.ts';
+import { readyPods, type Scene, type Side } from '../release/scene.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime } from '../time.ts';
 import type { Progress } from '../release/progress.ts';
@@ -14,33 +15,50 @@ export interface Summary {
   readonly message: string;
 }
 
-/** Rests: nothing is being released. `condemned`: the release that made the wanted revision known-bad; `retryAt`: when it is tried again. */
-export interface Rest {
-  readonly condemned: ModelRelease | undefined;
-  readonly retryAt: number | undefined;
-}
-
 export function summarizeRelease(release: ModelRelease, progress: Progress): Summary {
   const { to } = release.spec;
   const phase = progress.phase ?? 'Preparing';
   const message = `version ${to.version}: ${progress.message ?? 'the release has begun'}`;
-  if (phase === 'Paused') return { phase, ready: false, motion: 'AtRest', reason: 'Paused', message };
-  return { phase, ready: false, motion: 'Reconciling', reason: 'Releasing', message };
+  switch (phase) {
+    case 'Paused':
+      return { phase, ready: false, motion: 'AtRest', reason: 'Paused', message };
+    case 'Frozen':
+      return { phase, ready: false, motion: 'Stalled', reason: 'Frozen', message };
+    case 'Watching':
+      return { phase, ready: true, motion: 'AtRest', reason: 'Serving', message: progress.message ?? message };
+    default:
+      return { phase, ready: false, motion: 'Reconciling', reason: 'Releasing', message };
+  }
 }
 
-export function summarizeRest(scene: Scene, { condemned, retryAt }: Rest): Summary {
-  const { target, stable, observed } = scene;
+export function summarizeRest(scene: Scene, outlook: Outlook): Summary {
+  const { target } = scene;
   if (target.state === 'Refused')
     return { phase: 'Refused', ready: false, motion: 'Stalled', reason: target.reason, message: target.message };
   if (target.state === 'Waiting')
     return { phase: 'Waiting', ready: false, motion: 'Reconciling', reason: target.reason, message: target.message };
-  if (condemned) return summarizeCondemned(scene, condemned, observed.releases.at(-1) === condemned);
-  const { version } = target.snapshot;
-  if (retryAt !== undefined) {
-    const last = observed.releases.at(-1)?.status;
-    const message = `version ${version} is tried again at ${formatTime(retryAt)}; last attempt: ${last?.message ?? 'failed'}`;
-    return { phase: 'Waiting', ready: false, motion: 'Reconciling', reason: last?.reason ?? 'InfrastructureFailure', message };
+  switch (outlook.state) {
+    case 'KnownBad':
+    case 'Aborted':
+    case 'GivenUp':
+      return summarizeHeldBack(scene, outlook);
+    case 'RetryAt': {
+      const last = outlook.last.status;
+      const message = `version ${target.snapshot.version} is tried again at ${formatTime(outlook.atMs)}; last attempt: ${last?.message ?? 'failed'}`;
+      return { phase: 'Waiting', ready: false, motion: 'Reconciling', reason: last?.reason ?? 'InfrastructureFailure', message };
+    }
+    case 'Paused': {
+      const message = `spec.rollout.paused is true: version ${outlook.version} is not released before it is removed`;
+      return { phase: 'Paused', ready: false, motion: 'AtRest', reason: 'Paused', message };
+    }
+    case 'Settled':
+    case 'Start':
+      return summarizeServing(scene, target.snapshot.version);
   }
+}
+
+function summarizeServing(scene: Scene, version: string): Summary {
+  const { stable, observed } = scene;
   const serves = stable !== undefined && readyPods(scene, stable.revision) > 0;
   if (!serves)
     return { phase: 'Serving', ready: false, motion: 'Reconciling', reason: 'NoReadyPods', message: `version ${version} has no Ready pod` };
@@ -50,29 +68,54 @@ export function summarizeRest(scene: Scene, { condemned, retryAt }: Rest): Summa
   return { phase: 'Serving', ready: true, motion: 'AtRest', reason: 'Serving', message: `version ${version} serves` };
 }
 
-function summarizeCondemned({ stable }: Scene, condemned: ModelRelease, isNewest: boolean): Summary {
-  const { version } = condemned.spec.to;
-  const why = condemned.status?.message ?? 'it failed on evidence';
-  const say = `release ${condemned.spec.number} found version ${version} bad: ${why}. It is not tried again: give another version, or change its runtime`;
-  if (!stable) return { phase: 'Failed', ready: false, motion: 'Stalled', reason: 'FirstVersionFailed', message: say };
-  const reason = isNewest ? 'RolledBack' : 'KnownBad';
-  return { phase: 'RolledBack', ready: false, motion: 'Stalled', reason, message: `version ${stable.version} serves; ${say}` };
+type HeldBack = Extract<Outlook, { readonly state: 'KnownBad' | 'Aborted' | 'GivenUp' }>;
+
+/** The revision that the spec asks for is not tried again by itself; what served goes on serving. */
+function summarizeHeldBack({ stable, observed }: Scene, outlook: HeldBack): Summary {
+  const { last } = outlook;
+  const { version } = last.spec.to;
+  const again = `It is not tried again by itself: give another version, change its runtime, or set spec.rollout.retry {version: "${version}", token: <a new one>}`;
+  const message = `${stable ? `version ${stable.version} serves; ` : ''}${sayHeldBack(outlook)}. ${again}`;
+  if (!stable && outlook.state === 'KnownBad')
+    return { phase: 'Failed', ready: false, motion: 'Stalled', reason: 'FirstVersionFailed', message };
+  const reason = HELD_BACK[observed.releases.at(-1) === last ? 'Newest' : 'Earlier'][outlook.state];
+  return stable
+    ? { phase: 'RolledBack', ready: false, motion: 'Stalled', reason, message }
+    : { phase: 'Failed', ready: false, motion: 'Stalled', reason, message };
+}
+
+const HELD_BACK = {
+  Newest: { KnownBad: 'RolledBack', Aborted: 'Aborted', GivenUp: 'RetriesExhausted' },
+  Earlier: { KnownBad: 'KnownBad', Aborted: 'Aborted', GivenUp: 'RetriesExhausted' },
+} as const;
+
+function sayHeldBack(outlook: HeldBack): string {
+  const { number, to } = outlook.last.spec;
+  const why = outlook.last.status?.message;
+  switch (outlook.state) {
+    case 'KnownBad':
+      return `release ${number} found version ${to.version} bad: ${why ?? 'it failed on evidence'}`;
+    case 'Aborted':
+      return `release ${number}: ${why ?? `version ${to.version} was aborted`}`;
+    case 'GivenUp':
+      return `version ${to.version} failed ${outlook.attempts} times for want of infrastructure, the last time: ${why ?? 'for a reason that was lost'}`;
+  }
 }
 
 /** The conditions that a summary amounts to. */
-export function statements(scene: Scene, summary: Summary): readonly Statement[] {
+export function statements(scene: Scene, serving: Side | undefined, summary: Summary): readonly Statement[] {
   const { phase, ready, motion, reason, message } = summary;
-  const { stable, target, observed } = scene;
-  const available = stable !== undefined && readyPods(scene, stable.revision) > 0;
+  const { target, observed } = scene;
+  const available = serving !== undefined && readyPods(scene, serving.revision) > 0;
   const all: Statement[] = [
     { type: 'Ready', status: ready ? 'True' : 'False', reason, message },
     available
-      ? { type: 'Available', status: 'True', reason: 'Serving', message: `version ${stable.version} has Ready pods` }
+      ? { type: 'Available', status: 'True', reason: 'Serving', message: `version ${serving.version} has Ready pods` }
       : {
           type: 'Available',
           status: 'False',
-          reason: stable ? 'NoReadyPods' : phase === 'Failed' ? 'FirstVersionFailed' : 'NoVersionYet',
-          message: stable ? `version ${stable.version} has no Ready pod` : message,
+          reason: serving ? 'NoReadyPods' : phase === 'Failed' ? 'FirstVersionFailed' : 'NoVersionYet',
+          message: serving ? `version ${serving.version} has no Ready pod` : message,
         },
   ];
   const refused = observed.route?.acceptance;

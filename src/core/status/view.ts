@@ -6,7 +6,7 @@ import { weightOf } from '../release/traffic.ts';
 
 /** The live numbers of a deployment, for /metrics. */
 export function viewOf(scene: Scene, progress: Progress | undefined, evaluation: Evaluation | undefined): View {
-  const revision = scene.active?.spec.to.revision;
+  const revision = progress?.promotedAt === undefined ? scene.active?.spec.to.revision : undefined;
   return {
     phase: progress?.phase ?? scene.observed.deployment.status?.phase ?? 'Waiting',
     weight: revision === undefined ? 0 : weightOf(scene, revision),

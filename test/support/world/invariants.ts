@@ -183,7 +183,8 @@ function checkEvidence(
     served.set(key(step), requests);
     const began = served.get(key(step - 1));
     if (step > 0 && began === undefined) say(`release ${number} reached step ${step} without step ${step - 1}`);
-    if (step > 0 && began !== undefined && requests - began < plan.minRequests) {
+    const asksForRequests = (plan.steps[step - 1]?.weight ?? 0) > 0 && plan.checks.length > 0 && release.spec.control?.action !== 'Promote';
+    if (step > 0 && began !== undefined && asksForRequests && requests - began < plan.minRequests) {
       say(`release ${number} left step ${step - 1} after ${requests - began} requests instead of ${plan.minRequests}`);
     }
   }
@@ -194,7 +195,7 @@ function checkEvidence(
 function checkRelease(world: WatchedWorld, { verb, after, before }: Write, say: (sentence: string) => void): void {
   const release = after as unknown as ModelRelease | undefined;
   if (!release) {
-    say('a record of a release was removed');
+    checkRemoval(world, before as unknown as ModelRelease, say);
     return;
   }
   const { revision, digest } = release.spec.to;
@@ -202,7 +203,8 @@ function checkRelease(world: WatchedWorld, { verb, after, before }: Write, say: 
   if (verb === 'create') {
     if (others.some(({ status, metadata }) => status?.finishedAt === undefined && metadata.labels?.[LABEL.outcome] === undefined))
       say('a release began before the one before it had ended');
-    if (others.some(({ spec, status }) => spec.to.revision === revision && status?.class === 'Evidence'))
+    const word = others.findLast(({ spec, status }) => spec.to.revision === revision && isWord(status?.outcome));
+    if (word?.status?.class === 'Evidence' && release.spec.cause.type !== 'Retry')
       say(`revision ${revision}, known to be bad, is tried again`);
     if (others.some(({ status }) => status?.outcome === 'Promoted') && !release.spec.from) say('a later release was taken for the first');
     if (digest !== world.digest(release.spec.to.version)) say(`release ${release.spec.number} is of other bytes than its version's`);
@@ -217,6 +219,23 @@ function checkRelease(world: WatchedWorld, { verb, after, before }: Write, say: 
   ) {
     say(`release ${release.spec.number} is called promoted, but its revision does not serve everything`);
   }
+}
+
+/** A record may go once the ledger can do without it. */
+function checkRemoval(world: WatchedWorld, gone: ModelRelease, say: (sentence: string) => void): void {
+  const { number, to } = gone.spec;
+  const outcome = gone.status?.outcome ?? gone.metadata.labels?.[LABEL.outcome];
+  if (outcome === undefined) say(`the record of release ${number}, which runs, was removed`);
+  const later = world.releases.filter(({ spec }) => spec.number > number);
+  if (outcome === 'Promoted' && !later.some(({ status, metadata }) => (status?.outcome ?? metadata.labels?.[LABEL.outcome]) === 'Promoted'))
+    say(`the record of release ${number}, which made what serves, was removed`);
+  const isLast = !later.some(({ spec, status }) => spec.to.revision === to.revision && isWord(status?.outcome));
+  if (gone.status?.class === 'Evidence' && isLast) say(`release ${number} knew a revision to be bad and was removed`);
+}
+
+/** Whether an outcome says anything of a revision. */
+function isWord(outcome: string | undefined): boolean {
+  return outcome !== undefined && outcome !== 'Superseded' && outcome !== 'Reverted';
 }
 
 /** Pods that serve stay as they are: no restart by a promotion, no loss of the capacity that a roll-back needs. */

@@ -23,7 +23,9 @@ const INNER = [
   ['Apply', 'ApplyStatus', 'Create', 'Delete', 'Probe'],
   ['AtRest', 'Known', 'Starting', 'Passed', 'Unreachable', 'Pinned', 'Contradicted', 'Retrying', 'Running', 'Succeeded'],
   ['True', 'False', 'Unknown', 'Normal', 'Warning', 'CrashLoopBackOff', 'PodScheduled'],
-  ['Shift', 'Promote', 'RollBack', 'First', 'Version', 'Template', 'StableOnly'],
+  ['Shift', 'Promote', 'RollBack', 'First', 'Version', 'Template', 'Retry', 'StableOnly'],
+  ['Abort', 'Pause', 'Freeze', 'Rollback'],
+  ['Free', 'Settled', 'Start', 'RetryAt', 'GivenUp', 'Newest', 'Earlier'],
 ].flat();
 
 const WORD = '[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z]+)?';

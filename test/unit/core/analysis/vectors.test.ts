@@ -8,6 +8,7 @@ import { bounds } from '../../../../src/core/analysis/bounds.ts';
 import { burstFactors } from './burstFactors.ts';
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../../../src/core/analysis/config.ts';
 import { decide } from '../../../../src/core/analysis/decide.ts';
+import { judgeRate } from '../../../../src/core/analysis/rate.ts';
 import { kernel } from '../../../../src/core/analysis/kernel.ts';
 import {
   cleanRow, counterDelta, type CounterSample, type RawCounts, type RawNumber, type RawRow,
@@ -35,6 +36,7 @@ type AnyCase =
   | Case<'counterDelta', { prev: CounterSample; cur: CounterSample }, number>
   | Case<'burstFactors', MetricInput, readonly number[]>
   | Case<'analyse', MetricInput, Record<string, unknown>>
+  | Case<'analyseRate', { rows: readonly (Tuple | null)[]; limit: number; history: readonly Tuple[] }, Record<string, unknown>>
   | Case<'decide', { metrics: readonly MetricInput[]; alpha: number }, Record<string, unknown>>;
 
 const vectors = JSON.parse(readFileSync(new URL('./vectors.json', import.meta.url), 'utf8')) as {
@@ -70,6 +72,12 @@ function compute(vector: AnyCase): unknown {
       return burstFactors(vector.input.rows.map(toRow), vector.input.history.map(toCounts), DEFAULT_ANALYSIS.phiMax);
     case 'analyse':
       return analyse(vector.input);
+    case 'analyseRate': {
+      const { rows, limit, history } = vector.input;
+      const judged = judgeRate(rows.map((row) => row && toCounts(row)), limit, history.map(toCounts), DEFAULT_ANALYSIS);
+      const { verdict, logE, maxGain, phi, rateUpper, series } = judged;
+      return { verdict, logE, maxGain, phi, rateUpper, series };
+    }
     case 'decide': {
       const judgements = vector.input.metrics.map(({ rows, history, config }) =>
         judge(rows.map(toRow), history.map(toCounts), { ...DEFAULT_ANALYSIS, ...config }));

@@ -68,7 +68,7 @@ describe('the conditions of a deployment', () => {
     expect(row(world)).toEqual(['False/RolledBack', 'True/Serving', undefined, 'True/RolledBack']);
     const message = world.deployment.status?.conditions?.find(({ type }) => type === 'Stalled')?.message;
     expect(message).toContain('version 1 serves; release 2 found version 2 bad: version 2 failed check errors');
-    expect(message).toContain('give another version, or change its runtime');
+    expect(message).toContain('give another version, change its runtime, or set spec.rollout.retry {version: "2", token: <a new one>}');
   });
 
   test('whose spec went back to the version that serves', async () => {
