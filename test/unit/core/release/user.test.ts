@@ -94,13 +94,13 @@ describe('a spec that changes in a release', () => {
 describe('the record of a release', () => {
   test('says who asked for it and from which commit, as the annotations of the ModelDeployment do, cut to what the record holds', async () => {
     const world = await servingWorld();
-    expect(world.releases[0]?.spec.cause).toEqual({ type: 'First' });
+    expect(world.releases[0]?.spec.cause).toEqual({ type: 'First', attempt: 1 });
     const { deployment } = world;
     const annotations = { 'plimsoll.dev/changed-by': 'a'.repeat(300), 'plimsoll.dev/commit': 'c'.repeat(80) };
     world.api.put({ ...deployment, metadata: { ...deployment.metadata, annotations } });
     world.release('2');
     await ended(world);
-    expect(world.newest().spec.cause).toEqual({ type: 'Version', changedBy: 'a'.repeat(253), commit: 'c'.repeat(64) });
+    expect(world.newest().spec.cause).toEqual({ type: 'Version', attempt: 1, changedBy: 'a'.repeat(253), commit: 'c'.repeat(64) });
     world.assertSound();
   });
 });
