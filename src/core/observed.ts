@@ -1,4 +1,4 @@
-import type { ModelDeployment } from '../api/generated/modeldeployment.ts';
+import type { ModelDeployment, ModelDeploymentRuntimeCustomProbe } from '../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../api/generated/modelrelease.ts';
 import type { ModelVersion } from '../api/generated/modelversion.ts';
 import type { CheckSamples, MeasureRequest, Slot } from './analysis/measurement.ts';
@@ -140,9 +140,14 @@ export type Action =
       readonly deployment: string;
       readonly revision: string;
       readonly service: string;
-      readonly model: string;
-      readonly requests: string | undefined;
+      readonly request: ProbeRequest;
     };
+
+/** What a revision is asked before it gets traffic. */
+export type ProbeRequest =
+  /** The Open Inference Protocol; `requests` is the ConfigMap with requests of the user's own. */
+  | { readonly protocol: 'V2'; readonly model: string; readonly requests: string | undefined }
+  | { readonly protocol: 'Custom'; readonly probe: ModelDeploymentRuntimeCustomProbe };
 
 /** A Kubernetes object as JSON, enough of it to address it. */
 export interface KubeObject {

@@ -1,3 +1,4 @@
+import type { ModelDeploymentRuntimeCustom } from '../api/generated/modeldeployment.ts';
 import { ANNOTATION, LABEL } from '../api/names.ts';
 import type { KubeObject, ObjectMeta } from '../api/resources.ts';
 import type { RouteState, WorkloadState } from '../core/observed.ts';
@@ -91,13 +92,23 @@ export function service(object: KubeObject): ServiceChild {
 }
 
 export function snapshot(object: KubeObject): SnapshotChild {
-  const data = object['data'] as { readonly version?: string; readonly digest?: string; readonly template?: JsonObject } | undefined;
+  const data = object['data'] as
+    | {
+        readonly version?: string;
+        readonly digest?: string;
+        readonly template?: JsonObject;
+        readonly custom?: ModelDeploymentRuntimeCustom;
+      }
+    | undefined;
   const kept = child(object);
   const inputs = object.metadata.annotations?.[ANNOTATION.inputs];
-  const { version, digest, template } = data ?? {};
+  const { version, digest, template, custom } = data ?? {};
   const isWhole =
     kept.revision !== undefined && version !== undefined && digest !== undefined && template !== undefined && inputs !== undefined;
-  return { ...kept, snapshot: isWhole ? { revision: kept.revision, version, digest, inputs, template } : undefined };
+  return {
+    ...kept,
+    snapshot: isWhole ? { revision: kept.revision, version, digest, inputs, template, ...(custom ? { custom } : {}) } : undefined,
+  };
 }
 
 /** Addresses that may get traffic. A terminating endpoint is not ready. */

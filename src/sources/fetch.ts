@@ -8,7 +8,7 @@ import { modelDigest } from '../core/version/digest.ts';
 import type { FileDigest } from '../core/version/digest.ts';
 import { success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
-import { MODEL_SETTINGS, modelSettings } from '../core/version/formats.ts';
+import { MODEL_FOLDER, MODEL_SETTINGS, modelSettings } from '../core/version/formats.ts';
 import { runJob } from './job.ts';
 import type { JobIo } from './job.ts';
 import { failureOf } from './error.ts';
@@ -18,9 +18,6 @@ import { folderSink, storageError } from './sink.ts';
 import { transfer, verify } from './transfer.ts';
 import type { TransferContext } from './transfer.ts';
 import { hashTree, removeTree, sealTree } from './tree.ts';
-
-/** Folder of the verified bytes below `to`; the settings that preset mlserver writes point into it. */
-const MODEL_FOLDER = 'model';
 
 /**
  * Makes `<to>/model` hold exactly the bytes of `digest`, and for preset mlserver `<to>/model-settings.json` beside it unless the

@@ -7,6 +7,9 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { load } from 'js-yaml';
 import { PORTS } from '../../deploy/local/cluster/index.ts';
+import type { ModelDeployment } from '../../src/api/generated/modeldeployment.ts';
+import type { JsonObject } from '../../src/core/resources/overlay.ts';
+import { renderTemplate } from '../../src/core/resources/template.ts';
 import { kubectl } from '../support/cluster.ts';
 import { Scenario } from '../support/scenario.ts';
 
@@ -60,6 +63,40 @@ describe('every file', () => {
     const said = await kubectl(['-n', scenario.namespace, 'apply', '--dry-run=server', '--validate=strict', '-f', join(folder, file)]);
     expect(said).toMatch(/^\S+ created \(server dry run\)\n$/);
   });
+});
+
+describe('a server of its own', () => {
+  test.each(files.filter((file) => file.startsWith('custom-')))(
+    '%s renders to pods that the API server takes, in a namespace of Pod Security restricted',
+    async (file) => {
+      const { metadata, spec } = load(read(file)) as ModelDeployment;
+      const rendering = renderTemplate(
+        {
+          model: spec.model,
+          version: spec.version,
+          digest: `sha256:${'0'.repeat(64)}`,
+          format: { name: 'any' },
+          source: { http: { url: MODEL_URL } },
+          ...spec.runtime,
+          template: spec.runtime.template as JsonObject,
+          drain: spec.traffic.drain ?? '30s',
+        },
+        'plimsoll:1',
+        'IfNotPresent',
+      );
+      if (!rendering.ok) throw new Error(rendering.message);
+      const pod = {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { ...(rendering.template['metadata'] as object), name: metadata.name },
+        spec: rendering.template['spec'],
+      };
+      const said = await kubectl(['-n', scenario.namespace, 'apply', '--dry-run=server', '--validate=strict', '-f', '-'], {
+        input: JSON.stringify(pod),
+      });
+      expect(said).toBe(`pod/${metadata.name} created (server dry run)\n`);
+    },
+  );
 });
 
 describe('the overlay', () => {

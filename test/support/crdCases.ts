@@ -59,6 +59,51 @@ const PERCENTAGES: readonly (readonly [path: string, message: string, good: read
 
 const VALUES = [...DURATIONS, ...PERCENTAGES];
 
+/** A spec.runtime of preset custom, with members of its custom replaced; what is not for it is taken out of the full object. */
+function ownServer(custom: Change, probe: Change = { path: '/v1/predict' }): Change {
+  return { 'spec.probe': undefined, 'spec.runtime': { preset: 'custom', custom: { port: 8000, probe, ...custom } } };
+}
+
+const OWN_SERVER_CASES: readonly Omit<Broken, 'plural'>[] = [
+  {
+    title: 'preset custom alone',
+    change: { 'spec.probe': undefined, 'spec.runtime': { preset: 'custom' } },
+    message:
+      'preset custom needs custom: {port: <port of the server>, probe: {path: <path of a request>}}; image, arguments and readinessProbe go into template',
+  },
+  {
+    title: 'custom with another preset',
+    change: { 'spec.runtime.custom': { port: 8000, probe: { path: '/' } } },
+    message: 'custom belongs to preset custom; write preset: custom, or remove custom',
+  },
+  {
+    title: 'V2 requests for a server of its own',
+    change: { 'spec.runtime': { preset: 'custom', custom: { port: 8000, probe: { path: '/' } } } },
+    message: 'probe holds requests of the V2 inference protocol; with preset custom give runtime.custom.probe instead',
+  },
+  ...['models', '/', '/models/', '/models//x', '/models/../etc', '/models/.hidden', '/mo dels', '/tmp'].map((modelPath) => ({
+    title: `the model path ${modelPath}`,
+    change: ownServer({ modelPath }),
+    message:
+      "modelPath must be an absolute path such as /models/fraud/1, of letters, digits, '.', '_' and '-', with no part that starts with '.', and not /tmp",
+  })),
+  {
+    title: 'a probe with two bodies',
+    change: ownServer({}, { path: '/', body: 'x', bodyFrom: { configMapKeyRef: { name: 'x', key: 'x' } } }),
+    message: 'give body or bodyFrom, not both',
+  },
+  {
+    title: 'the type of a body that is not there',
+    change: ownServer({}, { path: '/', contentType: 'image/png' }),
+    message: 'contentType is that of a body; give body or bodyFrom too, or remove contentType',
+  },
+  ...['predict', '/a b', '/ü'].map((path) => ({
+    title: `the probe path ${path}`,
+    change: ownServer({}, { path }),
+    message: 'spec.runtime.custom.probe.path in body should match',
+  })),
+];
+
 /** The step of the second weight is 50 in the full object. */
 const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
   ...['Fraud', '7up', 'fraud.eu', 'a'.repeat(41)].map((name) => ({
@@ -69,6 +114,7 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
         ? 'metadata.name'
         : "metadata.name must start with a letter, hold only a-z, 0-9 and '-', not end with '-', and have at most 40 characters",
   })),
+  ...OWN_SERVER_CASES,
   {
     title: 'no way of routing',
     change: { 'spec.traffic': {} },
@@ -222,6 +268,16 @@ export const TAKEN: readonly Taken[] = [
   })),
   { plural: 'modelversions', title: 'a version of a commit', change: { 'spec.version': '4f0c2a7', 'metadata.name': 'fraud-4f0c2a7' } },
   { plural: 'modeldeployments', title: 'the longest name', change: { 'metadata.name': 'a'.repeat(40) } },
+  ...[{ modelPath: '/models/fraud/1' }, { modelPath: `/${'m'.repeat(255)}` }, { modelPath: '/tmp/models' }].map((custom, i) => ({
+    plural: 'modeldeployments' as const,
+    title: `a server of its own, in form ${i + 1}`,
+    change: ownServer(custom),
+  })),
+  ...[
+    { path: '/healthz?full=1', expect: { status: 204 } },
+    { path: '/predict', body: '{"a": [1, 2]}', contentType: 'application/json; charset=utf-8', expect: { contains: '"predictions"' } },
+    { path: '/', bodyFrom: { configMapKeyRef: { name: 'fraud-probe', key: 'digit.png' } }, contentType: 'image/png' },
+  ].map((probe, i) => ({ plural: 'modeldeployments' as const, title: `probe ${i + 1} of its own`, change: ownServer({}, probe) })),
   { plural: 'modeldeployments', title: 'a last step of 100 %', change: { [STEPS]: [{ weight: 1 }, { weight: 100, hold: '1h' }] } },
   {
     plural: 'modeldeployments',

@@ -146,6 +146,27 @@ const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly
     place: 'spec.source.pvc',
     change: { 'spec.source.http': undefined, 'spec.source.pvc': { claim: 'training-output', path: 'fraud/1.4.0' } },
   },
+  {
+    plural: 'modeldeployments',
+    place: 'spec.runtime.custom',
+    change: {
+      'spec.probe': undefined,
+      'spec.runtime.preset': 'custom',
+      'spec.runtime.custom': {
+        port: 8000,
+        modelPath: '/models/fraud/1',
+        probe: { path: '/v1/predict', body: '{}', contentType: 'application/json', expect: { status: 200, contains: 'predictions' } },
+      },
+    },
+  },
+  {
+    plural: 'modeldeployments',
+    place: 'spec.runtime.custom.probe.bodyFrom',
+    change: {
+      'spec.runtime.custom.probe.body': undefined,
+      'spec.runtime.custom.probe.bodyFrom': { configMapKeyRef: { name: 'x', key: 'x' } },
+    },
+  },
 ];
 
 /** The full object, with room made for the member of a union that this path is in. */

@@ -13,10 +13,58 @@ export interface ModelDeployment {
   readonly status?: ModelDeploymentStatus;
 }
 
+/** A key of data or binaryData of a ConfigMap in this namespace. */
+export interface ModelDeploymentRuntimeCustomProbeBodyFromConfigMapKeyRef {
+  /** Name of the ConfigMap. Example: fraud-probe. */
+  readonly name: string;
+  /** Key that holds the body. Example: digit.png. */
+  readonly key: string;
+}
+
+/** Body of the request from elsewhere, where it is long or binary. */
+export interface ModelDeploymentRuntimeCustomProbeBodyFrom {
+  /** A key of data or binaryData of a ConfigMap in this namespace. */
+  readonly configMapKeyRef: ModelDeploymentRuntimeCustomProbeBodyFromConfigMapKeyRef;
+}
+
+/** What the answer must be like. */
+export interface ModelDeploymentRuntimeCustomProbeExpect {
+  /** Status of the answer. Default: 200. Example: 204. */
+  readonly status?: number;
+  /** Text that the answer's body must hold, letter by letter. Default: none. Example: '"predictions"'. */
+  readonly contains?: string;
+}
+
+/** A real request that a new revision must answer before it gets any traffic. It is sent to the Service of the revision; a POST when there is a body, else a GET. No answer, and 502, 503 and 504, are tried again until rollout.progressDeadline; any other answer that is not as expected fails the release. */
+export interface ModelDeploymentRuntimeCustomProbe {
+  /** Path of the request, with a query if it needs one. Example: /v1/completions. */
+  readonly path: string;
+  /** Body of the request. Default: none. Example: '{"model": "fraud", "prompt": "Hello", "max_tokens": 1}'. */
+  readonly body?: string;
+  /** Body of the request from elsewhere, where it is long or binary. */
+  readonly bodyFrom?: ModelDeploymentRuntimeCustomProbeBodyFrom;
+  /** Content-Type of the body. Default: application/json. Example: image/png. */
+  readonly contentType?: string;
+  /** What the answer must be like. */
+  readonly expect?: ModelDeploymentRuntimeCustomProbeExpect;
+}
+
+/** What Plimsoll must know of a server of your own. Image, arguments, environment, ports and a readinessProbe stand in template. */
+export interface ModelDeploymentRuntimeCustom {
+  /** Port on which the server answers HTTP: gateway, probe and callers in the cluster reach it here. Example: 8000. */
+  readonly port: number;
+  /** Folder in which the containers find exactly the files of the version, verified and read-only. Nothing else is put there. Default: /mnt/models. Example: /models/fraud/1. */
+  readonly modelPath?: string;
+  /** A real request that a new revision must answer before it gets any traffic. It is sent to the Service of the revision; a POST when there is a body, else a GET. No answer, and 502, 503 and 504, are tried again until rollout.progressDeadline; any other answer that is not as expected fails the release. */
+  readonly probe: ModelDeploymentRuntimeCustomProbe;
+}
+
 /** How the model is served. Changing anything in here starts a release, as a new version does. */
 export interface ModelDeploymentRuntime {
-  /** Model server to run. A preset brings ports, environment, probes and the place of the model; template can change them, and brings the image. mlserver is Seldon's MLServer, asked by the V2 inference protocol. */
-  readonly preset: 'mlserver';
+  /** Model server to run. mlserver is Seldon's MLServer, asked by the V2 inference protocol: it brings ports, environment, probes and the place of the model, which template can change; template brings the image. custom is any other server that speaks HTTP: template brings all of its container, and custom says what Plimsoll must know of it. */
+  readonly preset: 'mlserver' | 'custom';
+  /** What Plimsoll must know of a server of your own. Image, arguments, environment, ports and a readinessProbe stand in template. */
+  readonly custom?: ModelDeploymentRuntimeCustom;
   /** PodTemplateSpec (metadata, spec) laid over the pods of the preset. The container that serves is called model and must have an image. Checked by a dry run against the API server, not by this schema. Default: none, which is refused, as there is no image. Example: {spec: {containers: [{name: model, image: registry.example.com/mlserver:1.7.1}]}}. */
   readonly template?: Readonly<Record<string, unknown>>;
 }
@@ -70,7 +118,7 @@ export interface ModelDeploymentProbeRequests {
   readonly configMapRef: ModelDeploymentProbeRequestsConfigMapRef;
 }
 
-/** What a new revision must answer before it gets any traffic. Without it, one request is made up from the model's own metadata; a model that describes no inputs is not asked then. */
+/** What a new revision of preset mlserver must answer before it gets any traffic. Without it, one request is made up from the model's own metadata; a model that describes no inputs is not asked then. Preset custom has its own, in runtime.custom. */
 export interface ModelDeploymentProbe {
   /** Requests of your own, instead of the one made from the model's metadata. */
   readonly requests: ModelDeploymentProbeRequests;
@@ -198,7 +246,7 @@ export interface ModelDeploymentSpec {
   readonly runtime: ModelDeploymentRuntime;
   /** How requests reach the model. A union, of which gateway is the only member so far. */
   readonly traffic: ModelDeploymentTraffic;
-  /** What a new revision must answer before it gets any traffic. Without it, one request is made up from the model's own metadata; a model that describes no inputs is not asked then. */
+  /** What a new revision of preset mlserver must answer before it gets any traffic. Without it, one request is made up from the model's own metadata; a model that describes no inputs is not asked then. Preset custom has its own, in runtime.custom. */
   readonly probe?: ModelDeploymentProbe;
   /** How a release goes. A release keeps the plan that it started with; changes here hold from the next one on, if the field does not say otherwise. */
   readonly rollout?: ModelDeploymentRollout;

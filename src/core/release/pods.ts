@@ -4,7 +4,7 @@ import type { Action, KubeObject } from '../observed.ts';
 import { controllerRevision, disruptionBudget, revisionService, workload } from '../resources/children.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
-import { readyPods, revisionState, type Scene } from './scene.ts';
+import { portOf, readyPods, revisionState, type Scene } from './scene.ts';
 import type { FailureClass } from './ledger.ts';
 
 /** The rendering of the revision that a release is about; undefined when neither a record nor the spec has it any more. */
@@ -20,11 +20,11 @@ export function snapshotOf(scene: Scene, release: ModelRelease): Snapshot | unde
  * before `notBeforeMs` are left from an earlier attempt; they are written once more, so that who still means to clean up after it is refused.
  */
 export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: number, notBeforeMs = 0): readonly Action[] {
-  const { owner, port, now } = scene;
+  const { owner, now } = scene;
   const state = revisionState(scene, snapshot.revision);
   const missing: KubeObject[] = [];
   if (!state?.snapshot) missing.push(controllerRevision(owner, snapshot));
-  if (!state?.service) missing.push(revisionService(owner, snapshot.revision, port));
+  if (!state?.service) missing.push(revisionService(owner, snapshot.revision, portOf(scene, snapshot.revision)));
   if (!state?.hasDisruptionBudget) missing.push(disruptionBudget(owner, snapshot.revision));
   const known = state?.workload;
   if (known?.replicas !== replicas || (known.scaledAtMs ?? 0) < notBeforeMs)

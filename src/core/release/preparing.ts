@@ -1,6 +1,6 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
-import type { Action } from '../observed.ts';
-import { childName } from '../resources/revision.ts';
+import type { Action, ProbeRequest } from '../observed.ts';
+import { childName, type Snapshot } from '../resources/revision.ts';
 import type { Parameters } from './parameters.ts';
 import { bringUp, snapshotOf } from './pods.ts';
 import { enter, wait, type Progress, type Turn } from './progress.ts';
@@ -34,38 +34,40 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
         message: `version ${to.version} failed its probe before any traffic: ${probe.message}`,
       });
     case undefined:
-      return { ...wait(progress), actions: [probeAction(scene, to.revision)] };
+      return { ...wait(progress), actions: [probeAction(scene, snapshot)] };
     case 'Unreachable':
       if (scene.now >= (revisionState(scene, to.revision)?.workload?.scaledAtMs ?? scene.now) + parameters.progressDeadlineMs) {
         return rollBack(scene, release, progress, {
           class: 'Infrastructure',
           reason: 'ProbeUnreachable',
-          message: `the probe reached no pod of version ${to.version} within its progress deadline: ${probe.message}`,
+          message: `the probe of version ${to.version} had no answer within its progress deadline: ${probe.message}`,
         });
       }
       return askAgain(
         scene,
-        to.revision,
-        begun(`the probe reached no pod of version ${to.version}: ${probe.message}`),
+        snapshot,
+        begun(`the probe of version ${to.version} has no answer yet: ${probe.message}`),
         probe.atMs + PROBE_AGAIN_MS,
       );
   }
 }
 
 /** Once it is asked the answer brings the next pass: to be woken by a time that is over would be to spin, and no answer would ever come in. */
-function askAgain(scene: Scene, revision: string, progress: Progress, atMs: number): Turn {
-  return scene.now < atMs ? wait(progress, atMs) : { ...wait(progress), actions: [probeAction(scene, revision)] };
+function askAgain(scene: Scene, snapshot: Snapshot, progress: Progress, atMs: number): Turn {
+  return scene.now < atMs ? wait(progress, atMs) : { ...wait(progress), actions: [probeAction(scene, snapshot)] };
 }
 
-function probeAction(scene: Scene, revision: string): Action {
-  const { deployment } = scene.observed;
+function probeAction(scene: Scene, { revision, custom }: Snapshot): Action {
+  const { model, probe } = scene.observed.deployment.spec;
+  const request: ProbeRequest = custom
+    ? { protocol: 'Custom', probe: custom.probe }
+    : { protocol: 'V2', model, requests: probe?.requests.configMapRef.name };
   return {
     type: 'Probe',
     namespace: scene.owner.namespace,
     deployment: scene.owner.name,
     revision,
     service: childName(scene.owner.name, revision),
-    model: deployment.spec.model,
-    requests: deployment.spec.probe?.requests.configMapRef.name,
+    request,
   };
 }

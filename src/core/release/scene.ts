@@ -3,7 +3,7 @@ import type { Slot } from '../analysis/measurement.ts';
 import type { Observed, RevisionState, RouteDecision } from '../observed.ts';
 import type { Owner } from '../resources/children.ts';
 import type { JsonObject } from '../resources/overlay.ts';
-import { presetNamed } from '../resources/presets.ts';
+import { mlserver } from '../resources/mlserver.ts';
 import { targetRevision, type Snapshot, type Target } from '../resources/revision.ts';
 import { durationMs } from '../time.ts';
 import { otherSlot } from '../traffic/route.ts';
@@ -28,7 +28,6 @@ export interface Scene {
   /** Pods of a full serving set. */
   readonly size: number;
   readonly drainMs: number;
-  readonly port: number;
   readonly stable: Side | undefined;
   readonly active: ModelRelease | undefined;
   readonly target: Wanted;
@@ -49,7 +48,6 @@ export function sceneOf(observed: Observed, now: number): Scene {
     owner: { kind: 'ModelDeployment', name: metadata.name, namespace: metadata.namespace ?? 'default', uid: metadata.uid ?? '' },
     size: spec.replicas ?? 1,
     drainMs: durationMs(spec.traffic.drain, DEFAULT_DRAIN),
-    port: presetNamed(spec.runtime.preset).httpPort,
     stable: stableOf(observed),
     active: activeRelease(observed.releases),
     target: wantedOf(observed),
@@ -122,6 +120,7 @@ function wantedOf(observed: Observed): Wanted {
       source: version.spec.source as unknown as JsonObject,
       secretName: version.spec.access?.secretRef?.name,
       preset: spec.runtime.preset,
+      custom: spec.runtime.custom,
       template: (spec.runtime.template ?? {}) as JsonObject,
       drain: spec.traffic.drain ?? DEFAULT_DRAIN,
     },
@@ -141,6 +140,12 @@ export function routeDecision(scene: Scene, release: ModelRelease): RouteDecisio
 
 export function revisionState(scene: Scene, revision: string): RevisionState | undefined {
   return scene.observed.revisions.get(revision);
+}
+
+/** Port of a revision's server: as it was rendered, whatever the spec says by now. */
+export function portOf(scene: Scene, revision: string): number {
+  const kept = revisionState(scene, revision)?.snapshot ?? (scene.target.state === 'Known' ? scene.target.snapshot : undefined);
+  return kept?.custom?.port ?? mlserver.httpPort;
 }
 
 /** Pods that can take requests: Ready by the Deployment and shown by the EndpointSlices, which is what gateways follow. */

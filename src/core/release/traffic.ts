@@ -4,7 +4,7 @@ import type { Slot } from '../analysis/measurement.ts';
 import type { Action, Decision, RouteDecision, RouteState, SlotState } from '../observed.ts';
 import { stableService } from '../resources/children.ts';
 import { httpRoute, otherSlot } from '../traffic/route.ts';
-import type { Scene } from './scene.ts';
+import { portOf, type Scene } from './scene.ts';
 
 /** The slot that this release's candidate takes: the one that stable does not have. */
 export function candidateSlot(scene: Scene): Slot {
@@ -71,7 +71,7 @@ export function selectStable(scene: Scene, revision: string): Action | undefined
   if (service?.revision === revision) return undefined;
   return {
     type: 'Apply',
-    object: stableService(scene.owner, revision, scene.port, service?.identity),
+    object: stableService(scene.owner, revision, portOf(scene, revision), service?.identity),
     fieldManager: FIELD_MANAGER.children,
     expectAbsent: service === undefined,
   };

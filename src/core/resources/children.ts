@@ -41,7 +41,12 @@ export function controllerRevision(owner: Owner, snapshot: Snapshot): KubeObject
       annotations: { [ANNOTATION.inputs]: snapshot.inputs },
     },
     revision: 1,
-    data: { version: snapshot.version, digest: snapshot.digest, template: snapshot.template },
+    data: {
+      version: snapshot.version,
+      digest: snapshot.digest,
+      template: snapshot.template,
+      ...(snapshot.custom ? { custom: snapshot.custom } : {}),
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import type { JsonObject } from './overlay.ts';
-import type { RuntimePreset } from './preset.ts';
+import { DEFAULT_MODEL_PATH, type RuntimePreset } from './preset.ts';
 
 const HTTP_PORT = 8080;
 const METRICS_PORT = 8082;
@@ -37,4 +37,7 @@ export const mlserver: RuntimePreset = {
     'prometheus.io/port': String(METRICS_PORT),
     'prometheus.io/path': '/metrics',
   },
+  // Whole, with the settings that the fetch container writes beside the model.
+  modelMount: { mountPath: DEFAULT_MODEL_PATH },
+  lacking: () => undefined,
 };

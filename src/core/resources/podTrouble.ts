@@ -41,6 +41,8 @@ const CANNOT_START = [
   'CreateContainerConfigError',
   'CreateContainerError',
 ];
+/** Where a container waits after it ended, or was not even begun. */
+const BETWEEN_STARTS = ['CrashLoopBackOff', 'RunContainerError'];
 /** Fetch failures that the same bytes will meet again: they speak against the version. */
 const FINAL_FETCH = ['FormatUnclear', 'EmptyModel', 'ArchiveRefused', 'TooLarge'];
 
@@ -78,10 +80,13 @@ function troublesOf(pod: PodObject): readonly Ranked[] {
 }
 
 function crash({ name, state, lastState }: ContainerStatus): Ranked | undefined {
-  const ended = state?.terminated ?? (state?.waiting?.reason === 'CrashLoopBackOff' || state?.running ? lastState?.terminated : undefined);
+  const isBetween = state?.running !== undefined || BETWEEN_STARTS.includes(state?.waiting?.reason ?? '');
+  const ended = state?.terminated ?? (isBetween ? lastState?.terminated : undefined);
   if (!ended) return undefined;
   if (ended.reason === 'OOMKilled')
     return evidence(0, 'OOMKilled', `container ${name} was killed for want of memory; raise its memory limit if the model needs it`);
+  if (ended.reason === 'StartError')
+    return evidence(1, 'StartError', `container ${name} cannot be started as its command says: ${ended.message ?? 'no word why'}`);
   return evidence(
     1,
     'CrashLoop',

@@ -1,3 +1,4 @@
+import type { ModelDeploymentRuntimeCustom } from '../../api/generated/modeldeployment.ts';
 import { shortHash } from '../canonical.ts';
 import { renderTemplate, type Rendering, type TemplateInputs } from './template.ts';
 import type { JsonObject } from './overlay.ts';
@@ -10,6 +11,8 @@ export interface Snapshot {
   /** Hash of what the user chose (`TemplateInputs`), without what the operator adds. */
   readonly inputs: string;
   readonly template: JsonObject;
+  /** What Plimsoll knows of its server, when that is no preset's. */
+  readonly custom?: ModelDeploymentRuntimeCustom | undefined;
 }
 
 export type Target = { readonly ok: true; readonly snapshot: Snapshot } | { readonly ok: false; readonly message: string };
@@ -28,11 +31,11 @@ export function targetRevision(
   if (before) return { ok: true, snapshot: before };
   const rendering: Rendering = renderTemplate(inputs, operator.image, operator.imagePullPolicy);
   if (!rendering.ok) return rendering;
-  const revision = shortHash({ digest: inputs.digest, template: rendering.template });
-  return {
-    ok: true,
-    snapshot: { revision, version: inputs.version, digest: inputs.digest, inputs: hash, template: rendering.template },
-  };
+  const { version, digest, custom } = inputs;
+  const { template } = rendering;
+  // Also what stands in no pod is part of it: a probe that was wrong must not condemn the revision that is asked by the right one.
+  const revision = shortHash({ digest, template, custom });
+  return { ok: true, snapshot: { revision, version, digest, inputs: hash, template, ...(custom ? { custom } : {}) } };
 }
 
 /** Name of a revision's Deployment, Service, PodDisruptionBudget and ControllerRevision. */

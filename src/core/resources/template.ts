@@ -2,10 +2,11 @@ import { canonicalJson } from '../canonical.ts';
 import { durationMs, seconds } from '../time.ts';
 import { CLAIM_VOLUMES, claimAccess } from './claims.ts';
 import { mergeTemplate, type Json, type JsonObject } from './overlay.ts';
-import { presetNamed } from './presets.ts';
+import { DEFAULT_MODEL_PATH, type RuntimePreset } from './preset.ts';
+import { presetOf, type Runtime } from './presets.ts';
 
-/** Where the model lives in a serving pod: bytes in `model/`, the server's settings beside it. */
-const MODEL_ROOT = '/mnt/models';
+/** Where the fetch container has the model's volume: bytes in `model/`, the server's settings beside it. */
+const MODEL_ROOT = DEFAULT_MODEL_PATH;
 const MODEL_CONTAINER = 'model';
 const FETCH_CONTAINER = 'plimsoll-fetch';
 const MODEL_VOLUME = 'plimsoll-model';
@@ -16,14 +17,13 @@ export const ACCESS_DIRECTORY = '/var/run/plimsoll/access';
 const RESERVED = [FETCH_CONTAINER, MODEL_VOLUME, TEMPORARY_VOLUME, ACCESS_VOLUME, ...CLAIM_VOLUMES];
 
 /** All that a serving pod depends on. Equal inputs are the same revision, whichever operator renders them. */
-export interface TemplateInputs {
+export interface TemplateInputs extends Runtime {
   readonly model: string;
   readonly version: string;
   readonly digest: string;
   readonly format: JsonObject;
   readonly source: JsonObject;
   readonly secretName?: string | undefined;
-  readonly preset: string;
   readonly template: JsonObject;
   /** GEP-2257 duration. */
   readonly drain: string;
@@ -36,9 +36,9 @@ export type Rendering = { readonly ok: true; readonly template: JsonObject } | {
  * model, read-only, and the time to drain. `image` is the operator's own image, which runs the fetch container.
  */
 export function renderTemplate(inputs: TemplateInputs, image: string, imagePullPolicy: string): Rendering {
-  const refusal = refuse(inputs.template);
+  const preset = presetOf(inputs);
+  const refusal = refuse(inputs.template, preset);
   if (refusal !== undefined) return { ok: false, message: refusal };
-  const preset = presetNamed(inputs.preset);
   const merged = mergeTemplate(
     {
       metadata: { annotations: preset.podAnnotations },
@@ -47,7 +47,7 @@ export function renderTemplate(inputs: TemplateInputs, image: string, imagePullP
     inputs.template,
   );
   const spec = asObject(merged['spec']);
-  const containers = asArray(spec['containers']).map((container) => withModel(container, inputs.drain));
+  const containers = asArray(spec['containers']).map((container) => withModel(container, preset, inputs.drain));
   const fetch = fetchContainer(inputs, image, imagePullPolicy);
   return {
     ok: true,
@@ -81,7 +81,7 @@ const POD_DEFAULTS: JsonObject = {
   securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
 };
 
-function refuse(template: JsonObject): string | undefined {
+function refuse(template: JsonObject, { modelMount, lacking }: RuntimePreset): string | undefined {
   const spec = asObject(template['spec']);
   const containers = asArray(spec['containers']).map(asObject);
   const model = containers.find((container) => container['name'] === MODEL_CONTAINER);
@@ -94,28 +94,28 @@ function refuse(template: JsonObject): string | undefined {
   const names = [...all, ...asArray(spec['volumes']).map(asObject), ...mounts].map((item) => item['name']);
   const taken = RESERVED.find((name) => names.includes(name));
   if (taken !== undefined) return `spec.runtime.template uses the name ${taken}, which Plimsoll keeps for itself; choose another one`;
-  if (mounts.some((mount) => isInModel(mount['mountPath']))) {
-    return `spec.runtime.template mounts something at ${MODEL_ROOT}, where the verified model lives; choose another mountPath`;
+  if (mounts.some((mount) => isWithin(modelMount.mountPath, mount['mountPath']))) {
+    return `spec.runtime.template mounts something at ${modelMount.mountPath}, where the verified model lives; choose another mountPath`;
   }
-  return undefined;
+  return lacking(model);
 }
 
-function isInModel(path: Json | undefined): boolean {
+function isWithin(folder: string, path: Json | undefined): boolean {
   const parts: string[] = [];
   for (const part of typeof path === 'string' ? path.split('/') : []) {
     if (part === '..') parts.pop();
     else if (part !== '' && part !== '.') parts.push(part);
   }
-  return `/${parts.join('/')}/`.startsWith(`${MODEL_ROOT}/`);
+  return `/${parts.join('/')}/`.startsWith(`${folder}/`);
 }
 
 /** Read-only in every container: bytes that were verified must still be those bytes when they are loaded. */
-function withModel(container: JsonObject, drain: string): JsonObject {
+function withModel(container: JsonObject, { modelMount }: RuntimePreset, drain: string): JsonObject {
   return {
     ...container,
     volumeMounts: [
       ...asArray(container['volumeMounts']),
-      { name: MODEL_VOLUME, mountPath: MODEL_ROOT, readOnly: true },
+      { name: MODEL_VOLUME, ...modelMount, readOnly: true },
       ...(needsTemporary(container) ? [{ name: TEMPORARY_VOLUME, mountPath: '/tmp' }] : []),
     ],
     lifecycle: { ...asObject(container['lifecycle']), preStop: { sleep: { seconds: sleepSeconds(drain) } } },

@@ -7,6 +7,8 @@ import { quote } from './text.ts';
 
 /** Where a version brings its own settings for MLServer: in its root, and nowhere else. */
 export const MODEL_SETTINGS = 'model-settings.json';
+/** Folder of a version's files in the volume of a serving pod; the settings lie beside it. */
+export const MODEL_FOLDER = 'model';
 
 /** MLServer's settings for one model. `uri` is relative to the folder that holds the settings. */
 export interface ModelSettings {

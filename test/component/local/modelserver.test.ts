@@ -44,13 +44,13 @@ describe('the test model server', () => {
     running = undefined;
   });
 
-  async function start(model: Record<string, unknown>): Promise<Running> {
+  async function start(model: Record<string, unknown>, args: readonly string[] = [], more: NodeJS.ProcessEnv = {}): Promise<Running> {
     await mkdir(join(folder, 'model'), { recursive: true });
     await writeFile(join(folder, 'model/model.json'), JSON.stringify(model));
     await writeFile(join(folder, 'model-settings.json'), JSON.stringify({ name: 'digits', parameters: { uri: './model' } }));
     const [port, metricsPort] = [await freePort(), await freePort()];
-    const env = { MODELS_DIR: folder, MLSERVER_HTTP_PORT: String(port), MLSERVER_METRICS_PORT: String(metricsPort) };
-    const child = spawn(join(folder, 'server'), { env, stdio: 'ignore' });
+    const env = { MODELS_DIR: folder, MLSERVER_HTTP_PORT: String(port), MLSERVER_METRICS_PORT: String(metricsPort), ...more };
+    const child = spawn(join(folder, 'server'), args, { env, stdio: 'ignore' });
     const ended = new Promise<number | null>((done) => {
       child.on('exit', (code) => done(code));
     });
@@ -105,6 +105,25 @@ describe('the test model server', () => {
     expect(text).toContain('model_infer_request_success_total{model="digits",version="None"} 1\n');
     expect(text).toContain('model_infer_request_failure_total{model="digits",version="None"} 3\n');
     expect(text).toMatch(/rest_server_request_duration_seconds_count\{.*status_code="500"\} 3\n/);
+  });
+
+  test('behaves as an argument or a variable says, whatever the model says', async () => {
+    const first = await start({ features: 3 }, ['-behaviour', '{"failWhenFirstAtLeast": 5}']);
+    expect((await Promise.all([infer(first.url, [5, 0, 0]), infer(first.url, [4, 0, 0])])).map(({ status }) => status)).toEqual([500, 200]);
+    first.child.kill('SIGKILL');
+    const { url } = await start({ features: 3 }, [], { BEHAVIOUR: '{"features": 2}' });
+    expect((await infer(url, [1, 2])).status).toBe(200);
+  });
+
+  test('serves like TensorFlow Serving, without settings, when it is told its name', async () => {
+    const { url } = await start({ features: 2 }, [], { MODEL_NAME: 'own', MODELS_DIR: join(folder, 'model') });
+    const predict = (name: string, body: string): Promise<Response> => fetch(`${url}/v1/models/${name}:predict`, { method: 'POST', body });
+    expect((await fetch(`${url}/v1/models/own`)).status).toBe(200);
+    const good = await predict('own', '{"instances": [[1, 2], [3, 4]]}');
+    expect([good.status, await good.json()]).toEqual([200, { predictions: [3, 7] }]);
+    const bad = [predict('own', '{"instances": [[1]]}'), predict('own', '{}'), predict('other', '{"instances": [[1, 2]]}')];
+    expect((await Promise.all(bad)).map(({ status }) => status)).toEqual([500, 400, 404]);
+    expect((await infer(url, [1, 2], 'own')).status).toBe(200);
   });
 
   test('closes the connection after a 500, as MLServer does', async () => {

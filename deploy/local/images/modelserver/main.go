@@ -1,12 +1,16 @@
 // A small server of the Open Inference Protocol (V2) for tests: it behaves as its model file says, so that a test can
 // have a version that fails, is slow, crashes or never becomes ready. Everything else is as MLServer does it: the same
 // environment variables, paths, status codes and metric names, and the connection is closed after a 500.
+//
+// With MODEL_NAME it is a server that Plimsoll has no preset for: it wants no model-settings.json, finds ./model.json in MODELS_DIR, and
+// answers predictions as TensorFlow Serving does. -behaviour or BEHAVIOUR, JSON as in the model file, changes how any version behaves.
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -16,6 +20,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -77,6 +82,10 @@ func readJSON(path string, into any) error {
 func load(dir string) (settings, model, error) {
 	var s settings
 	m := model{Features: 4}
+	if name := os.Getenv("MODEL_NAME"); name != "" {
+		s.Name = name
+		return s, m, readJSON(filepath.Join(dir, "model.json"), &m)
+	}
 	if err := readJSON(filepath.Join(dir, "model-settings.json"), &s); err != nil {
 		return s, m, err
 	}
@@ -215,6 +224,37 @@ func (s *server) infer(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// predictAll answers as TensorFlow Serving does: POST /v1/models/NAME:predict with {"instances": [[...], ...]}.
+func (s *server) predictAll(w http.ResponseWriter, r *http.Request) {
+	name, isPredict := strings.CutSuffix(r.PathValue("name"), ":predict")
+	if !isPredict || name != s.settings.Name {
+		answer(w, http.StatusNotFound, problem{"Could not find a valid model handle for " + name})
+		return
+	}
+	var in struct {
+		Instances [][]float64 `json:"instances"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&in); err != nil || len(in.Instances) == 0 {
+		answer(w, http.StatusBadRequest, problem{"Missing 'instances' key"})
+		return
+	}
+	s.wait()
+	predictions := make([]int, 0, len(in.Instances))
+	for _, row := range in.Instances {
+		data := make([]any, len(row))
+		for i, number := range row {
+			data[i] = number
+		}
+		result, err := s.predict(input{Shape: []int{1, len(row)}, Data: data})
+		if err != nil {
+			answer(w, http.StatusInternalServerError, problem{err.Error()})
+			return
+		}
+		predictions = append(predictions, result...)
+	}
+	answer(w, http.StatusOK, map[string]any{"predictions": predictions})
+}
+
 func (s *server) metadata(w http.ResponseWriter, r *http.Request) {
 	if r.PathValue("name") != s.settings.Name {
 		answer(w, http.StatusNotFound, problem{"Model " + r.PathValue("name") + " not found"})
@@ -243,14 +283,19 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("GET /v2/health/ready", s.health)
 	mux.HandleFunc("GET /v2/models/{name}/ready", s.health)
 	mux.HandleFunc("GET /v2/models/{name}", s.metadata)
+	mux.HandleFunc("GET /v1/models/{name}", s.health)
+	mux.HandleFunc("POST /v1/models/{name}", s.predictAll)
 	mux.Handle("POST /v2/models/{name}/infer", s.metrics.timed("/v2/models/{model_name}/infer", http.HandlerFunc(s.infer)))
 	return mux
 }
 
-func run() error {
+func run(behaviour string) error {
 	set, mod, err := load(env("MODELS_DIR", "/mnt/models"))
 	if err != nil {
 		return err
+	}
+	if err := json.Unmarshal([]byte(behaviour), &mod); err != nil {
+		return fmt.Errorf("behaviour: %w", err)
 	}
 	s := &server{settings: set, model: mod, metrics: newMetrics()}
 	held := hold(mod.AllocateMiB)
@@ -281,7 +326,9 @@ func run() error {
 
 func main() {
 	log.SetFlags(0)
-	if err := run(); err != nil {
+	behaviour := flag.String("behaviour", env("BEHAVIOUR", "{}"), "JSON as in the model file, laid over it")
+	flag.Parse()
+	if err := run(*behaviour); err != nil {
 		log.Fatal(err)
 	}
 }

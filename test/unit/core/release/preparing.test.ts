@@ -19,7 +19,7 @@ describe('before it gets any traffic, a version', () => {
     const world = await releasing({ probe: 'Unreachable' });
     await world.run(60_000);
     expect(world.newest().status?.phase).toBe('Preparing');
-    expect(world.newest().status?.message).toContain('the probe reached no pod of version 2');
+    expect(world.newest().status?.message).toContain('the probe of version 2 has no answer yet: connection refused');
     world.behave('2', { probe: 'Passed' });
     expect((await ended(world)).status?.outcome).toBe('Promoted');
     world.assertSound();

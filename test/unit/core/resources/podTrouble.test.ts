@@ -45,6 +45,12 @@ describe('what keeps pods from being Ready', () => {
       'Evidence',
       'OOMKilled',
     ],
+    [
+      'a command that the image does not have',
+      server({ waiting: { reason: 'RunContainerError' } }, { lastState: { terminated: { exitCode: 128, reason: 'StartError' } } }),
+      'Evidence',
+      'StartError',
+    ],
     ['a server that runs but is not Ready', server({ running: {} }), 'Evidence', 'NotReady'],
     ['an archive that must not be unpacked', fetcher(failed('ArchiveRefused')), 'Evidence', 'ArchiveRefused'],
     ['no file that is the model', fetcher(failed('FormatUnclear')), 'Evidence', 'FormatUnclear'],

@@ -13,6 +13,12 @@ const INPUTS: TemplateInputs = {
   drain: '30s',
 };
 
+const OWN = {
+  preset: 'custom',
+  custom: { port: 8000, probe: { path: '/predict' } },
+  template: { spec: { containers: [{ name: 'model', image: 'own:1', readinessProbe: { tcpSocket: { port: 8000 } } }] } },
+} satisfies Partial<TemplateInputs>;
+
 function revisionOf(change: Partial<TemplateInputs> = {}, known: readonly Snapshot[] = [], image = 'plimsoll:1'): Snapshot {
   const target = targetRevision({ ...INPUTS, ...change }, known, { image, imagePullPolicy: 'IfNotPresent' });
   if (!target.ok) throw new Error(target.message);
@@ -32,8 +38,30 @@ describe('a revision', () => {
     ['another argument', { template: { spec: { containers: [{ name: 'model', image: 'mlserver:1.7.1', args: ['x'] }] } } }],
     ['another drain', { drain: '2m' }],
     ['another Secret', { secretName: 'other' }],
+    [
+      'another variable',
+      { template: { spec: { containers: [{ name: 'model', image: 'mlserver:1.7.1', env: [{ name: 'A', value: '1' }] }] } } },
+    ],
+    [
+      'another limit',
+      { template: { spec: { containers: [{ name: 'model', image: 'mlserver:1.7.1', resources: { limits: { memory: '1Gi' } } }] } } },
+    ],
+    ['another preset', OWN],
   ] satisfies [string, Partial<TemplateInputs>][])('is another one with %s', (_, change) => {
     expect(revisionOf(change).revision).not.toBe(revisionOf().revision);
+  });
+
+  test.each([
+    ['another port', { port: 9000 }],
+    ['another model path', { modelPath: '/models' }],
+    ['another probe', { probe: { path: '/other' } }],
+  ])('of a server of its own is another one with %s', (_, change) => {
+    expect(revisionOf({ ...OWN, custom: { ...OWN.custom, ...change } }).revision).not.toBe(revisionOf(OWN).revision);
+  });
+
+  // An upgrade that changed it would release anew in every deployment whose record of the revision is gone.
+  test('of an mlserver deployment has the name that it has always had', () => {
+    expect(revisionOf()).toMatchObject({ revision: '0803762712', inputs: 'ddcc1d66f2cc4ab1' });
   });
 
   test('stays as it was rendered when a newer operator, with another image, sees the same inputs', () => {

@@ -197,6 +197,65 @@ describe("the user's template", () => {
   });
 });
 
+describe('a server of its own', () => {
+  const PROBED = { name: 'model', image: 'own:1', readinessProbe: { httpGet: { path: '/health', port: 8000 } } };
+  const own = (container: JsonObject = PROBED, more: JsonObject = {}): Partial<TemplateInputs> => ({
+    preset: 'custom',
+    custom: { port: 8000, modelPath: '/models/fraud/1', probe: { path: '/predict' } },
+    template: { spec: { containers: [container], ...more } },
+  });
+  const said = (inputs: Partial<TemplateInputs>): string | undefined => {
+    const rendering = renderTemplate({ ...INPUTS, ...inputs }, 'plimsoll:1', 'IfNotPresent');
+    return rendering.ok ? undefined : rendering.message;
+  };
+
+  test('has the container of the template and nothing of a preset, in pods that are as secure', () => {
+    const { metadata, spec } = render(own({ ...PROBED, args: ['--port=8000'], env: [{ name: 'A', value: '1' }] })) as {
+      readonly metadata: JsonObject;
+      readonly spec: JsonObject & PodSpec;
+    };
+    expect(metadata).toEqual({ annotations: {} });
+    expect(spec).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } });
+    expect(spec.containers).toEqual([
+      {
+        ...PROBED,
+        args: ['--port=8000'],
+        env: [{ name: 'A', value: '1' }],
+        securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+        volumeMounts: [
+          { name: 'plimsoll-model', mountPath: '/models/fraud/1', subPath: 'model', readOnly: true },
+          { name: 'plimsoll-tmp', mountPath: '/tmp' },
+        ],
+        lifecycle: { preStop: { sleep: { seconds: 15 } } },
+      },
+    ]);
+  });
+
+  test('gets the files of the version alone, and the fetch container writes no settings beside them', () => {
+    const [fetch] = specOf(render(own())).initContainers;
+    expect(JSON.parse(fetch.env[0]!.value)).toMatchObject({ preset: 'custom', to: '/mnt/models' });
+  });
+
+  test('finds them at /mnt/models unless it wants them elsewhere', () => {
+    const [container] = specOf(render({ ...own(), custom: { port: 8000, probe: { path: '/' } } })).containers;
+    expect(container.volumeMounts).toContainEqual({ name: 'plimsoll-model', mountPath: '/mnt/models', subPath: 'model', readOnly: true });
+  });
+
+  test.each([
+    [{ name: 'model', image: 'own:1' }, 'needs a readinessProbe in container model'],
+    [{ ...PROBED, readinessProbe: null }, 'for example {httpGet: {path: /health, port: 8000}}'],
+    [{ ...PROBED, image: '' }, 'needs an item {name: model, image: ...}'],
+    [{ ...PROBED, volumeMounts: [{ name: 'x', mountPath: '/models/fraud/1/extra' }] }, 'mounts something at /models/fraud/1'],
+  ])('with %j is refused', (container, sentence) => {
+    expect(said(own(container))).toContain(sentence);
+  });
+
+  test('may mount around its model', () => {
+    expect(said(own({ ...PROBED, volumeMounts: [{ name: 'x', mountPath: '/models/fraud' }] }))).toBeUndefined();
+    expect(said(own({ ...PROBED, volumeMounts: [{ name: 'x', mountPath: '/mnt/models' }] }))).toBeUndefined();
+  });
+});
+
 function withModelTemplate(): Partial<TemplateInputs> {
   return {
     template: {
