@@ -31,8 +31,8 @@ export async function observeDeployment(
   const deployment = caches.deployments.get(namespace, name);
   if (!deployment) return undefined;
   const key = keyOf(namespace, name);
-  const service = caches.services.get(namespace, name);
-  const route = caches.routes.get(namespace, name);
+  const service = ownOf(deployment, caches.services.get(namespace, name));
+  const route = ownOf(deployment, caches.routes.get(namespace, name));
   return {
     deployment,
     version: caches.versions.get(namespace, `${deployment.spec.model}-${deployment.spec.version}`),
@@ -48,6 +48,11 @@ export async function observeDeployment(
   };
 }
 
+/** The child, if it belongs to this very object and not to an earlier one of the same name, whose children are on their way out. */
+function ownOf<T extends Child>({ metadata }: ModelDeployment, child: T | undefined): T | undefined {
+  return child?.ownerUid === undefined || child.ownerUid === metadata.uid ? child : undefined;
+}
+
 async function observeRevisions(
   sources: DeploymentSources,
   deployment: ModelDeployment,
@@ -55,11 +60,12 @@ async function observeRevisions(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, RevisionState>> {
   const { caches } = sources;
+  const own = <T extends Child>(list: readonly T[]): readonly T[] => list.filter((child) => ownOf(deployment, child) !== undefined);
   const of = <T extends Child>(list: readonly T[], revision: string): T | undefined => list.find((child) => child.revision === revision);
-  const workloads = caches.workloads.byIndex(BY_DEPLOYMENT, key);
-  const services = caches.services.byIndex(BY_DEPLOYMENT, key);
-  const budgets = caches.budgets.byIndex(BY_DEPLOYMENT, key);
-  const snapshots = caches.snapshots.byIndex(BY_DEPLOYMENT, key);
+  const workloads = own(caches.workloads.byIndex(BY_DEPLOYMENT, key));
+  const services = own(caches.services.byIndex(BY_DEPLOYMENT, key));
+  const budgets = own(caches.budgets.byIndex(BY_DEPLOYMENT, key));
+  const snapshots = own(caches.snapshots.byIndex(BY_DEPLOYMENT, key));
   const endpoints = caches.endpoints.byIndex(BY_DEPLOYMENT, key);
   const revisions = new Set(
     [...workloads, ...services, ...budgets, ...snapshots].flatMap(({ revision }) => (revision === undefined ? [] : [revision])),

@@ -14,6 +14,8 @@ import { readRoute, type HttpRouteObject } from '../core/traffic/route.ts';
 export interface Child {
   readonly metadata: ObjectMeta;
   readonly revision: string | undefined;
+  /** The object that it belongs to: one that was deleted and made anew by the same name is another. */
+  readonly ownerUid: string | undefined;
 }
 
 export interface Workload extends Child {
@@ -52,7 +54,7 @@ export function own(object: KubeObject): KubeObject {
 }
 
 export function child(object: KubeObject): Child {
-  const { name, namespace, uid, resourceVersion, labels } = object.metadata;
+  const { name, namespace, uid, resourceVersion, labels, ownerReferences } = object.metadata;
   return {
     metadata: {
       name,
@@ -62,6 +64,7 @@ export function child(object: KubeObject): Child {
       ...(labels ? { labels } : {}),
     },
     revision: labels?.[LABEL.revision],
+    ownerUid: ownerReferences?.find(({ controller }) => controller === true)?.uid,
   };
 }
 

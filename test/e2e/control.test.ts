@@ -14,7 +14,7 @@ const records: LoadRecord[] = [];
 const bad: string[] = [];
 
 async function ask(number: number, action: string, reason: string): Promise<void> {
-  const control = { action, by: 'kubernetes-admin', reason };
+  const control = { action, by: 'admin', reason };
   const patch = JSON.stringify({ spec: { control } });
   await kubectl(['-n', scene.namespace, 'patch', 'mrel', `${scene.name}-r${number}`, '--type=merge', '-p', patch]);
 }
@@ -49,8 +49,8 @@ beforeAll(async () => {
 }, STORY_MS);
 
 afterAll(async () => {
-  expect(failuresOfOthers(records, bad).slice(0, 5)).toEqual([]);
   await scene.close();
+  expect(failuresOfOthers(records, bad).slice(0, 5)).toEqual([]);
 }, 30_000);
 
 describe('a release that a person steers', () => {
@@ -61,7 +61,7 @@ describe('a release that a person steers', () => {
       await inPhase(2, 'Holding', 5);
       await ask(2, 'Pause', 'the campaign begins');
       const paused = await inPhase(2, 'Paused', 5);
-      expect(paused.status?.message).toContain('paused by kubernetes-admin: the campaign begins');
+      expect(paused.status?.message).toContain('paused by admin: the campaign begins');
       const ready = (await scene.deployment()).status?.conditions?.find(({ type }) => type === 'Ready');
       expect(ready).toMatchObject({ status: 'False', reason: 'Paused' });
       await new Promise((resolve) => setTimeout(resolve, 10_000));
@@ -69,7 +69,7 @@ describe('a release that a person steers', () => {
       await ask(2, 'Promote', 'seen enough');
       const release = await scene.finished(2);
       expect(release.status).toMatchObject({ outcome: 'Promoted' });
-      expect(release.status?.message).toBe('version 2.0.0 serves: promoted by kubernetes-admin: seen enough');
+      expect(release.status?.message).toBe('version 2.0.0 serves: promoted by admin: seen enough');
       await scene.ready();
     },
     STORY_MS,

@@ -9,7 +9,10 @@ import type { FailureClass } from './ledger.ts';
 
 /** The rendering of the revision that a release is about; undefined when neither a record nor the spec has it any more. */
 export function snapshotOf(scene: Scene, release: ModelRelease): Snapshot | undefined {
-  const { revision } = release.spec.to;
+  return renderingOf(scene, release.spec.to.revision);
+}
+
+export function renderingOf(scene: Scene, revision: string): Snapshot | undefined {
   const kept = revisionState(scene, revision)?.snapshot;
   if (kept) return kept;
   return scene.target.state === 'Known' && scene.target.snapshot.revision === revision ? scene.target.snapshot : undefined;
@@ -33,7 +36,7 @@ export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: numbe
     type: 'Apply',
     object,
     fieldManager: FIELD_MANAGER.children,
-    expectAbsent: object.kind === 'Deployment' && !known,
+    expectAbsent: object.kind !== 'Deployment' || !known,
   }));
 }
 

@@ -63,6 +63,7 @@ function stableOf(observed: Observed): Side | undefined {
   const recorded = promoted ?? observed.deployment.status?.stable ?? snapshotOf(observed, observed.service?.revision);
   if (recorded?.version === undefined || recorded.digest === undefined || recorded.revision === undefined) return undefined;
   const { version, digest, revision } = recorded;
+  if (!isLeft(observed, revision)) return undefined;
   // The Service is written before the record of a promotion: until then the first version is still the candidate.
   if (!promoted && activeRelease(observed.releases)?.spec.to.revision === revision) return undefined;
   return {
@@ -71,6 +72,11 @@ function stableOf(observed: Observed): Side | undefined {
     revision,
     slot: slotOf(observed, revision) ?? besideCandidate(observed) ?? observed.deployment.status?.stable?.slot ?? 'a',
   };
+}
+
+/** The ledger outlives a ModelDeployment: what it tells of an earlier one of the same name, of which nothing is left, serves no more. */
+function isLeft(observed: Observed, revision: string): boolean {
+  return observed.revisions.has(revision) || observed.service?.revision === revision || slotOf(observed, revision) !== undefined;
 }
 
 function snapshotOf(observed: Observed, revision: string | undefined): Snapshot | undefined {

@@ -4,8 +4,8 @@ import type { Action, Identity, RevisionState } from '../observed.ts';
 import { childName } from '../resources/revision.ts';
 import { frameHash, SLOTS } from '../traffic/route.ts';
 import { classOf, isFinished, leftTrafficAtMs, outcomeOf } from './ledger.ts';
-import { ensureRevision } from './pods.ts';
-import { revisionState, type Scene } from './scene.ts';
+import { ensureRevision, renderingOf } from './pods.ts';
+import { type Scene } from './scene.ts';
 import { allTo, selectStable, writeRoute } from './traffic.ts';
 
 export interface Upkeep {
@@ -19,7 +19,7 @@ export interface Upkeep {
  */
 export function keepStable(scene: Scene, isRouteWritten: boolean): readonly Action[] {
   const { observed, stable, active } = scene;
-  const snapshot = stable && revisionState(scene, stable.revision)?.snapshot;
+  const snapshot = stable && renderingOf(scene, stable.revision);
   const pods = snapshot ? ensureRevision(scene, snapshot, scene.size) : [];
   return [...pods, ...(isRouteWritten ? [] : active ? keepFrame(scene) : keepTraffic(scene)), ...observed.releases.flatMap(ledgerLabels)];
 }

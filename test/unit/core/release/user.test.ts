@@ -211,3 +211,46 @@ describe('status that is lost', () => {
     expect((await ended(world)).status?.outcome).toBe('Promoted');
   });
 });
+
+describe('a deployment that is deleted and made anew', () => {
+  test('begins with a first version, though the records of the earlier one are still there, and counts on', async () => {
+    const world = await servingWorld();
+    const { deployment } = world;
+    for (const type of [RESOURCE.deployment, RESOURCE.service, RESOURCE.controllerRevision, RESOURCE.podDisruptionBudget, RESOURCE.httpRoute])
+      for (const { metadata } of world.api.view(type)) world.api.remove(type, NAMESPACE, metadata.name);
+    const { status: _, ...rest } = deployment;
+    world.api.remove(RESOURCE.modelDeployment, NAMESPACE, NAME);
+    world.api.put({ ...rest, metadata: { name: NAME, namespace: NAMESPACE } });
+    await world.run(120_000);
+    expect(world.releases.map(({ spec, status }) => [spec.number, spec.cause.type, status?.outcome])).toEqual([
+      [1, 'First', 'Promoted'],
+      [2, 'First', 'Promoted'],
+    ]);
+    expect(world.condition('Ready')).toBe('True/Serving');
+  });
+
+  test('does not try a revision again that was known to be bad', async () => {
+    const world = await releasing({ errorRate: 0.3 });
+    await ended(world);
+    for (const type of [RESOURCE.deployment, RESOURCE.service, RESOURCE.controllerRevision, RESOURCE.podDisruptionBudget, RESOURCE.httpRoute])
+      for (const { metadata } of world.api.view(type)) world.api.remove(type, NAMESPACE, metadata.name);
+    const { status: _, ...rest } = world.deployment;
+    world.api.remove(RESOURCE.modelDeployment, NAMESPACE, NAME);
+    world.api.put({ ...rest, metadata: { name: NAME, namespace: NAMESPACE } });
+    await world.run(120_000);
+    expect(world.condition('Ready')).toBe('False/FirstVersionFailed');
+    expect(world.releases).toHaveLength(2);
+  });
+});
+
+describe('children that somebody removes', () => {
+  test('are made anew, also when the record of their rendering is gone with them', async () => {
+    const world = await servingWorld();
+    for (const type of [RESOURCE.deployment, RESOURCE.service, RESOURCE.controllerRevision, RESOURCE.podDisruptionBudget])
+      for (const { metadata } of world.api.view(type)) world.api.remove(type, NAMESPACE, metadata.name);
+    await world.run(120_000);
+    expect(world.condition('Ready')).toBe('True/Serving');
+    expect(world.api.view(RESOURCE.deployment)).toHaveLength(1);
+    expect(world.releases).toHaveLength(1);
+  });
+});
