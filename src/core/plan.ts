@@ -35,20 +35,25 @@ import { outranks } from './traffic/decision.ts';
  * empty list of actions. `now` is milliseconds since the epoch.
  */
 export function plan(observed: Observed, now: number): Plan {
-  if (isForeign(observed)) return leaveAlone();
+  if (isForeign(observed)) return leaveAlone(observed);
   const scene = sceneOf(observed, now);
   const { active } = scene;
   return active ? planRelease(scene, active) : planRest(scene);
 }
 
 /** Being deleted (its children follow by themselves), or written by an operator that knows more than this one. */
-function isForeign({ deployment, releases }: Observed): boolean {
-  const schemas = [deployment.status?.schema, ...releases.map(({ status }) => status?.schema)];
-  return deployment.metadata.deletionTimestamp !== undefined || schemas.some((schema) => (schema ?? 0) > STATUS_SCHEMA);
+function isForeign(observed: Observed): boolean {
+  return observed.deployment.metadata.deletionTimestamp !== undefined || isNewer(observed);
 }
 
-function leaveAlone(): Plan {
-  return { actions: [], events: [], requeueAfterMs: undefined, measure: [], view: undefined };
+function isNewer({ deployment, releases }: Observed): boolean {
+  return [deployment.status?.schema, ...releases.map(({ status }) => status?.schema)].some((schema) => (schema ?? 0) > STATUS_SCHEMA);
+}
+
+function leaveAlone(observed: Observed): Plan {
+  const message = `status.schema is above ${STATUS_SCHEMA}, so a newer operator wrote it; this one touches nothing. Upgrade it, or let the newer one work`;
+  const events: Plan['events'] = isNewer(observed) ? [{ type: 'Warning', reason: 'NewerState', message }] : [];
+  return { actions: [], events, requeueAfterMs: undefined, measure: [], view: undefined };
 }
 
 /** A pass while a release is under way. */

@@ -129,6 +129,7 @@ describe("what is not this operator's to touch", () => {
       const before = world.api.writes.length;
       await world.run(600_000);
       expect(writesSince(world, before)).toEqual([]);
+      expect(world.events.at(-1)?.reason).toBe('NewerState');
     }
   });
 
