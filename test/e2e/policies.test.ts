@@ -69,11 +69,22 @@ describe('a user without rights is refused', () => {
 });
 
 describe('a user with them', () => {
-  test('releases, and the record names them and the commit', async () => {
+  test('releases, others pause and promote under their own name, and the record names them and the commit', async () => {
     const annotations = { 'plimsoll.dev/commit': '4f0c2a7d9be1', 'plimsoll.dev/changed-by': 'somebody@example.com' };
     expect(await patch(AUTHOR, 'mdep/toy', { metadata: { annotations }, spec: { version: '2' } })).toContain('patched');
+    await scene.until('release 2 has begun', async () => ((await scene.releases()).length === 2 ? true : undefined), 30_000);
+    const control = (by: string, action: string): object => ({ spec: { control: { action, by } } });
+    const own = `spec.control is set under your own name: give by: ${EDITOR} with it`;
+    expect(await patch(EDITOR, 'mrel/toy-r2', control(AUTHOR, 'Promote'))).toContain(own);
+    expect(await patch(EDITOR, 'mrel/toy-r2', control(EDITOR, 'Pause'))).toContain('patched');
+    await scene.until(
+      'release 2 is paused',
+      async () => ((await scene.releases())[1]?.status?.phase === 'Paused' ? true : undefined),
+      60_000,
+    );
+    expect(await patch(EDITOR, 'mrel/toy-r2', control(EDITOR, 'Promote'))).toContain('patched');
     const release = await scene.finished(2);
-    expect(release.status?.outcome).toBe('Promoted');
+    expect(release.status).toMatchObject({ outcome: 'Promoted', message: `version 2 serves: promoted by ${EDITOR}` });
     expect(release.spec.cause).toEqual({ type: 'Version', changedBy: AUTHOR, commit: '4f0c2a7d9be1' });
     expect(load.figures().samples).toEqual([]);
     const wide = await as(VIEWER, ['get', 'mrel', 'toy-r2', '-o', 'wide']);

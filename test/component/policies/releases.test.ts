@@ -2,14 +2,14 @@
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Answer } from '../../support/apiAccess.ts';
-import { fullObject } from '../../support/crdObjects.ts';
+import { fullObject, withValue } from '../../support/crdObjects.ts';
 import { ADMIN, EDITOR, Guarded, OPERATOR } from '../../support/policies.ts';
 
 const MANAGER = 'mia@example.com';
 /** May do everything with our kinds, status included. */
 const OWNER = 'olga@example.com';
 const RECORD = 'fraud-r7';
-const { status: STATUS, ...RELEASE } = fullObject('modelreleases');
+const { status: STATUS, ...RELEASE } = withValue(fullObject('modelreleases'), 'spec.control', undefined);
 let cluster: Guarded;
 
 beforeAll(async () => {
@@ -76,6 +76,31 @@ describe('a ModelRelease', () => {
     for (const answer of [await patch(EDITOR, control(EDITOR)), await patch('nobody@example.com', control('nobody@example.com'))]) {
       expect([answer.status, answer.message]).toEqual([403, expect.stringContaining('cannot patch resource "modelreleases"')]);
     }
+  });
+});
+
+describe('spec.control', () => {
+  test.each(['Pause', 'Run', 'Promote', 'Abort'])('%s is set by whoever may update ModelReleases, under their own name', async (action) => {
+    const answer = await patch(MANAGER, control(MANAGER, action));
+    expect([answer.status, answer.body['spec']]).toEqual([200, expect.objectContaining({ control: { action, by: MANAGER } })]);
+  });
+
+  test.each([OWNER, OPERATOR])("is not set under the name %s instead of one's own", async (by) => {
+    const answer = await patch(MANAGER, { spec: { control: { action: 'Pause', by } } });
+    expect(refusal(answer)).toEqual([403, `spec.control is set under your own name: give by: ${MANAGER} with it`]);
+  });
+
+  test('is not changed while it keeps the name of somebody else, nor taken away', async () => {
+    await patch(MANAGER, control(MANAGER));
+    const own = `spec.control is set under your own name: give by: ${OWNER} with it`;
+    expect(refusal(await patch(OWNER, { spec: { control: { action: 'Promote' } } }))).toEqual([403, own]);
+    expect(refusal(await patch(OWNER, { spec: { control: null } }))).toEqual([403, own]);
+    expect((await patch(OWNER, control(OWNER, 'Promote'))).status).toBe(200);
+  });
+
+  test('opens nothing else of spec', async () => {
+    const answer = await patch(MANAGER, { spec: { control: { action: 'Run', by: MANAGER }, cause: { type: 'Template' } } });
+    expect([answer.status, answer.message]).toEqual([422, expect.stringContaining('only spec.control may change')]);
   });
 });
 
