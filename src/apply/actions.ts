@@ -49,7 +49,10 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
     }
     case 'ApplyStatus': {
       const { object, uid, resourceVersion } = splitIdentity(action.object);
-      await client.apply(object, { ...options, fieldManager: FIELD_MANAGER.status, subresource: 'status', uid, resourceVersion });
+      const written = client.apply(object, { ...options, fieldManager: FIELD_MANAGER.status, subresource: 'status', uid, resourceVersion });
+      await written.catch((error: unknown) => {
+        if (!isDeletedOwner(action.object, error)) throw error;
+      });
       return;
     }
     case 'Create':
@@ -62,6 +65,11 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
       );
       return;
   }
+}
+
+/** Deleted between the look and the write: nobody is left to tell. A record has no such end, so its loss is a failure. */
+function isDeletedOwner({ kind }: KubeObject, error: unknown): boolean {
+  return kind !== 'ModelRelease' && isKubeError(error, 'NotFound');
 }
 
 /** The lock travels as options. The API server would make a deleted object anew, whatever its version: only the uid keeps it from that. */

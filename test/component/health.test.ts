@@ -31,7 +31,7 @@ describe('the health server', () => {
     expect(await ask(await start(), '/healthz')).toEqual([200, 'ok\n']);
   });
 
-  test('is ready only when every check is, and names the one that is not', async () => {
+  test('pitfall 10: is ready only when every check is, and names the one that is not', async () => {
     let synced = false;
     const server = await start({ readiness: { lease: () => undefined, caches: () => (synced ? undefined : 'services not listed yet') } });
     expect(await ask(server, '/readyz')).toEqual([503, '[+] lease: ok\n[-] caches: services not listed yet\nnot ok\n']);

@@ -185,7 +185,7 @@ describe('a world that is as it should be', () => {
   }, STORY_MS);
 
   test(
-    'is passed over again when something watched changes, and nothing is written',
+    'pitfall 19: is passed over again when something watched changes, and nothing is written',
     async () => {
       const before = await scrapeOperator(pod);
       const path = `/apis/apps/v1/namespaces/${scene.namespace}/controllerrevisions/${scene.name}-${(await scene.releases()).at(-1)?.spec.to.revision ?? ''}`;
@@ -230,7 +230,7 @@ describe('a world that is as it should be', () => {
 });
 
 describe('a deployment that is deleted', () => {
-  test('takes its series with it', async () => {
+  test('pitfall 26: takes its series with it', async () => {
     expect((await scrapeOperator(pod)).filter(isOurs)).not.toEqual([]);
     await kubectl(['-n', scene.namespace, 'delete', 'mdep', scene.name]);
     await scene.until('no series is left', async () => ((await scrapeOperator(pod)).some(isOurs) ? undefined : true), 10_000);

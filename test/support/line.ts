@@ -9,6 +9,8 @@ export type Line = {
   readonly port: number;
   /** Resets all connections, and every new one until `mend`. */
   readonly cut: () => void;
+  /** Nothing comes through any more, neither a byte nor the end of a connection, until `mend`. */
+  readonly hush: () => void;
   readonly mend: () => void;
   readonly close: () => Promise<void>;
 };
@@ -17,6 +19,7 @@ export type Line = {
 export async function layLine(farPort: number): Promise<Line> {
   const sockets = new Set<Socket>();
   let whole = true;
+  let silent = false;
   const server = createServer((near) => {
     if (!whole) {
       near.resetAndDestroy();
@@ -31,6 +34,7 @@ export async function layLine(farPort: number): Promise<Line> {
         other.destroy();
       });
       socket.pipe(other);
+      if (silent) socket.pause();
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -43,8 +47,14 @@ export async function layLine(farPort: number): Promise<Line> {
       whole = false;
       reset();
     },
+    hush: () => {
+      silent = true;
+      for (const socket of sockets) socket.pause();
+    },
     mend: () => {
       whole = true;
+      silent = false;
+      for (const socket of sockets) socket.resume();
     },
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
@@ -55,7 +65,7 @@ export async function layLine(farPort: number): Promise<Line> {
 }
 
 /** The same cluster over a line. The certificate is for 127.0.0.1, whatever the port. */
-export function overLine(config: KubeConfig, line: Line): KubeConfig {
-  config.clusters = config.clusters.map((cluster) => ({ ...cluster, server: `https://127.0.0.1:${line.port}` }));
+export function overLine(config: KubeConfig, port: number): KubeConfig {
+  config.clusters = config.clusters.map((cluster) => ({ ...cluster, server: `https://127.0.0.1:${port}` }));
   return config;
 }

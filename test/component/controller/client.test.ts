@@ -39,7 +39,7 @@ describe('reading', () => {
     expect(await client.get(ref('none'))).toBeUndefined();
   });
 
-  test('objects are plain JSON: times stay strings', async () => {
+  test('pitfall 24: objects are plain JSON: times stay strings', async () => {
     server.put(deployment('a'));
     const found = await client.get(ref('a'));
     expect(typeof found?.metadata.creationTimestamp).toBe('string');
@@ -54,7 +54,7 @@ describe('reading', () => {
     expect(server.requests.map(({ query }) => query['limit'])).toEqual(['3', '3', '3']);
   });
 
-  test('a list is asked for 500 objects at a time, with its selector and namespace', async () => {
+  test('pitfall 12: a list is asked for 500 objects at a time, with its selector and namespace', async () => {
     server.put({ ...deployment('mine'), metadata: { name: 'mine', namespace: 'risk', labels: { app: 'x' } } });
     server.put({ ...deployment('other'), metadata: { name: 'other', namespace: 'elsewhere', labels: { app: 'x' } } });
     server.put(deployment('unlabelled'));
@@ -65,7 +65,7 @@ describe('reading', () => {
 });
 
 describe('writing', () => {
-  test('apply is a forced server-side apply, whose content type the server accepts', async () => {
+  test('pitfall 18: apply is a forced server-side apply, whose content type the server accepts', async () => {
     await client.apply(deployment('a'), { fieldManager: 'tester' });
     expect(server.requests[0]).toMatchObject({
       verb: 'patch',
@@ -82,7 +82,7 @@ describe('writing', () => {
     expect(after.spec).toEqual({ replicas: 2 });
   });
 
-  test('status is written on its own path and changes nothing else', async () => {
+  test('pitfall 18: status is written on its own path and changes nothing else', async () => {
     await client.apply(deployment('a'), { fieldManager: 'tester' });
     const after = await client.apply(
       { ...deployment('a', { replicas: 9 }), status: { readyReplicas: 1 } },
@@ -160,7 +160,7 @@ describe('writing', () => {
 });
 
 describe('failures', () => {
-  test('a server that never answers is a Timeout after the deadline', async () => {
+  test('pitfall 21: a server that never answers is a Timeout after the deadline', async () => {
     server.inject({ verb: 'get', hang: true });
     const started = performance.now();
     expect(await failure(client.get(ref('a'), { deadlineMs: 100 }))).toMatchObject({ kind: 'Timeout', retryable: true, code: undefined });
@@ -190,7 +190,7 @@ describe('failures', () => {
     expect(server.get('apps/v1', 'deployments', 'risk', 'a')).toBeDefined();
   });
 
-  test('429 says how long to wait', async () => {
+  test('pitfall 14: 429 says how long to wait', async () => {
     server.inject({ verb: 'get', status: 429, reason: 'TooManyRequests', retryAfterSeconds: 7 });
     expect(await failure(client.get(ref('a')))).toMatchObject({ kind: 'TooManyRequests', retryAfterMs: 7000, retryable: true });
   });
@@ -200,7 +200,7 @@ describe('failures', () => {
     expect(await failure(client.get(ref('a')))).toMatchObject({ kind: 'Server' });
   });
 
-  test('no error holds the token, whatever went wrong', async () => {
+  test('pitfall 20: no error holds the token, whatever went wrong', async () => {
     const config = server.kubeConfig();
     config.loadFromClusterAndUser({ name: 'fake', server: server.url, skipTLSVerify: true }, { name: 'tester', token: 'very-secret' });
     const authenticated = createKubeClient(config, { clock: realClock, deadlineMs: 100 });
@@ -229,7 +229,7 @@ describe('failures', () => {
 });
 
 describe('credentials', () => {
-  test('after a 401 the token is read anew, so that a rotated one is used by the next call', async () => {
+  test('pitfall 22: after a 401 the token is read anew, so that a rotated one is used by the next call', async () => {
     const config = server.kubeConfig();
     const user = { name: 'tester', token: 'old' };
     config.loadFromClusterAndUser({ name: 'fake', server: server.url, skipTLSVerify: true }, user);
@@ -244,7 +244,7 @@ describe('credentials', () => {
 });
 
 describe('the rate limit', () => {
-  test('ordinary calls wait for it, a priority call passes all of them', async () => {
+  test('pitfall 14: ordinary calls wait for it, a priority call passes all of them', async () => {
     const limited = createKubeClient(server.kubeConfig(), { clock: realClock, rate: { perSecond: 4, burst: 1 } });
     const order: string[] = [];
     const started = performance.now();

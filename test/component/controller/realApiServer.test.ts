@@ -11,6 +11,7 @@ import { createKubeClient } from '../../../src/controller/kubeClient.ts';
 import { createLeaderElector } from '../../../src/controller/lease.ts';
 import type { Reflector } from '../../../src/controller/reflector.ts';
 import { createReflector } from '../../../src/controller/reflector.ts';
+import { microTime } from '../../../src/controller/times.ts';
 import { realClock } from '../../support/clocks.ts';
 import { fullObject, withValue } from '../../support/crdObjects.ts';
 import type { PrivateApiServer } from '../../support/privateApiServer.ts';
@@ -45,7 +46,7 @@ async function until(what: () => boolean, patienceMs = 15_000): Promise<void> {
 }
 
 describe('writing', () => {
-  test('the same apply again changes no resource version, and a field left out is removed', async () => {
+  test('pitfall 19: the same apply again changes no resource version, and a field left out is removed', async () => {
     const first = await client.apply(configMap('applied', { a: '1', b: '2' }), { fieldManager: 'tester' });
     const again = await client.apply(configMap('applied', { a: '1', b: '2' }), { fieldManager: 'tester' });
     expect(again.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
@@ -116,6 +117,25 @@ describe('writing', () => {
     expect(after.status).toMatchObject({ conditions: expect.arrayContaining([expect.objectContaining({ type: 'Tested' })]) as unknown });
   });
 
+  test('pitfall 23: status of what is gone is NotFound and makes nothing', async () => {
+    const gone = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'never', namespace }, status: { readyReplicas: 1 } };
+    await expect(client.apply(gone, { fieldManager: 'tester', subresource: 'status' })).rejects.toMatchObject({ kind: 'NotFound' });
+    expect(await client.get({ resource: RESOURCE.deployment, namespace, name: 'never' })).toBeUndefined();
+  });
+
+  test('pitfall 16: times of a Lease have six digits after the second, or the server refuses them', async () => {
+    const lease = (renewTime: string) => ({
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name: 'times', namespace },
+      spec: { holderIdentity: 'one', leaseDurationSeconds: 15, acquireTime: renewTime, renewTime },
+    });
+    const nowMs = Date.UTC(2026, 4, 6, 7, 8, 9, 754);
+    await expect(client.create(lease(new Date(nowMs).toISOString()))).rejects.toMatchObject({ kind: 'Invalid', code: 400 });
+    const made = await client.create(lease(microTime(nowMs)));
+    expect(made.spec).toMatchObject({ renewTime: '2026-05-06T07:08:09.754000Z' });
+  });
+
   test('an invalid object is Invalid and says which field', async () => {
     await expect(client.apply({ ...configMap('bad', {}), data: { '%%': 'x' } }, { fieldManager: 'tester' })).rejects.toMatchObject({
       kind: 'Invalid',
@@ -173,7 +193,7 @@ describe('following', () => {
     await watch.return();
   }, 60_000);
 
-  test('a watch that sees nothing is told of newer versions by bookmarks', async () => {
+  test('pitfall 4: a watch that sees nothing is told of newer versions by bookmarks', async () => {
     const { resourceVersion } = await client.list(RESOURCE.configMap, { namespace });
     const object = { ...configMap('elsewhere', {}), metadata: { name: 'elsewhere', namespace: 'default' } };
     let elsewhere: Promise<KubeObject> | undefined;
@@ -221,7 +241,7 @@ describe('following', () => {
 });
 
 describe('leading', () => {
-  test('two candidates: one leads; when it releases, the other leads within one try', async () => {
+  test('pitfall 15: two candidates: one leads; when it releases, the other leads within one try', async () => {
     const leading: string[] = [];
     const candidate = (identity: string) => {
       const stop = new AbortController();

@@ -11,6 +11,9 @@ import type { LeaderElector } from '../../../src/controller/lease.ts';
 import { createLeaderElector } from '../../../src/controller/lease.ts';
 import type { Reflector } from '../../../src/controller/reflector.ts';
 import { createReflector } from '../../../src/controller/reflector.ts';
+import type { Caches } from '../../../src/observe/caches.ts';
+import { watchAges } from '../../../src/operator/lead.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { realClock } from '../../support/clocks.ts';
 import type { Line } from '../../support/line.ts';
 import { layLine, overLine } from '../../support/line.ts';
@@ -32,7 +35,7 @@ beforeAll(async () => {
   server = await startPrivateApiServer({ apiserver: ['--etcd-compaction-interval', '1s', '--watch-cache-sizes', 'configmaps#0'] });
   line = await layLine(server.port);
   namespace = await server.createNamespace('gaps');
-  client = createKubeClient(overLine(server.kubeConfig(), line), { clock: realClock, onCall: (report) => reports.push(report) });
+  client = createKubeClient(overLine(server.kubeConfig(), line.port), { clock: realClock, onCall: (report) => reports.push(report) });
   others = createKubeClient(server.kubeConfig(), { clock: realClock });
 }, 120_000);
 afterAll(async () => {
@@ -140,6 +143,52 @@ describe('a cut line', () => {
   }, 60_000);
 });
 
+describe('a line that dies in silence', () => {
+  test('pitfall 10: shows as a watch that grows old, and the watch is opened anew although nothing said that it had ended', async () => {
+    const metrics = createMetrics({ version: '0', commit: '', monotonicMs: realClock.monotonic, processMetrics: false });
+    const stop = new AbortController();
+    const impatient = createKubeClient(overLine(server.kubeConfig(), line.port), { clock: realClock, deadlineMs: 1000 });
+    const opened: number[] = [];
+    const reflector = createReflector({
+      client: {
+        ...impatient,
+        watch: (resource, options, signal) => {
+          opened.push(performance.now());
+          return impatient.watch(resource, options, signal);
+        },
+      },
+      resource: RESOURCE.service,
+      namespace,
+      project: ({ metadata }) => metadata.name,
+      clock: realClock,
+      random: Math.random,
+      silenceMs: 2000,
+      backoff: { firstMs: 50, capMs: 200 },
+    });
+    const caches = { services: reflector } as unknown as Caches;
+    const age = async (): Promise<number> => Number(/^plimsoll_watch_age_seconds.* (\S+)$/m.exec((await metrics.render()).body)?.[1]);
+    const running = [reflector.run(stop.signal), watchAges(caches, metrics, realClock, stop.signal)];
+    try {
+      await until(() => reflector.hasSynced() && opened.length === 1);
+      const hushed = performance.now();
+      line.hush();
+      await applyByOthers(service('unheard', '1'));
+      await until(async () => (await age()) > 5);
+      expect(reflector.secondsSinceActivity()).toBeGreaterThan(4);
+      expect(opened.slice(1).map((at) => Math.round((at - hushed) / 1000))[0]).toBeLessThanOrEqual(10);
+      expect(reflector.get(namespace, 'unheard')).toBeUndefined();
+      line.mend();
+      await until(() => reflector.get(namespace, 'unheard') !== undefined);
+      await until(async () => (await age()) < 5);
+    } finally {
+      line.mend();
+      stop.abort();
+      await Promise.all(running);
+      metrics.close();
+    }
+  }, 60_000);
+});
+
 describe('versions that etcd has forgotten', () => {
   test('a list whose next page comes too late ends with Gone', async () => {
     for (const name of ['page-a', 'page-b', 'page-c']) await applyByOthers(configMap(name, '1'));
@@ -156,7 +205,7 @@ describe('versions that etcd has forgotten', () => {
     await expect(client.watch(RESOURCE.configMap, from, new AbortController().signal).next()).rejects.toMatchObject({ kind: 'Gone' });
   }, 60_000);
 
-  test('a reflector that was cut off for that long lists again and notices what was deleted meanwhile', async () => {
+  test('pitfall 9: a reflector that was cut off for that long lists again and notices what was deleted meanwhile', async () => {
     await applyByOthers(configMap('kept', '1'));
     await applyByOthers(configMap('gone', '1'));
     await following(
@@ -184,7 +233,7 @@ describe('versions that etcd has forgotten', () => {
 });
 
 describe('a leader behind a cut line', () => {
-  test('gives up before the other one takes the lease, whose times the server takes as they are', async () => {
+  test('pitfall 15: gives up before the other one takes the lease, whose times the server takes as they are', async () => {
     const stop = new AbortController();
     const story: string[] = [];
     const runs: Promise<void>[] = [];

@@ -103,7 +103,7 @@ describe('following a resource', () => {
     expect(reflector.list()).toHaveLength(5);
   });
 
-  test('only the projection is kept, and nobody can change it', async () => {
+  test('pitfall 12: only the projection is kept, and nobody can change it', async () => {
     put('a', 1);
     const reflector = start({ project: () => ({ name: 'x', replicas: 1, team: 'a', nested: { list: [1] } }) });
     await until(() => reflector.hasSynced());
@@ -151,7 +151,7 @@ describe('following a resource', () => {
 });
 
 describe('a watch that breaks', () => {
-  test('a 500 on the watch does not end it', async () => {
+  test('pitfall 5: a 500 on the watch does not end it', async () => {
     server.inject({ verb: 'watch', status: 500 });
     const reflector = start();
     await until(() => errors.length === 1 && server.openWatches() === 1);
@@ -161,7 +161,7 @@ describe('a watch that breaks', () => {
     expect(count('list')).toBe(1);
   });
 
-  test.each([401, 403, 429, 503])('a %i on the list is tried again until it works', async (status) => {
+  test.each([401, 403, 429, 503])('pitfall 22: a %i on the list is tried again until it works', async (status) => {
     put('a', 1);
     server.inject({ verb: 'list', status, times: 2 });
     const reflector = start();
@@ -183,7 +183,7 @@ describe('a watch that breaks', () => {
     expect(count('list')).toBe(1);
   });
 
-  test('Gone leads to a new list at once, which finds what was deleted meanwhile', async () => {
+  test('pitfall 9: Gone leads to a new list at once, which finds what was deleted meanwhile', async () => {
     put('a', 1);
     put('b', 1);
     server.inject({ verb: 'watch', status: 410, delayMs: 100 });
@@ -212,7 +212,7 @@ describe('a watch that breaks', () => {
     expect(count('watch')).toBeLessThan(15);
   });
 
-  test('the wait between failures grows', async () => {
+  test('pitfall 5: the wait between failures grows', async () => {
     server.inject({ verb: 'list', status: 500, times: 1000 });
     start({ backoff: { firstMs: 20, capMs: 10_000 } });
     await new Promise((resolve) => setTimeout(resolve, 700));
@@ -220,7 +220,7 @@ describe('a watch that breaks', () => {
     expect(count('list')).toBeLessThan(9); // 20, 40, 80, 160, 320 ms, each at least half
   });
 
-  test('an unreadable line is not skipped: the watch starts over and the event comes again', async () => {
+  test('pitfall 13: an unreadable line is not skipped: the watch starts over and the event comes again', async () => {
     const reflector = start();
     await until(() => reflector.hasSynced() && server.openWatches() === 1);
     server.inject({ verb: 'watch', text: '{"type":"ADDED","object":{"metad' });
@@ -245,7 +245,7 @@ describe('a watch that breaks', () => {
     expect(count('list')).toBe(1);
   });
 
-  test('a quiet watch is opened anew without being an error', async () => {
+  test('pitfall 4: a quiet watch is opened anew without being an error', async () => {
     const reflector = start({ silenceMs: 1100 });
     await until(() => count('watch') >= 3, 6000);
     expect(errors).toEqual([]);
@@ -256,7 +256,7 @@ describe('a watch that breaks', () => {
 });
 
 describe('resync', () => {
-  test('a full list from time to time repairs what a watch has lost unnoticed', async () => {
+  test('pitfall 10: a full list from time to time repairs what a watch has lost unnoticed', async () => {
     put('a', 1);
     const deaf: KubeClient = {
       ...client,
@@ -292,7 +292,7 @@ describe('resync', () => {
 });
 
 describe('handlers that throw', () => {
-  test('a throwing handler, in the list or in the watch, is reported and stops nothing', async () => {
+  test('pitfall 8: a throwing handler, in the list or in the watch, is reported and stops nothing', async () => {
     put('a', 1);
     const reflector = start({
       onChange: () => {
@@ -319,7 +319,7 @@ describe('handlers that throw', () => {
 });
 
 describe('stopping', () => {
-  test('a stop ends an open watch, without an error', async () => {
+  test('pitfall 6: a stop ends an open watch, without an error', async () => {
     start();
     await until(() => server.openWatches() === 1);
     stop.abort();
@@ -328,7 +328,7 @@ describe('stopping', () => {
     expect(errors).toEqual([]);
   });
 
-  test('a stop during the list leaks no watch', async () => {
+  test('pitfall 7: a stop during the list leaks no watch', async () => {
     put('a', 1);
     server.inject({ verb: 'list', delayMs: 100 });
     start();
@@ -340,7 +340,7 @@ describe('stopping', () => {
     expect(errors).toEqual([]);
   });
 
-  test('a stop while the watch is being opened leaks none', async () => {
+  test('pitfall 7: a stop while the watch is being opened leaks none', async () => {
     server.inject({ verb: 'watch', delayMs: 100 });
     start();
     await until(() => count('watch') === 1);
@@ -361,7 +361,7 @@ describe('stopping', () => {
     expect(count('list')).toBe(1);
   });
 
-  test('a hundred broken watches leave one open connection and none after the stop', async () => {
+  test('pitfall 11: a hundred broken watches leave one open connection and none after the stop', async () => {
     const reflector = start({ backoff: { firstMs: 1, capMs: 1 } });
     await until(() => reflector.hasSynced());
     for (let round = 0; round < 100; round += 1) {

@@ -27,7 +27,7 @@ test.each<[number, string, KubeErrorKind, boolean]>([
   [500, 'InternalError', 'Server', true],
   [503, 'ServiceUnavailable', 'Server', true],
   [504, 'Timeout', 'Timeout', true],
-])('%i %s is %s, retryable: %s', (code, reason, kind, retryable) => {
+])('pitfall 20: %i %s is %s, retryable: %s', (code, reason, kind, retryable) => {
   const error = errorFromResponse('get pods a/b', code, status(reason), undefined, now);
   expect(error).toMatchObject({ kind, code, retryable });
   expect(error.message).toBe(`get pods a/b: ${code} ${reason}: said so`);

@@ -88,7 +88,7 @@ describe('one candidate', () => {
     expect(one.state).toEqual({ fault: 'none', acquired: 1, lost: [], errors: 0 });
   });
 
-  test('writes times with exactly six fraction digits, and acquireTime only once', async () => {
+  test('pitfall 16: writes times with exactly six fraction digits, and acquireTime only once', async () => {
     const server = createLeaseServer();
     const clock = createFakeClock(Date.UTC(2026, 4, 6, 7, 8, 9, 754));
     candidate(server, 'one', clock);
@@ -152,7 +152,7 @@ describe('one candidate', () => {
     expect(one.elector.mustStillLead()).toBe(15_000 - slowMs);
   });
 
-  test('knows that it leads no longer after its event loop stood still, before any timer has run', async () => {
+  test('pitfall 17: knows that it leads no longer after its event loop stood still, before any timer has run', async () => {
     const clock = createFakeClock();
     const one = candidate(createLeaseServer(), 'one', clock);
     await clock.advance(0);
@@ -212,7 +212,7 @@ describe('two candidates', () => {
     expect(server.spec()).toMatchObject({ holderIdentity: '' });
   });
 
-  test('after a crash the next one leads once it has watched the lease stand still for its duration', async () => {
+  test('pitfall 15: after a crash the next one leads once it has watched the lease stand still for its duration', async () => {
     const server = createLeaseServer();
     const clock = createFakeClock();
     const one = candidate(server, 'one', clock);
@@ -267,7 +267,7 @@ describe('two candidates', () => {
   });
 });
 
-test('whatever fails and stands still, two candidates never lead at once', async () => {
+test('pitfall 15: whatever fails and stands still, two candidates never lead at once', async () => {
   const fault = fc.constantFrom<Fault>('none', 'none', 'refused', 'hang', 'lost', 'slow');
   const phase = fc.record({
     ms: fc.integer({ min: 100, max: 24_000 }),

@@ -90,7 +90,7 @@ describe('results', () => {
     await loop.ended;
   });
 
-  test('a server that asks for patience gets it', async () => {
+  test('pitfall 14: a server that asks for patience gets it', async () => {
     const at: number[] = [];
     const loop = start(() => {
       at.push(loop.clock.monotonic());
@@ -107,7 +107,7 @@ describe('results', () => {
 });
 
 describe('deadlines', () => {
-  test('the signal of a reconcile aborts at its deadline, and it is tried again', async () => {
+  test('pitfall 21: the signal of a reconcile aborts at its deadline, and it is tried again', async () => {
     const { running, reconcile } = gate();
     const loop = start(reconcile);
     loop.queue.add('a');

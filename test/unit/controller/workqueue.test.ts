@@ -199,7 +199,7 @@ describe('for any sequence of adds, takers and ends of work', () => {
     fc.record({ do: fc.constant('wait' as const), ms: fc.nat(50) }),
   );
 
-  test('no key is in work twice at once, and after each add the key is worked on once more', async () => {
+  test('pitfall 14: no key is in work twice at once, and after each add the key is worked on once more', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const { clock, queue } = setUp();

@@ -6,7 +6,7 @@ import { fieldsToJson, maskText } from '../../../src/telemetry/logFields.ts';
 const TOKEN = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGltc29sbCJ9.c2lnbmF0dXJl';
 
 describe('secrets', () => {
-  test('an error of the Kubernetes client is written without its headers', () => {
+  test('pitfall 20: an error of the Kubernetes client is written without its headers', () => {
     const error = new ApiException(404, 'Not Found', '{"reason":"NotFound"}', { authorization: `Bearer ${TOKEN}`, 'audit-id': 'id-1' });
     const text = JSON.stringify(fieldsToJson({ error }));
     expect(text).toContain('HTTP-Code: 404');

@@ -25,7 +25,7 @@ describe('a log line', () => {
     expect(text()).toBe('{"time":"2026-11-25T12:00:00.000Z","level":"info","message":"The operator leads.","lease":"plimsoll"}\n');
   });
 
-  test('has no colour codes and keeps a message with line breaks on one line', async () => {
+  test('pitfall 26: has no colour codes and keeps a message with line breaks on one line', async () => {
     const { logger, closeLogger, text } = record();
     logger.error('first\nsecond');
     await closeLogger();
@@ -50,7 +50,7 @@ describe('a log line', () => {
     expect(lines().map(({ message }) => message)).toEqual(['a', 'b']);
   });
 
-  test('shows an error with its stack, its code and its causes', async () => {
+  test('pitfall 26: shows an error with its stack, its code and its causes', async () => {
     const { logger, closeLogger, lines } = record();
     const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
     logger.error('The route was not written.', { error: new TypeError('no answer', { cause }) });
@@ -90,7 +90,7 @@ describe('the logger of a release', () => {
 });
 
 describe('closing the logger', () => {
-  test('waits until a slow stream has taken every line, and leaves the stream open', async () => {
+  test('pitfall 26: waits until a slow stream has taken every line, and leaves the stream open', async () => {
     const { logger, closeLogger, lines, stream } = record();
     for (let index = 0; index < 200; index += 1) logger.info('line', { index });
     await closeLogger();

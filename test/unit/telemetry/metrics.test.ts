@@ -117,7 +117,7 @@ describe('forgetting a deployment', () => {
     expect(others.length).toBeGreaterThan(10);
   });
 
-  test('leaves nothing behind after a thousand deployments have come and gone', async () => {
+  test('pitfall 26: leaves nothing behind after a thousand deployments have come and gone', async () => {
     const metrics = open();
     const before = (await scrape(metrics)).length;
     for (let index = 0; index < 1000; index += 1) {
@@ -194,7 +194,7 @@ describe('the operator itself', () => {
     expect(await scrape(open(), 'plimsoll_leader')).toEqual(['plimsoll_leader 0']);
   });
 
-  test('shows how long each watch has been silent, by its own clock, at each scrape', async () => {
+  test('pitfall 10: shows how long each watch has been silent, by its own clock, at each scrape', async () => {
     let now = 1000;
     const metrics = open(() => now);
     metrics.recordWatchActivity('services');
@@ -207,7 +207,7 @@ describe('the operator itself', () => {
     ]);
   });
 
-  test('sees a blocked event loop, and forgets it after the scrape', async () => {
+  test('pitfall 17: sees a blocked event loop, and forgets it after the scrape', async () => {
     const metrics = open();
     const lag = async (): Promise<number> => Number((await scrape(metrics, 'plimsoll_event_loop_lag_seconds', 'max'))[0]?.split(' ')[1]);
     const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 40));

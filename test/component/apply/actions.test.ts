@@ -1,0 +1,39 @@
+// What becomes of an action when the world has changed since the look at it.
+
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+
+import { applyActions, type Applier } from '../../../src/apply/actions.ts';
+import { createKubeClient } from '../../../src/controller/kubeClient.ts';
+import type { Action } from '../../../src/core/observed.ts';
+import type { FakeApiServer } from '../../support/apiServer.ts';
+import { startApiServer } from '../../support/apiServer.ts';
+import { realClock } from '../../support/clocks.ts';
+
+let server: FakeApiServer;
+let applier: Applier;
+
+beforeEach(async () => {
+  server = await startApiServer();
+  applier = {
+    client: createKubeClient(server.kubeConfig(), { clock: realClock }),
+    prober: { start: () => undefined, results: () => new Map(), forget: () => undefined },
+    mustStillLead: () => 15_000,
+  };
+});
+afterEach(() => server.close());
+
+const statusOf = (kind: string): Action => ({
+  type: 'ApplyStatus',
+  object: { apiVersion: 'plimsoll.dev/v1alpha1', kind, metadata: { name: 'fraud', namespace: 'risk' }, status: { phase: 'Ready' } },
+});
+const apply = async (action: Action): Promise<void> => await applyActions(applier, [action], new AbortController().signal);
+
+test.each(['ModelDeployment', 'ModelVersion'])('pitfall 23: status of a %s that was deleted meanwhile is no failure', async (kind) => {
+  await apply(statusOf(kind));
+  expect(server.requests).toMatchObject([{ verb: 'patch', subresource: 'status', status: 404 }]);
+  expect(server.list('plimsoll.dev/v1alpha1', `${kind.toLowerCase()}s`)).toEqual([]);
+});
+
+test('status of a record that is not there is a failure: the pass must not go on without it', async () => {
+  await expect(apply(statusOf('ModelRelease'))).rejects.toMatchObject({ kind: 'NotFound' });
+});
