@@ -36,12 +36,12 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
   switch (action.type) {
     case 'Apply': {
       const { object, uid, resourceVersion } = splitIdentity(action.object);
-      if (action.expectAbsent === true) await refuseExisting(client, action.object, signal);
+      const expected = action.expectAbsent === true ? await refuseExisting(client, action.object, signal) : resourceVersion;
       await client.apply(object, {
         ...options,
         fieldManager: action.fieldManager,
         uid,
-        resourceVersion,
+        resourceVersion: expected,
         priority: action.urgent,
         dryRun: action.dryRun,
       });
@@ -82,19 +82,23 @@ function splitIdentity(object: KubeObject): {
   return { object: { ...object, metadata }, uid, resourceVersion };
 }
 
+/** No object has this version: an apply that names it makes a new one, and is refused by one that was made in the meantime. */
+const ABSENT = '1';
+
 /**
  * Server-side apply would take over an object of the same name: one that somebody else made, or one of ours that the caches do not show yet,
- * with a decision in it that must not be lost. One of ours that lost its labels is written anew.
+ * with a decision in it that must not be lost. One of ours that lost its labels is written anew. Returns the version that the write must find.
  */
-async function refuseExisting(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<void> {
+async function refuseExisting(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<string | undefined> {
   const { name, namespace } = object.metadata;
   const found = await client.get({ resource: resourceOf(object), namespace, name }, { signal });
-  if (!found) return;
+  if (!found) return ABSENT;
   const labels = found.metadata.labels ?? {};
   if (labels[LABEL.managedBy] !== MANAGED_BY_VALUE)
     throw new NameTaken(`${object.kind} ${name} exists and is not Plimsoll's; rename it or the ModelDeployment`);
   const isShown = Object.entries(object.metadata.labels ?? {}).every(([label, value]) => labels[label] === value);
   if (isShown) throw new KubeError('Conflict', `${object.kind} ${name} exists already; what was known of the world is out of date`);
+  return found.metadata.resourceVersion;
 }
 
 /** The API server will not have this action, however often it is tried: somebody has to mend something first. */

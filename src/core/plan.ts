@@ -6,7 +6,7 @@ import { pause, pauseOf } from './release/control.ts';
 import { evaluate, type Evaluation } from './release/evaluation.ts';
 import { guardReadiness } from './release/guard.ts';
 import { pruneHistory } from './release/history.ts';
-import { lastPromoted } from './release/ledger.ts';
+import { lastPromoted, UNSEEN_MS } from './release/ledger.ts';
 import { measuresOf } from './release/measures.ts';
 import { outlookOf, type Outlook } from './release/outlook.ts';
 import { parametersOf, type Parameters } from './release/parameters.ts';
@@ -36,6 +36,8 @@ import { outranks } from './traffic/decision.ts';
  */
 export function plan(observed: Observed, now: number): Plan {
   if (isForeign(observed)) return leaveAlone(observed);
+  const knowsAtMs = knowsReleasesAtMs(observed);
+  if (now < knowsAtMs) return { ...leaveAlone(observed), requeueAfterMs: knowsAtMs - now };
   const scene = sceneOf(observed, now);
   const { active } = scene;
   return active ? planRelease(scene, active) : planRest(scene);
@@ -48,6 +50,15 @@ function isForeign(observed: Observed): boolean {
 
 function isNewer({ deployment, releases }: Observed): boolean {
   return [deployment.status?.schema, ...releases.map(({ status }) => status?.schema)].some((schema) => (schema ?? 0) > STATUS_SCHEMA);
+}
+
+/**
+ * The route may tell of a release whose record is not seen yet: another operator made it, and whatever is planned without it is planned from
+ * the past. Until this time it is waited for; after it the record has been deleted, and life goes on without.
+ */
+function knowsReleasesAtMs({ route, releases }: Observed): number {
+  const newest = releases.at(-1)?.spec.number ?? 0;
+  return route?.decision && route.decision.release > newest ? route.decision.atMs + UNSEEN_MS : -Infinity;
 }
 
 function leaveAlone(observed: Observed): Plan {

@@ -1,15 +1,15 @@
-import { ActionRefused, applyActions, NameTaken, type Applier } from '../apply/actions.ts';
+import type { Applier } from '../apply/actions.ts';
 import type { EventRecorder } from '../controller/events.ts';
 import type { ReconcileResult } from '../controller/loop.ts';
 import { keyOf } from '../controller/store.ts';
 import type { Observed, Plan } from '../core/observed.ts';
 import { plan } from '../core/plan.ts';
 import { activeRelease } from '../core/release/ledger.ts';
-import { refusalStatus, type Refusal } from '../core/status/refusal.ts';
 import type { Measurements } from '../metrics/measurements.ts';
 import { observeDeployment, type DeploymentSources } from '../observe/deployment.ts';
 import { releaseLogger, type Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { carryOut } from './carryOut.ts';
 import { deploymentView, recordEnds } from './view.ts';
 
 export interface DeploymentReconciler {
@@ -39,13 +39,7 @@ export async function reconcileDeployment(
   }
   const planned = plan(observed, reconciler.now());
   const logger = loggerOf(reconciler.logger, observed, namespace, name);
-  try {
-    await applyActions(reconciler.applier, planned.actions, signal);
-  } catch (error) {
-    const refusal = refusalOf(error);
-    if (refusal) await tellRefusal(reconciler, observed, refusal, signal);
-    throw error;
-  }
+  await carryOut(reconciler, observed, planned.actions, signal);
   // Measured only once the pass is done: a pass that failed is planned anew and asks again.
   reconciler.measurements.want(key, planned.measure);
   tell(reconciler, observed, planned, logger);
@@ -74,28 +68,4 @@ function tell({ events, metrics }: DeploymentReconciler, observed: Observed, pla
   }
   if (planned.view) metrics.recordDeployment(deploymentView(observed, planned.view));
   recordEnds(metrics, observed, planned);
-}
-
-/** What the user can mend; undefined for what passes by itself. */
-function refusalOf(error: unknown): Refusal | undefined {
-  if (error instanceof NameTaken) return { reason: 'NameTaken', message: error.message };
-  if (!(error instanceof ActionRefused)) return undefined;
-  const { action, message } = error;
-  const isTemplate = action.type === 'Apply' && action.object.kind === 'Deployment';
-  return isTemplate
-    ? { reason: 'InvalidTemplate', message: `the API server refuses the pods that spec.runtime.template asks for: ${message}` }
-    : { reason: 'Refused', message: `the API server refuses what the spec asks for: ${message}` };
-}
-
-/** The pass ends here and so never comes to its status write; without this one the user would see nothing but a state that stands still. */
-async function tellRefusal(
-  { applier, events, now }: DeploymentReconciler,
-  observed: Observed,
-  refusal: Refusal,
-  signal: AbortSignal,
-): Promise<void> {
-  const told = refusalStatus(observed, refusal, now());
-  if (told.length === 0) return;
-  events.record({ regarding: observed.deployment, type: 'Warning', ...refusal });
-  await applyActions(applier, told, signal);
 }

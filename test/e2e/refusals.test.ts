@@ -207,12 +207,19 @@ describe('a first version that fails', () => {
     const left = await first.until(
       'its pods are gone',
       async () => {
-        const objects = await kubectl(['-n', first.namespace, 'get', 'deployments,services,httproutes,pdb', '-o', 'name']);
+        const objects = await kubectl(['-n', first.namespace, 'get', 'deployments,services,pdb', '-o', 'name']);
         return objects.trim() === '' ? 'nothing' : undefined;
       },
       30_000,
     );
     expect(left).toBe('nothing');
+    // What is left of a route says what was decided, and belongs to no gateway.
+    const route = JSON.parse(await kubectl(['-n', first.namespace, 'get', 'httproute', first.name, '-o', 'json'])) as {
+      readonly metadata: { readonly annotations: Readonly<Record<string, string>> };
+      readonly spec: { readonly parentRefs?: readonly object[] };
+    };
+    expect(route.metadata.annotations['plimsoll.dev/decision']).toBe('r1/RollBack/Evidence:ProbeFailed');
+    expect(route.spec.parentRefs).toBeUndefined();
   }, 120_000);
 
   test('gives way to another one', async () => {

@@ -17,7 +17,9 @@ import type { PlanEvent, ProbeResult, RouteState } from '../../src/core/observed
 import { readRoute } from '../../src/core/traffic/route.ts';
 import type { StoredObject } from './apiStore.ts';
 import { createSeededRandom } from './clocks.ts';
-import { Killed, WorldApi } from './world/api.ts';
+import { WorldApi } from './world/api.ts';
+import { Crew } from './world/crew.ts';
+import { GarbageCollector } from './world/garbage.ts';
 import { Gateway } from './world/gateway.ts';
 import { createInvariants, type Invariants } from './world/invariants.ts';
 import { deploymentObject, digestOf, NAME, NAMESPACE, versionObject, type DeploymentSpec } from './world/objects.ts';
@@ -39,9 +41,9 @@ export const SETTINGS = { image: 'plimsoll:test', imagePullPolicy: 'IfNotPresent
 const START_MS = Date.UTC(2026, 10, 24, 10, 0, 0);
 /** The gateway's counters are kept at the multiples of this: `analysis.interval` must be one, too. */
 const GRID_MS = 5000;
-const RESTART_MS = 5000;
 /** So many passes at one moment are no progress but a loop. */
-const MOST_PASSES = 40;
+const MOST_PASSES = 60;
+const PASS_MS = 20;
 
 export interface WorldOptions {
   readonly seed?: number;
@@ -63,23 +65,30 @@ export class World {
   /** Passes that wrote, failed or told something, oldest first. */
   readonly passes: Pass[] = [];
   readonly events: (PlanEvent & { readonly atMs: number })[] = [];
-  alerts: readonly FiringAlert[] = [];
+  #alerts: readonly FiringAlert[] = [];
+  /** Whether an alert ever fired: it speaks against whoever is being released. */
+  wasAlerted = false;
+  /** How often a version was made anew with other bytes. */
+  readonly remade = new Map<string, number>();
   /** Revisions that answered a probe. */
   readonly answered = new Set<string>();
   /** Passes so far. */
   steps = 0;
   settings = SETTINGS;
   readonly #behaviours = new Map<string, Behaviour>();
-  readonly #lags: readonly Lag[];
+  /** What the clock of each operator is ahead of the world's. */
+  readonly skews: number[] = [];
+  readonly lags: Lag[];
+  readonly #garbage: GarbageCollector;
+  readonly #crew: Crew;
   readonly #invariants: Invariants;
-  #operators: SimulatedOperator[] = [];
-  #restarts: { readonly index: number; readonly atMs: number }[] = [];
+  readonly #guilty = new Set<string>();
   #nowMs = START_MS;
   #lookMs = START_MS + GRID_MS;
 
   constructor({ seed = 1, scattered = false, lags = [() => 0] }: WorldOptions) {
     this.random = createSeededRandom(seed);
-    this.#lags = lags;
+    this.lags = [...lags];
     this.api = new WorldApi(() => this.#nowMs);
     this.kubelet = new Kubelet(this.api, (workload) => this.behaviour(this.versionOf(labelOf(workload, LABEL.revision) ?? '')));
     this.gateway = new Gateway({
@@ -88,9 +97,16 @@ export class World {
       answersOf: (revision) => this.behaviour(this.versionOf(revision)),
       random: scattered ? this.random : undefined,
     });
-    this.#operators = lags.map((_, index) => this.#startOperator(index));
+    this.#garbage = new GarbageCollector(this.api);
+    this.#crew = new Crew({
+      api: this.api,
+      size: lags.length,
+      start: (index) => this.#startOperator(index),
+      now: () => this.#nowMs,
+      onPass: (pass) => this.#onPass(pass),
+    });
     this.#invariants = createInvariants(this);
-    this.api.onWrite = (write) => this.#invariants.check(write);
+    this.api.onWrite = (write) => this.#invariants.onWrite(write);
   }
 
   get now(): number {
@@ -104,13 +120,17 @@ export class World {
       kubelet: this.kubelet,
       gateway: this.gateway,
       settings: this.settings,
-      lag: this.#lags[index] ?? (() => 0),
+      lag: (plural) => this.lags[index]!(plural),
+      skewMs: () => this.skews[index] ?? 0,
+      // Passes take no time, but two operators that see different worlds would contradict each other for ever in one moment.
+      passMs: this.lags.length > 1 ? PASS_MS : 0,
       alerts: () => this.alerts,
       probe: (revision) => {
         const { probe } = this.behaviour(this.versionOf(revision));
         if (probe === 'Passed') this.answered.add(revision);
         return probe;
       },
+      tell: (event) => this.events.push({ ...event, atMs: this.#nowMs }),
     });
   }
 
@@ -123,7 +143,14 @@ export class World {
   }
 
   addVersion(version: string, state?: 'Ready' | 'Resolving' | 'Refused'): void {
-    this.api.put(versionObject(version, state) as unknown as StoredObject);
+    this.api.put(versionObject(version, state, this.remade.get(version)) as unknown as StoredObject);
+  }
+
+  /** A version is deleted and brought in anew under its name, with other bytes. */
+  remakeVersion(version: string): void {
+    this.api.remove(RESOURCE.modelVersion, NAMESPACE, `${NAME}-${version}`);
+    this.remade.set(version, (this.remade.get(version) ?? 0) + 1);
+    this.addVersion(version);
   }
 
   /** Names another version in the spec. */
@@ -139,8 +166,19 @@ export class World {
 
   // What happens to the world.
 
+  get alerts(): readonly FiringAlert[] {
+    return this.#alerts;
+  }
+
+  set alerts(alerts: readonly FiringAlert[]) {
+    this.#alerts = alerts;
+    this.wasAlerted ||= alerts.length > 0;
+  }
+
   behave(version: string, change: Partial<Behaviour>): void {
-    this.#behaviours.set(version, { ...this.behaviour(version), ...change });
+    const behaviour = { ...this.behaviour(version), ...change };
+    this.#behaviours.set(version, behaviour);
+    if (isBad(behaviour)) this.#guilty.add(version);
     this.kubelet.wake();
   }
 
@@ -148,17 +186,32 @@ export class World {
     return this.#behaviours.get(version) ?? GOOD;
   }
 
-  /** All operators die and begin anew, without anything that they remembered. */
-  restart(): void {
-    this.#operators = this.#operators.map((_, index) => this.#startOperator(index));
+  /** All operators die and begin anew, at once or after `ms`, without anything that they remembered. */
+  restart(ms = 0): void {
+    this.#crew.restart(ms);
+  }
+
+  /** Whoever is down or stands still goes on. */
+  wake(): void {
+    this.#crew.wake();
+  }
+
+  /** The past is undone, as by a backup of the whole API server: what was promised about it no longer counts. */
+  forget(): void {
+    this.#invariants.forget();
   }
 
   // What there is.
 
   get deployment(): ModelDeployment {
-    const found = this.api.get<ModelDeployment>(RESOURCE.modelDeployment, NAMESPACE, NAME);
-    if (!found) throw new Error('there is no ModelDeployment');
-    return found;
+    const { existing } = this;
+    if (!existing) throw new Error('there is no ModelDeployment');
+    return existing;
+  }
+
+  /** Undefined when its user has deleted it. */
+  get existing(): ModelDeployment | undefined {
+    return this.api.get<ModelDeployment>(RESOURCE.modelDeployment, NAMESPACE, NAME);
   }
 
   get releases(): readonly ModelRelease[] {
@@ -202,6 +255,11 @@ export class World {
     return record?.data.version ?? '';
   }
 
+  /** Whether a version ever gave cause to be called bad. */
+  isGuilty(version: string): boolean {
+    return this.#guilty.has(version) || this.wasAlerted;
+  }
+
   readonly #versions = new Map<string, string>();
 
   condition(type: string): string | undefined {
@@ -209,40 +267,40 @@ export class World {
     return found && `${found.status}/${found.reason}`;
   }
 
-  digest(version: string): string {
-    return digestOf(version);
+  /** Digests that a version has had. */
+  digests(version: string): readonly string[] {
+    return Array.from({ length: 1 + (this.remade.get(version) ?? 0) }, (_, times) => digestOf(version, times));
   }
 
   /** Throws when anything that must always hold did not. */
   assertSound(): void {
-    if (this.#invariants.violations.length > 0)
-      throw new Error(`what must always hold did not:\n${this.#invariants.violations.join('\n')}`);
+    if (this.violations.length > 0) throw new Error(`what must always hold did not:\n${this.violations.join('\n')}`);
+  }
+
+  /** Lets time go by until nothing has been written for `quietMs`, and throws when anything does not hold that must hold then. */
+  async rest(quietMs: number, mostMs: number): Promise<void> {
+    const endMs = this.#nowMs + mostMs;
+    let from: number;
+    do {
+      from = this.api.writes.length;
+      await this.run(quietMs);
+    } while (this.api.writes.length > from && this.#nowMs < endMs);
+    this.#invariants.atRest(from);
+    this.assertSound();
   }
 
   /** Whether this operator's caches are never behind. */
-  isFresh(index: number): boolean {
-    const lag = this.#lags[index] ?? (() => 0);
-    return Object.values(RESOURCE).every(({ plural }) => lag(plural) === 0);
-  }
-
-  /** Ready pods of a revision, now or when this operator's caches were made, whichever are more, and replicas as it knows them. */
-  asSeenBy(by: string, revision: string): { readonly ready: number; readonly replicas: number } {
-    const lag = this.#lags[this.#operators.findIndex(({ name }) => name === by)] ?? (() => 0);
-    const [deployment] = this.api.view(
-      RESOURCE.modelDeployment,
-      this.#nowMs - lag(RESOURCE.modelDeployment.plural),
-    ) as unknown as readonly ModelDeployment[];
-    const earlier = this.kubelet.ready(revision, this.#nowMs - lag(RESOURCE.endpointSlice.plural));
-    return { ready: Math.max(this.kubelet.ready(revision), earlier), replicas: deployment?.spec.replicas ?? 1 };
+  isFresh(by: string): boolean {
+    const lag = this.lags[Number(by.split('-')[1])];
+    return lag !== undefined && Object.values(RESOURCE).every(({ plural }) => lag(plural) === 0);
   }
 
   /** Whether in the last `ms` an operator was down, far behind or failed at a write: then nothing can be asked of its promptness. */
   isDisturbed(ms: number): boolean {
     const sinceMs = this.#nowMs - ms;
-    const isBehind = this.#lags.some((lag) => lag(RESOURCE.endpointSlice.plural) > 2000);
-    return (
-      isBehind || this.#restarts.length > 0 || this.api.writes.slice(-20).some(({ atMs, error }) => atMs >= sinceMs && error !== undefined)
-    );
+    const isBehind = this.lags.some((lag) => Object.values(RESOURCE).some(({ plural }) => lag(plural) > 2000));
+    const hasFailed = this.api.writes.slice(-20).some(({ atMs, error }) => atMs >= sinceMs && error !== undefined);
+    return isBehind || this.#crew.isDisturbed(sinceMs) || hasFailed;
   }
 
   get violations(): readonly string[] {
@@ -280,11 +338,6 @@ export class World {
       this.gateway.look(next);
       this.#lookMs += GRID_MS;
     }
-    this.#restarts = this.#restarts.filter(({ index, atMs }) => {
-      if (atMs > next) return true;
-      this.#operators[index] = this.#startOperator(index);
-      return false;
-    });
     await this.#settle();
     this.#invariants.afterMoment();
     return true;
@@ -292,47 +345,43 @@ export class World {
 
   #nextMs(): number {
     const now = this.#nowMs;
-    const operators = this.#operators.filter((_, index) => !this.#isDown(index)).map((operator) => operator.nextMs(now));
-    return Math.max(
-      now + 1,
-      Math.min(this.#lookMs, this.kubelet.nextMs(now), this.gateway.nextMs(now), ...operators, ...this.#restarts.map(({ atMs }) => atMs)),
-    );
+    const parts = [this.kubelet, this.gateway, this.#garbage, this.#crew].map((part) => part.nextMs(now));
+    return Math.max(now + 1, Math.min(this.#lookMs, ...parts, ...this.api.late.map(({ atMs }) => atMs)));
   }
 
-  #isDown(index: number): boolean {
-    return this.#restarts.some((restart) => restart.index === index);
-  }
-
-  /** Everything that is due now: pods, the gateway, and passes until no operator has anything to do. */
+  /** Everything that is due now: pods, the gateway, late writes, and passes until no operator has anything to do. */
   async #settle(): Promise<void> {
     for (let round = 0; ; round += 1) {
       this.kubelet.act(this.#nowMs);
       this.gateway.act(this.#nowMs);
-      const due = this.#operators
-        .map((operator, index) => ({ operator, index }))
-        .filter(({ operator, index }) => !this.#isDown(index) && operator.nextMs(this.#nowMs) <= this.#nowMs);
+      this.#garbage.act(this.#nowMs);
+      this.#deliver();
+      const due = this.#crew.due(this.#nowMs);
       if (due.length === 0) return;
       if (round > MOST_PASSES)
         throw new Error(
           `passes go on without end: ${JSON.stringify(this.passes.slice(-2).map(({ planned, error }) => ({ actions: planned.actions.map(({ type }) => type), again: planned.requeueAfterMs, error: error?.message })))}`,
         );
-      const { operator, index } = due[Math.floor(this.random() * due.length)]!;
-      await this.#pass(operator, index);
+      await due[Math.floor(this.random() * due.length)]!();
     }
   }
 
-  async #pass(operator: SimulatedOperator, index: number): Promise<void> {
-    this.steps += 1;
-    try {
-      const pass = await operator.pass(this.#nowMs);
-      if (pass.writes > 0 || pass.error || pass.planned.events.length > 0) this.passes.push(pass);
-      if (!pass.error) this.events.push(...pass.planned.events.map((event) => ({ ...event, atMs: this.#nowMs })));
-      this.#invariants.afterPass(pass);
-    } catch (error) {
-      if (!(error instanceof Killed)) throw error;
-      this.#restarts.push({ index, atMs: this.#nowMs + RESTART_MS });
-    }
+  #deliver(): void {
+    const { late } = this.api;
+    this.api.late = late.filter(({ atMs }) => atMs > this.#nowMs);
+    for (const { atMs, arrive } of late) if (atMs <= this.#nowMs) arrive();
   }
+
+  #onPass(pass: Pass): void {
+    this.steps += 1;
+    if (pass.writes > 0 || pass.error || pass.planned.events.length > 0) this.passes.push(pass);
+    this.#invariants.afterPass(pass);
+  }
+}
+
+/** Whether this speaks against a version, and not against its surroundings. */
+function isBad({ fate, probe, errorRate, slowRate }: Behaviour): boolean {
+  return ['Crash', 'OutOfMemory', 'NeverReady', 'BadArchive'].includes(fate) || probe === 'Failed' || errorRate > 0.01 || slowRate > 0.05;
 }
 
 function labelOf({ metadata }: StoredObject, label: string): string | undefined {

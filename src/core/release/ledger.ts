@@ -34,6 +34,11 @@ export function nextNumber(releases: readonly ModelRelease[], inRoute: number | 
   return releases.reduce((highest, release) => Math.max(highest, release.spec.number), inRoute ?? 0) + 1;
 }
 
+/**
+ * How long a record that exists may be unseen. Watches that fall silent are begun anew long before this: what is not seen by then is gone.
+ */
+export const UNSEEN_MS = 300_000;
+
 /** The newest finished release that was promoted: its `to` is what serves. */
 export function lastPromoted(releases: readonly ModelRelease[]): ModelRelease | undefined {
   return releases.findLast((release) => outcomeOf(release) === 'Promoted');

@@ -4,7 +4,7 @@ import type { Action, KubeObject } from '../observed.ts';
 import { controllerRevision, disruptionBudget, revisionService, workload } from '../resources/children.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
-import { portOf, readyPods, revisionState, type Scene } from './scene.ts';
+import { portOf, readyPods, renderingOf, revisionState, type Scene } from './scene.ts';
 import type { FailureClass } from './ledger.ts';
 
 /** The rendering of the revision that a release is about; undefined when neither a record nor the spec has it any more. */
@@ -12,15 +12,10 @@ export function snapshotOf(scene: Scene, release: ModelRelease): Snapshot | unde
   return renderingOf(scene, release.spec.to.revision);
 }
 
-export function renderingOf(scene: Scene, revision: string): Snapshot | undefined {
-  const kept = revisionState(scene, revision)?.snapshot;
-  if (kept) return kept;
-  return scene.target.state === 'Known' && scene.target.snapshot.revision === revision ? scene.target.snapshot : undefined;
-}
-
 /**
  * What is missing of a revision's children. Existing ones are left alone: a revision never changes, only its size does. Pods that were scaled
  * before `notBeforeMs` are left from an earlier attempt; they are written once more, so that who still means to clean up after it is refused.
+ * That time is the API server's, whose clock may be ahead of ours.
  */
 export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: number, notBeforeMs = 0): readonly Action[] {
   const { owner, now } = scene;
@@ -31,7 +26,7 @@ export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: numbe
   if (!state?.hasDisruptionBudget) missing.push(disruptionBudget(owner, snapshot.revision));
   const known = state?.workload;
   if (known?.replicas !== replicas || (known.scaledAtMs ?? 0) < notBeforeMs)
-    missing.push(workload(owner, snapshot, replicas, now, known?.identity));
+    missing.push(workload(owner, snapshot, replicas, Math.max(now, notBeforeMs), known?.identity));
   return missing.map((object) => ({
     type: 'Apply',
     object,

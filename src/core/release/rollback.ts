@@ -16,7 +16,8 @@ export interface Failure {
 
 /**
  * Takes the candidate off: the route write comes first and needs nothing but the API server. Even when the candidate never had traffic
- * the decision goes into the route, so that another operator, still believing that it leads, cannot raise the weight any more.
+ * the decision goes into the route, so that another operator, still believing that it leads, cannot raise the weight any more. When there is
+ * no route yet one is made that leads nowhere.
  */
 export function rollBack(scene: Scene, release: ModelRelease, progress: Progress, failure: Failure): Turn {
   const weight = weightOf(scene, release.spec.to.revision);
@@ -31,9 +32,7 @@ export function rollBack(scene: Scene, release: ModelRelease, progress: Progress
     reason: 'RollingBack',
     message: `${failure.message}; ${weight} % of the traffic goes back to ${scene.stable ? `version ${scene.stable.version}` : 'nobody'}`,
   };
-  const select = selectStableAgain(scene);
-  if (!scene.observed.route) return act(decided, select, [event]);
-  return act(decided, [writeRollBack(scene, release, failure), ...select], [event]);
+  return act(decided, [writeRollBack(scene, release, failure), ...selectStableAgain(scene)], [event]);
 }
 
 /** Goes on with a roll-back that the route or the record says is decided, until the gateway has taken the candidate off. */
@@ -42,15 +41,12 @@ export function continueRollBack(scene: Scene, release: ModelRelease, progress: 
   const failure = failureOf(progress, written?.detail, written?.message);
   const decided: Progress = { ...progress, decision: 'RollBack', class: failure.class, reason: failure.reason };
   const entered = enter(closeWindow(decided, written?.atMs ?? scene.now), scene.now, 'RollingBack', failure.message, 0);
-  const { route } = scene.observed;
-  // Without a stable version there is nobody to give the traffic to: the decision alone keeps the release from going on.
-  const hasTraffic = scene.stable !== undefined && weightOf(scene, release.spec.to.revision) > 0;
-  if (route && (written?.decision !== 'RollBack' || hasTraffic)) {
+  if (written?.decision !== 'RollBack' || weightOf(scene, release.spec.to.revision) > 0) {
     return act(entered, [writeRollBack(scene, release, failure), ...selectStableAgain(scene)]);
   }
   const select = selectStableAgain(scene);
   if (select.length > 0) return act(entered, select);
-  if (route && route.acceptance.state !== 'Accepted') return wait(entered);
+  if (scene.observed.route?.acceptance.state !== 'Accepted') return wait(entered);
   return end(scene, release, entered, failure);
 }
 

@@ -59,13 +59,13 @@ export function sceneOf(observed: Observed, now: number): Scene {
  * there is no such release: a deployment whose records are gone must never be taken for a new one.
  */
 function stableOf(observed: Observed): Side | undefined {
-  const promoted = lastPromoted(observed.releases)?.spec.to;
-  const recorded = promoted ?? observed.deployment.status?.stable ?? snapshotOf(observed, observed.service?.revision);
+  const promoted = lastPromoted(observed.releases)?.spec;
+  const recorded = promoted?.to ?? observed.deployment.status?.stable ?? snapshotOf(observed, observed.service?.revision);
   if (recorded?.version === undefined || recorded.digest === undefined || recorded.revision === undefined) return undefined;
   const { version, digest, revision } = recorded;
   if (!isLeft(observed, revision)) return undefined;
-  // The Service is written before the record of a promotion: until then the first version is still the candidate.
-  if (!promoted && activeRelease(observed.releases)?.spec.to.revision === revision) return undefined;
+  // Its pods and the Service may be there before the record of its promotion: until that says so it is a candidate, and may yet fail.
+  if (observed.releases.some(({ spec }) => spec.to.revision === revision && spec.number > (promoted?.number ?? 0))) return undefined;
   return {
     version,
     digest,
@@ -142,6 +142,12 @@ function wantedOf(observed: Observed): Wanted {
 export function routeDecision(scene: Scene, release: ModelRelease): RouteDecision | undefined {
   const decision = scene.observed.route?.decision;
   return decision?.release === release.spec.number ? decision : undefined;
+}
+
+/** The rendering of a revision; undefined when neither a record nor the spec has it any more. */
+export function renderingOf({ observed, target }: Scene, revision: string): Snapshot | undefined {
+  const kept = observed.revisions.get(revision)?.snapshot;
+  return kept ?? (target.state === 'Known' && target.snapshot.revision === revision ? target.snapshot : undefined);
 }
 
 export function revisionState(scene: Scene, revision: string): RevisionState | undefined {

@@ -3,7 +3,7 @@ import { FIELD_MANAGER } from '../../api/names.ts';
 import type { Slot } from '../analysis/measurement.ts';
 import type { Action, Decision, RouteDecision, RouteState, SlotState } from '../observed.ts';
 import { stableService } from '../resources/children.ts';
-import { httpRoute, otherSlot } from '../traffic/route.ts';
+import { httpRoute, NOWHERE, otherSlot } from '../traffic/route.ts';
 import { portOf, type Scene } from './scene.ts';
 
 /** The slot that this release's candidate takes: the one that stable does not have. */
@@ -45,6 +45,7 @@ export function shiftTraffic(
 function slotsWith(scene: Scene, release: ModelRelease, weight: number, decision: Decision): RouteState['slots'] {
   const slot = candidateSlot(scene);
   const { revision } = release.spec.to;
+  if (!scene.stable && decision === 'RollBack') return NOWHERE;
   if (!scene.stable || decision === 'Promote') return allTo(revision, slot);
   if (weight === 0) return allTo(scene.stable.revision, scene.stable.slot);
   const candidate: SlotState = { revision, weight };

@@ -1,11 +1,11 @@
 import { FIELD_MANAGER, LABEL } from '../../api/names.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
-import type { Action, Identity, RevisionState } from '../observed.ts';
+import type { Action, Identity, RevisionState, RouteDecision } from '../observed.ts';
 import { childName } from '../resources/revision.ts';
-import { frameHash, SLOTS } from '../traffic/route.ts';
-import { classOf, isFinished, leftTrafficAtMs, outcomeOf } from './ledger.ts';
-import { ensureRevision, renderingOf } from './pods.ts';
-import { type Scene } from './scene.ts';
+import { frameHash, leadsNowhere, SLOTS } from '../traffic/route.ts';
+import { classOf, isFinished, lastPromoted, leftTrafficAtMs, outcomeOf, UNSEEN_MS } from './ledger.ts';
+import { ensureRevision } from './pods.ts';
+import { renderingOf, type Scene, type Side } from './scene.ts';
 import { allTo, selectStable, writeRoute } from './traffic.ts';
 
 export interface Upkeep {
@@ -24,29 +24,38 @@ export function keepStable(scene: Scene, isRouteWritten: boolean): readonly Acti
   return [...pods, ...(isRouteWritten ? [] : active ? keepFrame(scene) : keepTraffic(scene)), ...observed.releases.flatMap(ledgerLabels)];
 }
 
-/** Hostnames, gateways and timeouts apply at once, also in a release; weights and decision stay what they are. */
+/**
+ * Hostnames, gateways and timeouts apply at once, also in a release; weights and decision stay what they are. A route that was deleted comes
+ * back at once with all traffic to stable, and the release goes on from there.
+ */
 function keepFrame(scene: Scene): readonly Action[] {
-  const { route, deployment } = scene.observed;
-  if (!route?.decision || route.frame === frameHash(deployment)) return [];
+  const { observed, stable } = scene;
+  const { route, spoiltRoute, deployment } = observed;
+  if (!route && !spoiltRoute && stable) return [writeRoute(scene, allTo(stable.revision, stable.slot), servingDecision(scene, stable))];
+  if (!route?.decision || leadsNowhere(route) || route.frame === frameHash(deployment)) return [];
   return [writeRoute(scene, route.slots, route.decision)];
+}
+
+/** That stable serves, of the release that made it stable: a release that is under way must not take it for its own. */
+function servingDecision({ observed, owner, now }: Scene, stable: Side): RouteDecision {
+  return {
+    release: lastPromoted(observed.releases)?.spec.number ?? 1,
+    decision: 'Promote',
+    detail: stable.revision,
+    message: `${owner.name} serves version ${stable.version}`,
+    atMs: now,
+  };
 }
 
 /** Outside a release all traffic is stable's, through the gateway and in the cluster. */
 function keepTraffic(scene: Scene): readonly Action[] {
-  const { observed, stable, owner } = scene;
+  const { observed, stable } = scene;
   if (!stable) return [];
   const select = selectStable(scene, stable.revision);
   const { route } = observed;
   const serves = route?.slots[stable.slot].weight === 100 && SLOTS.every((slot) => route.slots[slot].revision === stable.revision);
   if (serves && route.frame === frameHash(observed.deployment)) return select ? [select] : [];
-  const last = observed.releases.at(-1)?.spec.number ?? 1;
-  const decision = route?.decision ?? {
-    release: last,
-    decision: 'Promote' as const,
-    detail: stable.revision,
-    message: `${owner.name} serves version ${stable.version}`,
-    atMs: scene.now,
-  };
+  const decision = route?.decision ?? servingDecision(scene, stable);
   return [writeRoute(scene, allTo(stable.revision, stable.slot), decision), ...(select ? [select] : [])];
 }
 
@@ -76,7 +85,10 @@ export function cleanUp(scene: Scene): Upkeep {
   let wakeAtMs: number | undefined;
   for (const state of observed.revisions.values()) {
     if (state.revision === stable?.revision || state.revision === active?.spec.to.revision) continue;
-    const drainedAtMs = (leftTrafficAtMs(observed.releases, state.revision) ?? 0) + drainMs;
+    const leftAtMs = leftTrafficAtMs(observed.releases, state.revision) ?? 0;
+    const scaledAtMs = state.workload?.scaledAtMs ?? 0;
+    // Pods younger than the last that is known of their revision belong to a release that is not seen yet, unless its record was deleted.
+    const drainedAtMs = scaledAtMs > leftAtMs ? scaledAtMs + UNSEEN_MS : leftAtMs + drainMs;
     const exists = state.workload !== undefined || state.service !== undefined || state.hasDisruptionBudget;
     if (exists && now < drainedAtMs) wakeAtMs = Math.min(wakeAtMs ?? Infinity, drainedAtMs);
     else actions.push(...remove(scene, state));

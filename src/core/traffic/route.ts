@@ -13,6 +13,16 @@ export function otherSlot(slot: Slot): Slot {
   return slot === 'a' ? 'b' : 'a';
 }
 
+/**
+ * Slots of a route without parents, which no gateway serves: it only carries the decision that a first version was taken off, so that who has
+ * not heard of it cannot make the route that gives it traffic.
+ */
+export const NOWHERE: RouteState['slots'] = { a: { revision: '', weight: 0 }, b: { revision: '', weight: 0 } };
+
+export function leadsNowhere({ slots }: Pick<RouteState, 'slots'>): boolean {
+  return SLOTS.every((slot) => slots[slot].revision === '');
+}
+
 /** Everything of the route that does not change in a release. */
 interface Frame {
   readonly parentRefs: readonly object[];
@@ -60,8 +70,6 @@ export function httpRoute(
   decision: RouteDecision,
   identity: Identity | undefined,
 ): KubeObject {
-  const { parentRefs, hostnames, timeouts } = frameOf(deployment);
-  const weights = writeWeights(slots);
   return {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',
@@ -73,16 +81,22 @@ export function httpRoute(
       ownerReferences: [ownerReference(owner)],
       ...identity,
     },
-    spec: {
-      parentRefs,
-      ...(hostnames === undefined ? {} : { hostnames }),
-      rules: [
-        {
-          backendRefs: SLOTS.map((slot) => backendRef(owner, slots[slot].revision, weights[slot])),
-          ...(timeouts === undefined ? {} : { timeouts }),
-        },
-      ],
-    },
+    spec: leadsNowhere({ slots }) ? {} : routeSpec(owner, deployment, slots),
+  };
+}
+
+function routeSpec(owner: Owner, deployment: ModelDeployment, slots: RouteState['slots']): object {
+  const { parentRefs, hostnames, timeouts } = frameOf(deployment);
+  const weights = writeWeights(slots);
+  return {
+    parentRefs,
+    ...(hostnames === undefined ? {} : { hostnames }),
+    rules: [
+      {
+        backendRefs: SLOTS.map((slot) => backendRef(owner, slots[slot].revision, weights[slot])),
+        ...(timeouts === undefined ? {} : { timeouts }),
+      },
+    ],
   };
 }
 
@@ -130,20 +144,29 @@ interface ParentStatus {
 
 /** What the route says; undefined when it is not in the form that this operator writes, and then it is written anew. */
 export function readRoute(route: HttpRouteObject): RouteState | undefined {
-  const prefix = `${route.metadata.name}-`;
-  const [a, b] = (route.spec?.rules?.[0]?.backendRefs ?? []).map((ref) => ({
+  if (route.metadata.labels?.[LABEL.deployment] !== route.metadata.name) return undefined;
+  const slots = readSlots(route);
+  return (
+    slots && {
+      identity: { uid: route.metadata.uid ?? '', resourceVersion: route.metadata.resourceVersion ?? '' },
+      slots,
+      decision: decodeDecision(route.metadata.annotations),
+      frame: route.metadata.annotations?.[ANNOTATION.frame],
+      acceptance: leadsNowhere({ slots }) ? { state: 'Accepted' } : acceptanceOf(route),
+    }
+  );
+}
+
+function readSlots({ metadata, spec }: HttpRouteObject): RouteState['slots'] | undefined {
+  if ((spec?.parentRefs ?? []).length === 0 && decodeDecision(metadata.annotations)?.decision === 'RollBack') return NOWHERE;
+  const prefix = `${metadata.name}-`;
+  const [a, b] = (spec?.rules?.[0]?.backendRefs ?? []).map((ref) => ({
     revision: ref.name?.startsWith(prefix) === true ? ref.name.slice(prefix.length) : '',
     weight: ref.weight ?? 1,
   }));
-  if (!a || !b || route.metadata.labels?.[LABEL.deployment] !== route.metadata.name) return undefined;
+  if (!a || !b) return undefined;
   const weights = readWeights(a.weight, b.weight);
-  return {
-    identity: { uid: route.metadata.uid ?? '', resourceVersion: route.metadata.resourceVersion ?? '' },
-    slots: { a: { ...a, weight: weights.a }, b: { ...b, weight: weights.b } },
-    decision: decodeDecision(route.metadata.annotations),
-    frame: route.metadata.annotations?.[ANNOTATION.frame],
-    acceptance: acceptanceOf(route),
-  };
+  return { a: { ...a, weight: weights.a }, b: { ...b, weight: weights.b } };
 }
 
 /**

@@ -81,6 +81,13 @@ describe('writing', () => {
     expect(locked['data']).toEqual({ a: '3' });
   });
 
+  test('an apply with version 1 makes an object that is absent, and is a Conflict for one that exists', async () => {
+    const apply = (value: string) => client.apply(configMap('absent', { a: value }), { fieldManager: 'tester', resourceVersion: '1' });
+    expect((await apply('1')).metadata.name).toBe('absent');
+    await expect(apply('2')).rejects.toMatchObject({ kind: 'Conflict' });
+    expect(await client.get({ resource: RESOURCE.configMap, namespace, name: 'absent' })).toMatchObject({ data: { a: '1' } });
+  });
+
   test('create, replace and remove know AlreadyExists, Conflict and what is gone already', async () => {
     const made = await client.create(configMap('made', { a: '1' }));
     await expect(client.create(configMap('made', { a: '1' }))).rejects.toMatchObject({ kind: 'AlreadyExists' });

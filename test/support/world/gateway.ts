@@ -9,8 +9,11 @@ import { NAME, NAMESPACE } from './objects.ts';
 /** What a gateway makes of the newest route. */
 export type GatewayMood = 'Accepts' | 'Refuses' | 'Silent';
 
-/** What the metrics store answers about the looks of this time. `Empty`: no such series; `NotANumber`: series of NaN. */
-export type MetricsMood = 'Works' | 'Down' | 'Empty' | 'NotANumber';
+/** What the metrics store answers about the looks of this time. `Empty`: no such series; `NotANumber`: series of NaN; `Late`: in a while. */
+export type MetricsMood = 'Works' | 'Down' | 'Empty' | 'NotANumber' | 'Late';
+
+/** How late is late. */
+const LATE_MS = 25_000;
 
 /** How a version answers requests: shares of them. */
 export interface Answers {
@@ -74,7 +77,8 @@ export class Gateway {
   act(now: number): void {
     const { api } = this.#options;
     const route = api.get(RESOURCE.httpRoute, NAMESPACE, NAME);
-    if (!route) {
+    const { parentRefs = [] } = (route?.['spec'] ?? {}) as { readonly parentRefs?: readonly object[] };
+    if (!route || parentRefs.length === 0) {
       this.#effective = undefined;
       this.#seen = undefined;
       return;
@@ -165,11 +169,11 @@ export class Gateway {
     this.#looks.set(atMs, { a: { ...this.#counters.a }, b: { ...this.#counters.b }, metrics: this.metrics });
   }
 
-  /** The look at `atMs` for this wish. */
-  tick(request: MeasureRequest, atMs: number): Tick {
+  /** What is answered at `now` about the look at `atMs` for this wish. */
+  tick(request: MeasureRequest, atMs: number, now: number): Tick {
     const nothing: Tick = { atMs, stable: null, candidate: null, value: null };
     const found = this.#looks.get(atMs);
-    if (!found || found.metrics === 'Down') return nothing;
+    if (!found || found.metrics === 'Down' || (found.metrics === 'Late' && now < atMs + LATE_MS)) return nothing;
     const { measurand } = request;
     if (measurand.type === 'value') {
       const value = found.metrics === 'Empty' ? null : found.metrics === 'NotANumber' ? NaN : this.#value(measurand.promql, atMs);

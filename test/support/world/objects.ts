@@ -45,8 +45,8 @@ export function deploymentObject(spec: Partial<DeploymentSpec> = {}): ModelDeplo
   };
 }
 
-/** A version as the operator leaves it once its bytes are pinned; `state` for one that is not. */
-export function versionObject(version: string, state: 'Ready' | 'Resolving' | 'Refused' = 'Ready'): ModelVersion {
+/** A version as the operator leaves it once its bytes are pinned; `state` for one that is not, `remade`: how often it was made anew with other bytes. */
+export function versionObject(version: string, state: 'Ready' | 'Resolving' | 'Refused' = 'Ready', remade = 0): ModelVersion {
   const time = '2026-01-01T00:00:00Z';
   const condition = (type: string, status: 'True' | 'False', reason: string, message: string) =>
     ({ type, status, reason, message, observedGeneration: 1, lastTransitionTime: time }) as const;
@@ -75,13 +75,13 @@ export function versionObject(version: string, state: 'Ready' | 'Resolving' | 'R
       schema: 1,
       observedGeneration: 1,
       ...(state === 'Ready'
-        ? { resolved: { digest: digestOf(version), files: 2, bytes: 1000, uri: 'https://models.example.com/', resolvedAt: time } }
+        ? { resolved: { digest: digestOf(version, remade), files: 2, bytes: 1000, uri: 'https://models.example.com/', resolvedAt: time } }
         : {}),
       conditions: conditions[state],
     },
   };
 }
 
-export function digestOf(version: string): string {
-  return `sha256:${shortHash({ version }, 64)}`;
+export function digestOf(version: string, remade = 0): string {
+  return `sha256:${shortHash(remade === 0 ? { version } : { version, remade }, 64)}`;
 }

@@ -4,8 +4,8 @@ import type { ModelRelease } from '../../../src/api/generated/modelrelease.ts';
 import type { ModelVersion } from '../../../src/api/generated/modelversion.ts';
 import { LABEL, MANAGED_BY_VALUE } from '../../../src/api/names.ts';
 import { RESOURCE, type KubeObject, type ResourceType } from '../../../src/api/resources.ts';
-import { applyActions } from '../../../src/apply/actions.ts';
 import type { Prober } from '../../../src/apply/probe.ts';
+import type { KubeClient } from '../../../src/controller/client.ts';
 import type { Reflector } from '../../../src/controller/reflector.ts';
 import type { FiringAlert } from '../../../src/core/analysis/alert.ts';
 import type { CheckSamples, MeasureRequest, Tick } from '../../../src/core/analysis/measurement.ts';
@@ -14,7 +14,9 @@ import { plan } from '../../../src/core/plan.ts';
 import type { Caches } from '../../../src/observe/caches.ts';
 import { observeDeployment } from '../../../src/observe/deployment.ts';
 import * as project from '../../../src/observe/projections.ts';
-import { Killed, type WorldApi } from './api.ts';
+import { carryOut } from '../../../src/operator/carryOut.ts';
+import type { StoredObject } from '../apiStore.ts';
+import { Killed, type WorldApi, type Writer } from './api.ts';
 import type { Gateway } from './gateway.ts';
 import { NAME, NAMESPACE } from './objects.ts';
 import type { Kubelet } from './pods.ts';
@@ -29,14 +31,20 @@ export interface OperatorOptions {
   readonly gateway: Gateway;
   readonly settings: Settings;
   readonly lag: Lag;
+  /** What its clock is ahead of the world's. */
+  readonly skewMs: () => number;
+  /** From the beginning of one pass to that of the next, at the least. */
+  readonly passMs: number;
   readonly alerts: () => readonly FiringAlert[];
   readonly probe: (revision: string) => ProbeResult['state'];
+  readonly tell: (event: PlanEvent) => void;
 }
 
 /** One pass, as it went. */
 export interface Pass {
   readonly atMs: number;
   readonly by: string;
+  readonly number: number;
   readonly observed: Observed;
   readonly planned: Plan;
   /** Writes that were carried out, or at least tried. */
@@ -49,19 +57,40 @@ const PROBE_MS = 200;
 const LOOK_LAG_MS = 500;
 /** After a pass that failed. */
 const RETRY_MS = 1000;
+/** Looks without data are asked for again, for so long. */
+const ASK_AGAIN_MS = 60_000;
+
+/** What a pass looks at; nothing else of the world wakes an operator. */
+const WATCHED: readonly ResourceType[] = [
+  RESOURCE.modelVersion,
+  RESOURCE.modelDeployment,
+  RESOURCE.modelRelease,
+  RESOURCE.deployment,
+  RESOURCE.service,
+  RESOURCE.podDisruptionBudget,
+  RESOURCE.controllerRevision,
+  RESOURCE.endpointSlice,
+  RESOURCE.httpRoute,
+];
+
+/** What one cache has come to. It never goes back, also when it begins to lag. */
+interface Seen {
+  readonly atMs: number;
+  readonly version: number;
+}
+
+let passes = 0;
 
 export class SimulatedOperator {
   readonly name: string;
-  readonly events: PlanEvent[] = [];
   readonly #options: OperatorOptions;
   readonly #probes = new Map<string, { readonly result: ProbeResult; readonly fromMs: number }>();
   /** Looks that were answered, by question: they never change. */
-  readonly #ticks = new Map<string, readonly Tick[]>();
+  readonly #ticks = new Map<string, Tick[]>();
+  readonly #seen = new Map<ResourceType, Seen>();
   #wanted: readonly MeasureRequest[] = [];
   #dueMs = -Infinity;
   #passedMs = -Infinity;
-  /** Number of the newest change of the world that it had seen when it last looked. */
-  #seen = 0;
 
   constructor(options: OperatorOptions) {
     this.name = options.name;
@@ -70,88 +99,86 @@ export class SimulatedOperator {
 
   /** When it wants to look again, at the earliest after `now`; `now` itself when something is due. */
   nextMs(now: number): number {
-    const { api } = this.#options;
-    const lag = this.#longestLag();
-    const change = api.changedMs(this.#seen);
-    const probes = [...this.#probes.values()].map(({ fromMs }) => fromMs).filter((fromMs) => fromMs > this.#passedMs);
-    const intervals = this.#wanted.map(
-      ({ intervalMs }) => Math.floor((this.#passedMs - LOOK_LAG_MS) / intervalMs) * intervalMs + intervalMs + LOOK_LAG_MS,
-    );
-    const atMs = Math.min(
-      this.#dueMs === -Infinity ? now : this.#dueMs,
-      change === undefined ? Infinity : change + lag,
-      ...probes,
-      ...intervals,
-    );
-    return Math.max(now, atMs);
+    const { api, lag } = this.#options;
+    let next = this.#dueMs === -Infinity ? now : this.#dueMs;
+    for (const type of WATCHED) {
+      const changedMs = api.changedMs(type, this.#seen.get(type)?.version ?? 0);
+      if (changedMs !== undefined) next = Math.min(next, changedMs + lag(type.plural));
+    }
+    for (const { fromMs } of this.#probes.values()) if (fromMs > this.#passedMs) next = Math.min(next, fromMs);
+    for (const { intervalMs } of this.#wanted) {
+      const look = Math.floor((this.#passedMs - LOOK_LAG_MS) / intervalMs) * intervalMs + intervalMs;
+      next = Math.min(next, look + LOOK_LAG_MS);
+    }
+    return Math.max(now, next, this.#passedMs + this.#options.passMs);
   }
 
-  #longestLag(): number {
-    return Math.max(...Object.values(RESOURCE).map(({ plural }) => this.#options.lag(plural)));
+  #catchUp(now: number): void {
+    const { api, lag } = this.#options;
+    for (const type of WATCHED) {
+      const atMs = Math.max(this.#seen.get(type)?.atMs ?? -Infinity, now - lag(type.plural));
+      this.#seen.set(type, { atMs, version: api.shown(type, atMs).version });
+    }
   }
 
-  /** One pass at `now`. Rethrows only `Killed`. */
+  /** One pass that begins at `now`. Rethrows only `Killed`. */
   async pass(now: number): Promise<Pass> {
-    const { api, kubelet } = this.#options;
-    const before = api.writes.length;
+    const { api, kubelet, skewMs } = this.#options;
+    const writer: Writer = { by: this.name, pass: (passes += 1) };
     this.#passedMs = now;
-    this.#seen = api.versionAt(now - this.#longestLag());
-    const client = api.client(this.name, (selector) => kubelet.list(selector, now));
+    this.#catchUp(now);
+    const client = api.client(writer, (selector) => kubelet.list(selector, now));
     const signal = new AbortController().signal;
-    const observed = await observeDeployment(
-      {
-        client,
-        caches: cachesAt(api, (type) => now - this.#options.lag(type.plural)),
-        settings: this.#options.settings,
-        probes: () =>
-          new Map([...this.#probes].filter(([, { fromMs }]) => fromMs <= now).map(([revision, { result }]) => [revision, result])),
-        samples: () => this.#samples(now),
-        alerts: () => this.#options.alerts(),
-      },
-      NAMESPACE,
-      NAME,
-      signal,
-    );
+    const observed = await this.#observe(client, now, signal);
     if (!observed) {
       this.#wanted = [];
       this.#dueMs = Infinity;
-      return {
-        atMs: now,
-        by: this.name,
-        observed: undefined as never,
-        planned: { actions: [], events: [], requeueAfterMs: undefined, measure: [], view: undefined },
-        writes: 0,
-        error: undefined,
-      };
+      return { atMs: now, by: this.name, number: writer.pass, observed: undefined as never, planned: NO_PLAN, writes: 0, error: undefined };
     }
-    const planned = plan(observed, now);
+    writer.observed = observed;
+    const clock = now + skewMs();
+    const planned = plan(observed, clock);
     let error: Error | undefined;
     try {
-      await applyActions({ client, prober: this.#prober(now), mustStillLead: () => 10_000 }, planned.actions, signal);
+      const applier = { client, prober: this.#prober(clock), mustStillLead: () => 10_000 };
+      await carryOut({ applier, events: { record: this.#options.tell }, now: () => clock }, observed, planned.actions, signal);
       this.#wanted = planned.measure;
       this.#dueMs = planned.requeueAfterMs === undefined ? Infinity : now + planned.requeueAfterMs;
-      this.events.push(...planned.events);
+      planned.events.forEach(this.#options.tell);
     } catch (thrown) {
       if (thrown instanceof Killed) throw thrown;
       error = thrown as Error;
       this.#dueMs = now + RETRY_MS;
     }
-    return { atMs: now, by: this.name, observed, planned, writes: api.writes.length - before, error };
+    const writes = api.writes.reduce((sum, write) => sum + (write.writer === writer ? 1 : 0), 0);
+    return { atMs: now, by: this.name, number: writer.pass, observed, planned, writes, error };
   }
 
-  #prober(now: number): Prober {
+  #observe(client: KubeClient, now: number, signal: AbortSignal): Promise<Observed | undefined> {
+    const { api, settings, alerts } = this.#options;
+    const probes = (): ReadonlyMap<string, ProbeResult> =>
+      new Map([...this.#probes].filter(([, { fromMs }]) => fromMs <= now).map(([revision, { result }]) => [revision, result]));
+    return observeDeployment(
+      { client, caches: cachesAt(api, (type) => this.#seen.get(type)?.atMs ?? now), settings, probes, samples: () => this.#samples(now), alerts },
+      NAMESPACE,
+      NAME,
+      signal,
+    );
+  }
+
+  #prober(clock: number): Prober {
     return {
       start: ({ revision }) => {
         const running = this.#probes.get(revision);
-        if (running && running.fromMs > now) return;
+        if (running && running.fromMs > this.#passedMs) return;
         const state = this.#options.probe(revision);
         const message = {
           Passed: '1 inference request answered',
           Failed: 'request zeros was answered with HTTP 500',
           Unreachable: 'connection refused',
         }[state];
-        const atMs = now + PROBE_MS;
-        this.#probes.set(revision, { result: state === 'Unreachable' ? { state, message, atMs } : { state, message }, fromMs: atMs });
+        const result = state === 'Unreachable' ? { state, message, atMs: clock + PROBE_MS } : { state, message };
+        this.#probes.set(revision, { result, fromMs: this.#passedMs + PROBE_MS });
       },
       results: () => new Map(),
       forget: () => undefined,
@@ -161,39 +188,43 @@ export class SimulatedOperator {
   #samples(now: number): readonly CheckSamples[] {
     return this.#wanted.map((request) => {
       const { intervalMs, fromMs, check, measurand } = request;
+      const { gateway } = this.#options;
       const question = JSON.stringify(request);
-      const ticks = [...(this.#ticks.get(question) ?? [])];
+      const known = this.#ticks.get(question) ?? [];
+      const ticks = known.map((tick) => (isEmpty(tick) && tick.atMs > now - ASK_AGAIN_MS ? gateway.tick(request, tick.atMs, now) : tick));
       const newestMs = Math.floor((now - LOOK_LAG_MS) / intervalMs) * intervalMs;
       const firstMs = ticks.length === 0 ? Math.ceil(fromMs / intervalMs) * intervalMs : ticks.at(-1)!.atMs + intervalMs;
-      for (let atMs = firstMs; atMs <= newestMs; atMs += intervalMs) ticks.push(this.#options.gateway.tick(request, atMs));
+      for (let atMs = firstMs; atMs <= newestMs; atMs += intervalMs) ticks.push(gateway.tick(request, atMs, now));
       this.#ticks.set(question, ticks);
       const newest = ticks.at(-1);
-      const works = newest && (newest.stable !== null || newest.value !== null);
       return {
         check,
         ticks,
         ...(measurand.type === 'slowerThan' ? { boundaryMs: measurand.thresholdMs } : {}),
-        ...(works === true ? {} : { problem: 'Prometheus does not answer.' }),
+        ...(newest && !isEmpty(newest) ? {} : { problem: 'Prometheus does not answer.' }),
       };
     });
   }
 }
 
+const NO_PLAN: Plan = { actions: [], events: [], requeueAfterMs: undefined, measure: [], view: undefined };
+
+function isEmpty({ stable, value }: Tick): boolean {
+  return stable === null && value === null;
+}
+
 /** Caches that hold what the world was like at a time that may differ by kind. */
 function cachesAt(api: WorldApi, atMs: (type: ResourceType) => number): Caches {
   const cache = <T>(type: ResourceType, projection: (object: KubeObject) => T, managed = true): Reflector<T> => {
-    const objects = api
-      .view(type, atMs(type))
-      .filter(({ metadata }) => !managed || labelsOf(metadata)[LABEL.managedBy] === MANAGED_BY_VALUE) as readonly KubeObject[];
-    const find = (wanted: (object: KubeObject) => boolean): readonly T[] =>
-      objects.filter(wanted).map((object) => remembered(projection, object));
+    const { objects } = api.shown(type, atMs(type));
+    const shown = listed(objects, projection, managed);
     return {
       run: () => Promise.resolve(),
       hasSynced: () => true,
       secondsSinceActivity: () => 0,
-      get: (namespace, name) => find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)[0],
-      list: () => find(() => true),
-      byIndex: (_, key) => find(({ metadata }) => `${metadata.namespace ?? ''}/${labelsOf(metadata)[LABEL.deployment] ?? ''}` === key),
+      get: (namespace, name) => shown.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)?.projected,
+      list: () => shown.map(({ projected }) => projected),
+      byIndex: (_, key) => shown.filter(({ index }) => index === key).map(({ projected }) => projected),
     };
   };
   return {
@@ -210,16 +241,34 @@ function cachesAt(api: WorldApi, atMs: (type: ResourceType) => number): Caches {
   };
 }
 
-function labelsOf(metadata: object): Readonly<Record<string, string>> {
-  return (metadata as { readonly labels?: Readonly<Record<string, string>> }).labels ?? {};
+interface Listed<T> {
+  readonly metadata: KubeObject['metadata'];
+  readonly index: string;
+  readonly projected: T;
 }
 
-const known = new WeakMap<object, Map<unknown, unknown>>();
+const lists = new WeakMap<readonly StoredObject[], readonly Listed<unknown>[]>();
+const projections = new WeakMap<StoredObject, Listed<unknown>>();
 
-/** Stored objects never change, so each is projected once. */
-function remembered<T>(projection: (object: KubeObject) => T, object: KubeObject): T {
-  const values = known.get(object) ?? new Map<unknown, unknown>();
-  known.set(object, values);
-  if (!values.has(projection)) values.set(projection, projection(object));
-  return values.get(projection) as T;
+/** Stored objects never change, and each kind is projected in one way: so each is projected once, and each list made once. */
+function listed<T>(objects: readonly StoredObject[], projection: (object: KubeObject) => T, managed: boolean): readonly Listed<T>[] {
+  const known = lists.get(objects);
+  if (known) return known as readonly Listed<T>[];
+  const made = objects
+    .filter(({ metadata }) => !managed || labelsOf(metadata)[LABEL.managedBy] === MANAGED_BY_VALUE)
+    .map((object) => {
+      const before = projections.get(object);
+      if (before) return before as Listed<T>;
+      const metadata = object.metadata as KubeObject['metadata'];
+      const index = `${metadata.namespace ?? ''}/${labelsOf(metadata)[LABEL.deployment] ?? ''}`;
+      const entry = { metadata, index, projected: projection(object) };
+      projections.set(object, entry);
+      return entry;
+    });
+  lists.set(objects, made);
+  return made;
+}
+
+function labelsOf(metadata: object): Readonly<Record<string, string>> {
+  return (metadata as { readonly labels?: Readonly<Record<string, string>> }).labels ?? {};
 }

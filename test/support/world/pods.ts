@@ -50,14 +50,14 @@ export class Kubelet {
 
   /** Pods, Deployment statuses and EndpointSlices as they are at `now`. */
   act(now: number): void {
-    if (now < this.#actAgainMs && this.#api.versionAt(now) === this.#seen) return;
+    if (now < this.#actAgainMs && this.#api.version === this.#seen) return;
     const deployments = this.#api.view(RESOURCE.deployment);
     for (const name of this.#workloads.keys())
       if (!deployments.some(({ metadata }) => metadata.name === name)) this.#workloads.delete(name);
     for (const deployment of deployments) this.#run(deployment, now);
     for (const service of this.#api.view(RESOURCE.service)) this.#publish(service, now);
     this.#actAgainMs = this.nextMs(now);
-    this.#seen = this.#api.versionAt(now);
+    this.#seen = this.#api.version;
   }
 
   /** The next moment at which a pod gets Ready or into its EndpointSlice. */

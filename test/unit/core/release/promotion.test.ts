@@ -18,13 +18,15 @@ describe('the first version', () => {
     world.assertSound();
   });
 
-  test('that answers its probe wrongly gets no traffic, and there is no route to it', async () => {
+  test('that answers its probe wrongly gets no traffic, and its route leads nowhere', async () => {
     const world = createWorld();
     world.behave('1', { probe: 'Failed' });
     world.serve('1');
     await world.run(60_000);
     expect(world.newest().status).toMatchObject({ outcome: 'Failed', class: 'Evidence', reason: 'ProbeFailed' });
-    expect(world.route).toBeUndefined();
+    expect(world.route).toMatchObject({ decision: { decision: 'RollBack' }, slots: { a: { weight: 0 }, b: { weight: 0 } } });
+    const route = world.api.get<{ readonly spec: object }>(RESOURCE.httpRoute, NAMESPACE, NAME);
+    expect(route?.spec).toEqual({});
     expect(world.served('1').requests).toBe(0);
     expect(world.condition('Available')).toBe('False/FirstVersionFailed');
   });

@@ -1,0 +1,96 @@
+// What an invariant is: a name, the sentence that must be true, and who watches over it.
+import type { ModelDeployment } from '../../../../src/api/generated/modeldeployment.ts';
+import type { ModelRelease } from '../../../../src/api/generated/modelrelease.ts';
+import { LABEL } from '../../../../src/api/names.ts';
+import type { PlanEvent, RouteState } from '../../../../src/core/observed.ts';
+import { readRoute } from '../../../../src/core/traffic/route.ts';
+import type { StoredObject } from '../../apiStore.ts';
+import type { WorldApi, Write } from '../api.ts';
+import type { Gateway } from '../gateway.ts';
+import type { Pass } from '../operator.ts';
+import type { Kubelet } from '../pods.ts';
+
+/** What of a world is looked at. */
+export interface WatchedWorld {
+  readonly api: WorldApi;
+  readonly gateway: Gateway;
+  readonly kubelet: Kubelet;
+  readonly now: number;
+  readonly existing: ModelDeployment | undefined;
+  readonly releases: readonly ModelRelease[];
+  readonly route: RouteState | undefined;
+  readonly answered: ReadonlySet<string>;
+  readonly events: readonly (PlanEvent & { readonly atMs: number })[];
+  readonly isDisturbed: (ms: number) => boolean;
+  readonly isGuilty: (version: string) => boolean;
+  readonly digests: (version: string) => readonly string[];
+  readonly isFresh: (by: string) => boolean;
+  readonly versionOf: (revision: string) => string;
+}
+
+/** What was found not to be so; nothing when all is well. */
+export type Findings = readonly string[];
+
+/** Watches one world. What it remembers dies with it. */
+export interface Watch {
+  /** After each write that changed the world. */
+  readonly onWrite?: (write: Write) => Findings;
+  readonly afterPass?: (pass: Pass) => Findings;
+  /** At the end of each moment. */
+  readonly afterMoment?: () => Findings;
+  /** Once nothing goes wrong any more and the world has come to rest. `from`: number of the first write since it was expected to. */
+  readonly atRest?: (from: number) => Findings;
+}
+
+export interface Invariant {
+  readonly name: string;
+  /** What is always so. */
+  readonly sentence: string;
+  readonly watch: (world: WatchedWorld) => Watch;
+}
+
+export const NOTHING: Findings = [];
+
+/** The finding when `isWrong`. */
+export function when(isWrong: boolean, finding: () => string): Findings {
+  return isWrong ? [finding()] : NOTHING;
+}
+
+export function routeOf(object: StoredObject | undefined): RouteState | undefined {
+  return object && readRoute(object);
+}
+
+export const SLOTS = ['a', 'b'] as const;
+
+/** Percent that a route gives to a revision. */
+export function weightIn(route: RouteState | undefined, revision: string): number {
+  return route ? SLOTS.reduce((sum, slot) => sum + (route.slots[slot].revision === revision ? route.slots[slot].weight : 0), 0) : 0;
+}
+
+export function releaseOf({ after, before }: Write): ModelRelease {
+  return (after ?? before) as unknown as ModelRelease;
+}
+
+export function isOver({ status, metadata }: ModelRelease): boolean {
+  return status?.finishedAt !== undefined || metadata.labels?.[LABEL.outcome] !== undefined;
+}
+
+export function wasPromoted({ status, metadata }: ModelRelease): boolean {
+  return (status?.outcome ?? metadata.labels?.[LABEL.outcome]) === 'Promoted';
+}
+
+/** What a release has been found to be, from its record or its labels. */
+export function classOf({ status, metadata }: ModelRelease): string | undefined {
+  return status?.class ?? metadata.labels?.[LABEL.failureClass];
+}
+
+/** Whether a release that is over says anything of its revision. */
+export function isWord({ status, metadata }: ModelRelease): boolean {
+  const outcome = status?.outcome ?? metadata.labels?.[LABEL.outcome];
+  return outcome !== undefined && outcome !== 'Superseded' && outcome !== 'Reverted';
+}
+
+/** Pods that a share needs. */
+export function podsFor(replicas: number, weight: number): number {
+  return Math.max(1, Math.ceil((replicas * weight) / 100));
+}
