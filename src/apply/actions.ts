@@ -1,5 +1,5 @@
 import { FIELD_MANAGER, LABEL, MANAGED_BY_VALUE } from '../api/names.ts';
-import { resourceOf, type ObjectBody } from '../api/resources.ts';
+import { resourceOf, type KubeObject as StoredObject, type ObjectBody } from '../api/resources.ts';
 import type { KubeClient } from '../controller/client.ts';
 import { isKubeError, KubeError } from '../controller/errors.ts';
 import type { Action, KubeObject } from '../core/observed.ts';
@@ -10,6 +10,10 @@ export interface Applier {
   readonly prober: Prober;
   /** Throws when this process may no longer lead; returns how long a write may take, in milliseconds. */
   readonly mustStillLead: () => number;
+  /** Called with the object as the API server has it after a write. */
+  readonly onWritten: (object: StoredObject) => void;
+  /** Called when a deletion left nothing of an object. */
+  readonly onRemoved: (removed: { readonly kind: string; readonly namespace: string; readonly name: string; readonly uid: string }) => void;
 }
 
 /**
@@ -27,7 +31,7 @@ export async function applyActions(applier: Applier, actions: readonly Action[],
 }
 
 async function applyAction(applier: Applier, action: Action, signal: AbortSignal): Promise<void> {
-  const { client, prober } = applier;
+  const { client, prober, onWritten } = applier;
   if (action.type === 'Probe') {
     prober.start(action);
     return;
@@ -37,7 +41,7 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
     case 'Apply': {
       const { object, uid, resourceVersion } = splitIdentity(action.object);
       const expected = action.expectAbsent === true ? await refuseExisting(client, action.object, signal) : resourceVersion;
-      await client.apply(object, {
+      const written = await client.apply(object, {
         ...options,
         fieldManager: action.fieldManager,
         uid,
@@ -45,25 +49,29 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
         priority: action.urgent,
         dryRun: action.dryRun,
       });
+      if (action.dryRun !== true) onWritten(written);
       return;
     }
     case 'ApplyStatus': {
       const { object, uid, resourceVersion } = splitIdentity(action.object);
-      const written = client.apply(object, { ...options, fieldManager: FIELD_MANAGER.status, subresource: 'status', uid, resourceVersion });
-      await written.catch((error: unknown) => {
+      const locked = { fieldManager: FIELD_MANAGER.status, subresource: 'status', uid, resourceVersion } as const;
+      try {
+        onWritten(await client.apply(object, { ...options, ...locked }));
+      } catch (error) {
         if (!isDeletedOwner(action.object, error)) throw error;
-      });
+      }
       return;
     }
     case 'Create':
-      await client.create(action.object, options);
+      onWritten(await client.create(action.object, options));
       return;
-    case 'Delete':
-      await client.remove(
-        { resource: resourceOf(action), namespace: action.namespace, name: action.name },
-        { ...options, ...action.identity, propagation: 'Background' },
-      );
+    case 'Delete': {
+      const { kind, namespace, name } = action;
+      const removal = { ...options, ...action.identity, propagation: 'Background' } as const;
+      const uid = await client.remove({ resource: resourceOf(action), namespace, name }, removal);
+      if (uid !== undefined) applier.onRemoved({ kind, namespace, name, uid });
       return;
+    }
   }
 }
 

@@ -84,8 +84,11 @@ export type KubeClient = {
   readonly create: (object: ObjectBody, options?: CallOptions) => Promise<KubeObject>;
   /** Replaces the whole object (PUT). With metadata.resourceVersion in it: Conflict unless it is still at that version. */
   readonly replace: (object: ObjectBody, options?: CallOptions) => Promise<KubeObject>;
-  /** Deletes; an object that does not exist is a success. */
-  readonly remove: (ref: ObjectRef, options?: RemoveOptions) => Promise<void>;
+  /**
+   * Deletes; an object that does not exist is a success. Gives the uid of the object that is gone by this; undefined when there was none,
+   * or when its finalizers keep it.
+   */
+  readonly remove: (ref: ObjectRef, options?: RemoveOptions) => Promise<string | undefined>;
   /** Events until the server ends the watch, silence, or abort (then it returns); rejects on errors, Gone among them. */
   readonly watch: (resource: ResourceType, options: WatchOptions, signal: AbortSignal) => AsyncGenerator<WatchEvent, void, void>;
 };

@@ -28,7 +28,7 @@ export type KubeClientOptions = {
   readonly onCall?: (report: CallReport) => void;
   /** Deadline of an ordinary call in milliseconds, 10,000 when absent. */
   readonly deadlineMs?: number;
-  /** Client-side rate limit, 50 per second with bursts of 100 when absent. */
+  /** Client-side rate limit, 100 per second with bursts of 200 when absent. */
   readonly rate?: { readonly perSecond: number; readonly burst: number };
   readonly userAgent?: string;
 };
@@ -42,7 +42,7 @@ const strict = { fieldValidation: 'Strict' } as const;
 /** A client for the current cluster of `kubeConfig`. One per process is enough. Throws when the kubeconfig names no cluster. */
 export function createKubeClient(kubeConfig: KubeConfig, options: KubeClientOptions): KubeClient {
   const { clock } = options;
-  const rate = options.rate ?? { perSecond: 50, burst: 100 };
+  const rate = options.rate ?? { perSecond: 100, burst: 200 };
   const transport = createTransport({
     kubeConfig,
     clock,
@@ -91,10 +91,12 @@ export function createKubeClient(kubeConfig: KubeConfig, options: KubeClientOpti
     create: (object, call) => write(createCall(object), call),
     replace: (object, call) => write(replaceCall(object), call),
     remove: async (ref, remove) => {
+      const http = removeCall(ref, remove);
       try {
-        await transport.send(removeCall(ref, remove), patience(remove));
+        return removedUid(parseJson(http, await transport.send(http, patience(remove))));
       } catch (error) {
-        if (!isKubeError(error, 'NotFound')) throw error;
+        if (isKubeError(error, 'NotFound')) return undefined;
+        throw error;
       }
     },
     watch: (resource, watch, signal) => readWatch(transport, watchCall(resource, watch), watch, patience(undefined), clock, signal),
@@ -182,6 +184,12 @@ function removeCall(ref: ObjectRef, options: RemoveOptions = {}): HttpCall {
     contentType: 'application/json',
     body: { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: options.propagation ?? 'Background', preconditions },
   };
+}
+
+/** A Status says that the object is gone. What still has finalizers, and every Service, is answered as it was: nothing is known then. */
+function removedUid(answer: unknown): string | undefined {
+  const { kind, details } = answer as { readonly kind?: string; readonly details?: { readonly uid?: string } };
+  return kind === 'Status' ? details?.uid : undefined;
 }
 
 function watchCall(resource: ResourceType, watch: WatchOptions): HttpCall {

@@ -8,13 +8,14 @@ import type { KubeClient, WatchEvent } from './client.ts';
 import type { Clock, Random } from './clock.ts';
 import { sleep } from './clock.ts';
 import { isKubeError, toError } from './errors.ts';
-import type { Change, IndexFunctions, Store } from './store.ts';
+import type { Change, IndexFunctions, Origin, Store } from './store.ts';
 import { createStore, keyOf } from './store.ts';
 
 export type ReflectorOptions<T> = {
   readonly client: KubeClient;
   readonly resource: ResourceType;
   readonly namespace?: string | undefined;
+  /** `label=value`. */
   readonly labelSelector?: string | undefined;
   /** What to keep of an object. A throw leaves the value that was stored before. */
   readonly project: (object: KubeObject) => T;
@@ -39,6 +40,13 @@ export type Reflector<T> = {
   readonly run: (signal: AbortSignal) => Promise<void>;
   /** Whether the first LIST is complete. */
   readonly hasSynced: () => boolean;
+  /**
+   * Takes over the API server's answer to a write, so that nobody has to wait for the watch to see it. What is no news, or would not be
+   * watched, is ignored; for the rest `onChange` is called, and not again when the watch tells the same.
+   */
+  readonly learn: (object: KubeObject) => void;
+  /** The same for an answer that says that this very object is gone. */
+  readonly forget: (namespace: string | undefined, name: string, uid: string) => void;
   /** Seconds since the API server last told us anything (a page, an event, a bookmark), or since the start. */
   readonly secondsSinceActivity: () => number;
   readonly get: (namespace: string | undefined, name: string) => T | undefined;
@@ -62,6 +70,11 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
   return {
     run: (signal) => follow(options, store, state, signal),
     hasSynced: () => state.synced,
+    learn: (object) => {
+      // Before the first list is complete nobody works with the store, and what the list does not have would go again.
+      if (state.synced && isSelected(object, options.labelSelector)) keep(options, store, object, 'answer');
+    },
+    forget: (namespace, name, uid) => tell(options, store.remove(keyOf(namespace, name), uid)),
     secondsSinceActivity: () => (options.clock.monotonic() - state.activeAt) / 1000,
     get: (namespace, name) => store.get(keyOf(namespace, name)),
     list: store.list,
@@ -109,7 +122,7 @@ async function relist<T>(options: ReflectorOptions<T>, store: Store<T>, state: S
       resourceVersion = page.resourceVersion;
       for (const object of page.items) {
         seen.add(keyOf(object.metadata.namespace, object.metadata.name));
-        keep(options, store, object);
+        keep(options, store, object, 'list');
       }
     }
   } catch (error) {
@@ -173,20 +186,29 @@ function take<T>(options: ReflectorOptions<T>, store: Store<T>, event: WatchEven
   switch (event.type) {
     case 'ADDED':
     case 'MODIFIED':
-      keep(options, store, event.object);
+      keep(options, store, event.object, 'watch');
       return;
-    case 'DELETED':
-      tell(options, store.remove(keyOf(event.object.metadata.namespace, event.object.metadata.name)));
+    case 'DELETED': {
+      const { namespace, name, uid } = event.object.metadata;
+      tell(options, store.remove(keyOf(namespace, name), uid));
       return;
+    }
     case 'BOOKMARK':
       return;
   }
 }
 
-function keep<T>(options: ReflectorOptions<T>, store: Store<T>, object: KubeObject): void {
+/** Understands the equality that is all we select by. */
+function isSelected({ metadata }: KubeObject, labelSelector: string | undefined): boolean {
+  if (labelSelector === undefined) return true;
+  const [label = '', value] = labelSelector.split('=');
+  return metadata.labels?.[label] === value;
+}
+
+function keep<T>(options: ReflectorOptions<T>, store: Store<T>, object: KubeObject, from: Origin): void {
   let change: Change<T> | undefined;
   try {
-    change = store.put(object);
+    change = store.put(object, from);
   } catch (error) {
     report(options, error, 'project'); // one odd object must not stop the others
     return;

@@ -1,12 +1,13 @@
 // The local copy of one resource: projected, deep-frozen values by namespace and name, with indexes.
 
-import type { KubeObject } from '../api/resources.ts';
+import type { KubeObject, ObjectMeta } from '../api/resources.ts';
 
 /** Values of `T` by key, and by whatever each index function says about a value (several entries, one, or none). */
 export type Store<T> = {
-  /** Stores the object. Undefined when this very version is stored already, else the value before and after. */
-  readonly put: (object: KubeObject) => Change<T> | undefined;
-  readonly remove: (key: string) => Change<T> | undefined;
+  /** Stores the object. Undefined when this version is stored already, or `from` is behind; else the value before and after. */
+  readonly put: (object: KubeObject, from: Origin) => Change<T> | undefined;
+  /** With `uid`, only if it is this very object that is stored. */
+  readonly remove: (key: string, uid?: string) => Change<T> | undefined;
   readonly get: (key: string) => T | undefined;
   readonly keys: () => readonly string[];
   readonly list: () => readonly T[];
@@ -14,11 +15,20 @@ export type Store<T> = {
   readonly byIndex: (index: string, entry: string) => readonly T[];
 };
 
+/**
+ * A list is believed whatever it says: after a restore of etcd everything is older than it was. A watch and the answer to a write of ours
+ * overtake each other, so of the same object only what is newer counts; and an answer may come when the object is gone already.
+ */
+export type Origin = 'list' | 'watch' | 'answer';
+
 export type Change<T> = { readonly before: T | undefined; readonly after: T | undefined };
 
 export type IndexFunctions<T> = Readonly<Record<string, (value: T) => readonly string[]>>;
 
 type Entry<T> = { readonly uid: string | undefined; readonly resourceVersion: string | undefined; readonly value: T };
+
+/** Of so many objects it is remembered that they are gone: an answer is late by seconds at most. */
+const mostGone = 1000;
 
 /** Key of an object: `namespace/name`, or the name alone for cluster-scoped ones. */
 export function keyOf(namespace: string | undefined, name: string): string {
@@ -28,6 +38,7 @@ export function keyOf(namespace: string | undefined, name: string): string {
 /** An empty store. `project` keeps what is needed of an object; whole objects would be most of the process's memory. */
 export function createStore<T>(project: (object: KubeObject) => T, indexes: IndexFunctions<T>): Store<T> {
   const entries = new Map<string, Entry<T>>();
+  const gone = createMemory(mostGone);
   const lookups = new Map(Object.entries(indexes).map(([name, entriesOf]) => [name, { entriesOf, keys: new Map<string, Set<string>>() }]));
 
   const unindex = (key: string, value: T): void => {
@@ -45,12 +56,18 @@ export function createStore<T>(project: (object: KubeObject) => T, indexes: Inde
     }
   };
 
+  const isOutdated = (stored: Entry<T> | undefined, { uid, resourceVersion }: ObjectMeta, from: Origin): boolean => {
+    if (stored?.uid !== uid) return from === 'answer' && uid !== undefined && gone.has(uid);
+    const known = stored?.resourceVersion;
+    return resourceVersion === known || (from !== 'list' && isOlder(resourceVersion, known));
+  };
+
   return {
-    put: (object) => {
+    put: (object, from) => {
       const { namespace, name, uid, resourceVersion } = object.metadata;
       const key = keyOf(namespace, name);
       const stored = entries.get(key);
-      if (stored !== undefined && stored.uid === uid && stored.resourceVersion === resourceVersion) return undefined;
+      if (isOutdated(stored, object.metadata, from)) return undefined;
       // Frozen, so that nobody who reads the cache can corrupt what the next pass sees.
       const value = deepFreeze(project(object));
       if (stored !== undefined) unindex(key, stored.value);
@@ -58,9 +75,11 @@ export function createStore<T>(project: (object: KubeObject) => T, indexes: Inde
       index(key, value);
       return { before: stored?.value, after: value };
     },
-    remove: (key) => {
+    remove: (key, uid) => {
       const stored = entries.get(key);
-      if (stored === undefined) return undefined;
+      const removed = uid ?? stored?.uid;
+      if (removed !== undefined) gone.add(removed);
+      if (stored === undefined || (uid !== undefined && stored.uid !== uid)) return undefined;
       entries.delete(key);
       unindex(key, stored.value);
       return { before: stored.value, after: undefined };
@@ -77,6 +96,25 @@ export function createStore<T>(project: (object: KubeObject) => T, indexes: Inde
       });
     },
   };
+}
+
+/** Remembers the newest `most` of what is added. */
+function createMemory(most: number): { readonly add: (value: string) => void; readonly has: (value: string) => boolean } {
+  const values = new Set<string>();
+  return {
+    add: (value) => {
+      values.add(value);
+      const [oldest] = values;
+      if (values.size > most && oldest !== undefined) values.delete(oldest);
+    },
+    has: (value) => values.has(value),
+  };
+}
+
+/** Of two versions of the same object; versions are numbers, though too large for one. Never, when they are not. */
+function isOlder(version: string | undefined, than: string | undefined): boolean {
+  if (version === undefined || than === undefined || !/^\d+$/.test(version) || !/^\d+$/.test(than)) return false;
+  return version.length === than.length ? version < than : version.length < than.length;
 }
 
 /** Freezes a JSON-like value and all that it holds, and returns it. */

@@ -73,6 +73,7 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
   const before = progressOf(release);
   const evaluation = judge(scene, before, parameters);
   const turn = advance(scene, release, before, parameters, evaluation);
+  if (turn.actions.some(isUrgent)) return planUrgent(scene, release, parameters, turn, evaluation);
   const progress = recordChecks(before, turn.progress, evaluation);
   const finished = progress.finishedAt !== undefined;
   const actions = [
@@ -90,6 +91,19 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
 function judge({ observed, now }: Scene, progress: Progress, parameters: Parameters): Evaluation {
   const { windows = [] } = progress;
   return isWatching(progress) ? evaluateWatch(parameters, observed.samples, windows) : evaluate(parameters, observed.samples, windows, now);
+}
+
+/**
+ * A roll-back is the only write of its pass. What else there is to write is planned by the next one, which waits behind the roll-backs of
+ * all other deployments: they would wait for status writes else.
+ */
+function planUrgent(scene: Scene, release: ModelRelease, parameters: Parameters, turn: Turn, evaluation: Evaluation): Plan {
+  const view = viewOf(scene, turn.progress, evaluation);
+  return assemble(scene, turn.actions.filter(isUrgent), turn.events, scene.now, measures(scene, release, parameters), view);
+}
+
+function isUrgent(action: Action): boolean {
+  return action.type === 'Apply' && action.urgent === true;
 }
 
 function measures(scene: Scene, release: ModelRelease, parameters: Parameters): readonly MeasureRequest[] {

@@ -103,6 +103,48 @@ export function allCaches(caches: Caches): readonly (readonly [string, Reflector
   return Object.entries(caches) as [string, Reflector<unknown>][];
 }
 
+/** Takes over what the API server answered to a write of this operator: the pass after it must not see the world before it. */
+export function learn(caches: Caches, object: KubeObject): void {
+  cacheOf(caches, object.kind)?.learn(object);
+}
+
+/** The same for an object that a write of this operator has deleted. */
+export function forget(caches: Caches, { kind, namespace, name, uid }: Removed): void {
+  cacheOf(caches, kind)?.forget(namespace, name, uid);
+}
+
+export interface Removed {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+function cacheOf(caches: Caches, kind: string): Reflector<unknown> | undefined {
+  switch (kind) {
+    case RESOURCE.modelVersion.kind:
+      return caches.versions;
+    case RESOURCE.modelDeployment.kind:
+      return caches.deployments;
+    case RESOURCE.modelRelease.kind:
+      return caches.releases;
+    case RESOURCE.deployment.kind:
+      return caches.workloads;
+    case RESOURCE.service.kind:
+      return caches.services;
+    case RESOURCE.podDisruptionBudget.kind:
+      return caches.budgets;
+    case RESOURCE.controllerRevision.kind:
+      return caches.snapshots;
+    case RESOURCE.httpRoute.kind:
+      return caches.routes;
+    case RESOURCE.job.kind:
+      return caches.jobs;
+    default:
+      return undefined;
+  }
+}
+
 function reflect<T>(
   options: CachesOptions,
   resource: ResourceType,
@@ -120,6 +162,7 @@ function reflect<T>(
     random,
     resource,
     project: projection,
+    pageSize: 100,
     ...more,
     onError: (error, doing) => onError(resource.plural, error, doing),
   });

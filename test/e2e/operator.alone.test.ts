@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { kubectl, request } from '../support/cluster.ts';
+import type { Sample } from '../support/metricsText.ts';
 import {
   askOperator,
   killOperator,
@@ -10,7 +11,6 @@ import {
   operatorLog,
   scrapeOperator,
   type OperatorPod,
-  type Sample,
 } from '../support/operator.ts';
 import { Scenario } from '../support/scenario.ts';
 

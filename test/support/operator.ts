@@ -1,5 +1,6 @@
 // The operator in its pod, as a test sees it from outside: what it answers, what it logs, and its sudden end.
 import { kubectl, request } from './cluster.ts';
+import { readSamples, type Sample } from './metricsText.ts';
 
 const NAMESPACE = 'plimsoll-system';
 const PORT = 8080;
@@ -16,13 +17,6 @@ interface PodList {
 export interface OperatorPod {
   readonly name: string;
   readonly address: string;
-}
-
-/** One series of /metrics. */
-export interface Sample {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
 }
 
 /** The operator's pod, once there is one that is Ready. */
@@ -70,19 +64,7 @@ export async function askOperator(pod: OperatorPod, path: string): Promise<{ rea
 export async function scrapeOperator(pod: OperatorPod): Promise<readonly Sample[]> {
   const { status, text } = await askOperator(pod, '/metrics');
   if (status !== 200) throw new Error(`/metrics answers ${status}: ${text}`);
-  return text
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map(readSample);
-}
-
-function readSample(line: string): Sample {
-  const match = /^([a-zA-Z0-9_:]+)(?:\{(.*)\})? (\S+)$/.exec(line);
-  if (!match) throw new Error(`/metrics has a line that is no series: ${line}`);
-  const pairs = [...(match[2] ?? '').matchAll(/([a-zA-Z0-9_]+)="((?:[^"\\]|\\.)*)"/g)].map(
-    ([, key = '', value = '']) => [key, value] as const,
-  );
-  return { name: match[1]!, labels: Object.fromEntries(pairs), value: Number(match[3]) };
+  return readSamples(text);
 }
 
 /** The lines of the operator's log of the last seconds. */

@@ -73,8 +73,7 @@ export async function ensurePrograms(settings: Settings, say: Say): Promise<Prog
   const goVersion = await goVersionHere();
   const folders: Record<string, string> = {};
   for (const [name, flags] of Object.entries(MODULES)) folders[name] = await ensureModule(settings, name, flags, goVersion, say);
-  const gateway = join(HERE, 'sources/gw');
-  const crds = await cached(settings, 'crds', await cacheKey(gateway, ['1']), say, (out) => extractCrds(gateway, out));
+  const crds = await ensureCrds(settings, say);
   const envoy = await cached(settings, 'envoy', VERSIONS.envoy, say, fetchEnvoy);
   const images = await cached(settings, 'testapp', await cacheKey(TEST_APPLICATION, [goVersion, ...GO_FLAGS, '1']), say, async (out) => {
     await goBuild(settings, TEST_APPLICATION, ['-ldflags', '-s -w', '-o', 'OUT/testapp', '.'], out);
@@ -97,6 +96,12 @@ export async function ensurePrograms(settings: Settings, say: Say): Promise<Prog
 /** The same for `kube` alone (etcd, kube-apiserver and kubectl among others): gives its path. */
 export async function ensureKube(settings: Settings, say: Say): Promise<string> {
   return join(await ensureModule(settings, 'kube', MODULES['kube'] ?? [], await goVersionHere(), say), 'kube');
+}
+
+/** Folder with the CRDs of Gateway API and Envoy Gateway. */
+export async function ensureCrds(settings: Settings, say: Say): Promise<string> {
+  const gateway = join(HERE, 'sources/gw');
+  return await cached(settings, 'crds', await cacheKey(gateway, ['1']), say, (out) => extractCrds(gateway, out));
 }
 
 async function ensureModule(settings: Settings, name: string, flags: readonly string[], goVersion: string, say: Say): Promise<string> {

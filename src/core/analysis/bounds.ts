@@ -1,10 +1,11 @@
 // Confidence bounds, for people: how much worse the candidate surely is, how much worse it can still be.
 //
 // A bound is the set of limits that an e-value has not rejected (confidence sequences by inversion of e-processes): it holds
-// at its level at all times at once. All e-values below are monotone in the limit, so bisection finds the edge.
+// at its level at all times at once. All e-values below are continuous and monotone in the limit, so the edge is where one crosses its threshold.
 
 import { burstFactor, startBurst, stepBurst } from './burst.ts';
 import type { AnalysisConfig } from './config.ts';
+import { crossing } from './crossing.ts';
 import { certificate, logEvidence, NO_CERTIFICATE, rateTerm, ratioTerm, stepCertificate, type Term } from './eprocess.ts';
 import { cleanRow, type RawCounts, type RawRow, type Row } from './row.ts';
 
@@ -27,12 +28,10 @@ export interface Weighed {
 /** Reported ratios stay within these limits (natural logarithms). */
 const LN_MIN = Math.log(1e-4);
 const LN_MAX = Math.log(1e4);
-/** 60 halvings leave less than 1e-9 of any of the ranges used here. */
-const HALVINGS = 60;
 
 /**
- * Bounds over all rows of a metric, in time order. Each is computed when it is first read, because each costs some 60 passes
- * over the rows and a sentence names only one or two of them.
+ * Bounds over all rows of a metric, in time order. Each is computed when it is first read, because each costs some ten
+ * passes over the rows and a sentence names only one or two of them.
  */
 export function bounds(rows: readonly RawRow[], history: readonly RawCounts[], config: AnalysisConfig): Bounds {
   const weighed = weigh(rows, history, config.phiMax);
@@ -65,46 +64,35 @@ export function weigh(rows: readonly RawRow[], history: readonly RawCounts[], ph
 
 /** Largest r with ln e(ratio <= r) >= ln(1 / alpha), by the start-time mixture; 0 when none is above 1e-4. */
 function ratioLower(weighed: readonly Weighed[], alpha: number): number {
-  const rejected = (lnRatio: number): boolean => {
+  const missing = (lnRatio: number): number => {
     const ratio = Math.exp(lnRatio);
-    return logEvidence(weighed.map(({ row, phi }) => ratioTerm(row, phi, ratio))) >= Math.log(1 / alpha);
+    return Math.log(1 / alpha) - logEvidence(weighed.map(({ row, phi }) => ratioTerm(row, phi, ratio)));
   };
-  if (!rejected(LN_MIN)) return 0;
-  if (rejected(LN_MAX)) return 1e4;
-  return Math.exp(firstTrue((lnRatio) => !rejected(lnRatio), LN_MIN, LN_MAX));
+  if (missing(LN_MIN) > 0) return 0;
+  return missing(LN_MAX) <= 0 ? 1e4 : Math.exp(crossing(missing, LN_MIN, LN_MAX));
 }
 
 /** Smallest r with D(ratio, r) >= ln(1 / alpha). */
 function ratioUpper(weighed: readonly Weighed[], alpha: number): number | null {
-  const certified = (lnRatio: number): boolean => {
+  const beyond = (lnRatio: number): number => {
     const ratio = Math.exp(lnRatio);
-    return isCertified(weighed.map(({ row, phi }) => ratioTerm(row, phi, ratio)), alpha);
+    return surplus(weighed.map(({ row, phi }) => ratioTerm(row, phi, ratio)), alpha);
   };
-  if (!certified(LN_MAX)) return null;
-  return certified(LN_MIN) ? 1e-4 : Math.exp(firstTrue(certified, LN_MIN, LN_MAX));
+  if (beyond(LN_MAX) < 0) return null;
+  return beyond(LN_MIN) >= 0 ? 1e-4 : Math.exp(crossing(beyond, LN_MIN, LN_MAX));
 }
 
 /** Smallest p with D(rate, p) >= ln(1 / alpha); 1 when none is below. The kernel is linear in k and m, so all rows count as one. */
 export function rateUpper(weighed: readonly Weighed[], alpha: number): number {
   const terms = weighed.flatMap(({ row, phi }) => rateTerm(row, phi, 0) ?? []);
   const [k, m] = [terms.reduce((sum, term) => sum + term.k, 0), terms.reduce((sum, term) => sum + term.m, 0)];
-  const certified = (q: number): boolean => isCertified([m > 0 ? { k, m, q } : null], alpha);
-  return certified(1) ? firstTrue(certified, 0, 1) : 1;
+  const beyond = (q: number): number => surplus([m > 0 ? { k, m, q } : null], alpha);
+  return beyond(1) < 0 ? 1 : beyond(0) >= 0 ? 0 : crossing(beyond, 0, 1);
 }
 
-function isCertified(terms: readonly Term[], alpha: number): boolean {
-  return certificate(terms.reduce(stepCertificate, NO_CERTIFICATE)) >= Math.log(1 / alpha);
-}
-
-/** Where a condition that is false at `low` and true at `high` turns true. */
-function firstTrue(holds: (value: number) => boolean, low: number, high: number): number {
-  let [before, after] = [low, high];
-  for (let i = 0; i < HALVINGS; i += 1) {
-    const middle = 0.5 * (before + after);
-    if (holds(middle)) after = middle;
-    else before = middle;
-  }
-  return after;
+/** By how much the certificate exceeds what certainty takes. */
+function surplus(terms: readonly Term[], alpha: number): number {
+  return certificate(terms.reduce(stepCertificate, NO_CERTIFICATE)) - Math.log(1 / alpha);
 }
 
 function once<T>(compute: () => T): () => T {

@@ -51,7 +51,8 @@ const ATTRIBUTION_SHARE = 0.1;
 /** Evaluates the samples within the windows. Pure: a restart that reads the same samples gets the same verdicts. */
 export function evaluate(parameters: Parameters, samples: readonly CheckSamples[], windows: readonly Window[], now: number): Evaluation {
   const evidence = align(parameters, samples, windows);
-  const results = parameters.checks.map((check) => judgeCheck(check, evidence));
+  const isDue = windows.some(({ from }) => (parseTime(from) ?? Infinity) <= now);
+  const results = parameters.checks.map((check) => (isDue ? judgeCheck(check, evidence) : judgeEarly(check, evidence)));
   const compared = results.flatMap((result) => (result.judgement ? [{ result, judgement: result.judgement }] : []));
   const decision = decide(
     compared.map(({ judgement }) => judgement),
@@ -68,7 +69,13 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
   const named = broken ?? (rejected || suspicious ? strongest : undefined);
   const type = parameters.checks.find(({ name }) => name === named?.name)?.type;
   return {
-    verdict: overall(results, broken !== undefined || rejected, suspicious, isUnattributed(traffic, windows, now), evidence.fresh(TRAFFIC)),
+    verdict: overall(
+      results,
+      broken !== undefined || rejected,
+      suspicious,
+      isUnattributed(traffic, windows, now),
+      !isDue || evidence.fresh(TRAFFIC),
+    ),
     checks:
       rejected && strongest ? results.map((result) => (result === strongest ? { ...result, verdict: 'Fail' as const } : result)) : results,
     named,
@@ -80,6 +87,12 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
 
 function judgeCheck(check: Check, evidence: Evidence): CheckResult {
   return ifFresh(check.type === 'limit' ? judgeLimit(check, evidence) : judgeComparison(check, evidence), check, evidence);
+}
+
+/** Before the first look that counts nothing can be missing, and no status has to be written twice to say so. */
+function judgeEarly(check: Check, evidence: Evidence): CheckResult {
+  const result = check.type === 'limit' ? judgeLimit(check, evidence) : judgeComparison(check, evidence);
+  return result.verdict === 'Inconclusive/NoData' ? { ...result, verdict: 'Inconclusive/Collecting' } : result;
 }
 
 /** A failure stands, whatever comes later. Everything else needs data to stay what it is. */

@@ -11,6 +11,7 @@ import { realClock } from '../../support/clocks.ts';
 
 let server: FakeApiServer;
 let applier: Applier;
+let written: (string | undefined)[];
 
 beforeEach(async () => {
   server = await startApiServer();
@@ -18,7 +19,10 @@ beforeEach(async () => {
     client: createKubeClient(server.kubeConfig(), { clock: realClock }),
     prober: { start: () => undefined, results: () => new Map(), forget: () => undefined },
     mustStillLead: () => 15_000,
+    onWritten: ({ kind, metadata }) => written.push(`${kind} ${metadata.resourceVersion ?? ''}`),
+    onRemoved: ({ kind }) => written.push(`no ${kind}`),
   };
+  written = [];
 });
 afterEach(() => server.close());
 
@@ -36,4 +40,16 @@ test.each(['ModelDeployment', 'ModelVersion'])('pitfall 23: status of a %s that 
 
 test('status of a record that is not there is a failure: the pass must not go on without it', async () => {
   await expect(apply(statusOf('ModelRelease'))).rejects.toMatchObject({ kind: 'NotFound' });
+});
+
+test('what the API server has after a write is told at once; a rehearsal and a refusal have changed nothing', async () => {
+  const object = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'fraud', namespace: 'risk' }, spec: { ports: [] } };
+  await apply({ type: 'Apply', object, fieldManager: 'plimsoll', dryRun: true });
+  expect(written).toEqual([]);
+  await apply({ type: 'Apply', object, fieldManager: 'plimsoll' });
+  const { metadata } = server.get('v1', 'services', 'risk', 'fraud') ?? {};
+  expect(written).toEqual([`Service ${metadata?.resourceVersion ?? ''}`]);
+  server.inject({ verb: 'patch', status: 409 });
+  await expect(apply({ type: 'Apply', object, fieldManager: 'plimsoll' })).rejects.toMatchObject({ kind: 'Conflict' });
+  expect(written).toHaveLength(1);
 });

@@ -94,8 +94,8 @@ describe('writing', () => {
     await client.replace({ ...made, data: { a: '2' } });
     await expect(client.replace({ ...made, data: { a: '3' } })).rejects.toMatchObject({ kind: 'Conflict' });
     await expect(client.remove(ref('made'), { uid: '00000000-0000-0000-0000-000000000000' })).rejects.toMatchObject({ kind: 'Conflict' });
-    await client.remove(ref('made'), { uid: made.metadata.uid });
-    await client.remove(ref('made'));
+    expect(await client.remove(ref('made'), { uid: made.metadata.uid })).toBe(made.metadata.uid);
+    expect(await client.remove(ref('made'))).toBeUndefined();
   });
 
   test('status of a Deployment is written through its own path', async () => {

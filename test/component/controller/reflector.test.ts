@@ -291,6 +291,118 @@ describe('resync', () => {
   });
 });
 
+describe('learning from answers', () => {
+  /** Nothing comes from the watch until `server.cutWatches` is called again. */
+  async function deaf(reflector: Reflector<Seen>): Promise<void> {
+    await until(() => reflector.hasSynced() && server.openWatches() === 1);
+    server.inject({ verb: 'watch', delayMs: 300 });
+    server.cutWatches();
+    await until(() => count('watch') === 2);
+  }
+  const write = (name: string, replicas: number, team = 'a') =>
+    client.apply(
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name, namespace: 'risk', labels: { team } },
+        spec: { replicas },
+      },
+      { fieldManager: 'tester' },
+    );
+
+  test('an answer is seen before the watch tells it, and told once', async () => {
+    put('a', 1);
+    const reflector = start();
+    await deaf(reflector);
+    reflector.learn(await write('a', 2));
+    reflector.learn(await write('new', 3));
+    expect([replicasOf(reflector, 'a'), replicasOf(reflector, 'new')]).toEqual([2, 3]);
+    put('later', 1);
+    await until(() => replicasOf(reflector, 'later') === 1);
+    expect(changes.map(([before, after]) => [before?.replicas, after?.replicas, after?.name])).toEqual([
+      [undefined, 1, 'a'],
+      [1, 2, 'a'],
+      [undefined, 3, 'new'],
+      [undefined, 1, 'later'],
+    ]);
+  });
+
+  test('what the watch tells later about an earlier version does not bring it back', async () => {
+    put('a', 1);
+    const reflector = start();
+    await deaf(reflector);
+    put('a', 5); // somebody else's write, which the watch still has to tell
+    reflector.learn(await write('a', 6));
+    put('later', 1);
+    await until(() => replicasOf(reflector, 'later') === 1);
+    expect(replicasOf(reflector, 'a')).toBe(6);
+    expect(changes.filter(([, after]) => after?.name === 'a').map(([, after]) => after?.replicas)).toEqual([1, 6]);
+  });
+
+  test('an answer that comes when newer is known, or when the object is gone, changes nothing', async () => {
+    const reflector = start();
+    await until(() => reflector.hasSynced() && server.openWatches() === 1);
+    const early = await write('a', 1);
+    put('a', 7);
+    await until(() => replicasOf(reflector, 'a') === 7);
+    reflector.learn(early);
+    expect(replicasOf(reflector, 'a')).toBe(7);
+    server.remove('apps/v1', 'deployments', 'risk', 'a');
+    await until(() => reflector.list().length === 0);
+    reflector.learn(early);
+    expect(reflector.list()).toEqual([]);
+  });
+
+  test('the end of an earlier object of that name does not take the new one away', async () => {
+    put('a', 1);
+    const reflector = start();
+    await deaf(reflector);
+    server.remove('apps/v1', 'deployments', 'risk', 'a');
+    reflector.learn(await write('a', 2));
+    put('later', 1);
+    await until(() => replicasOf(reflector, 'later') === 1);
+    expect(replicasOf(reflector, 'a')).toBe(2);
+  });
+
+  test('an object that a write has deleted is gone before the watch tells it, and a later one of its name stays', async () => {
+    const first = put('a', 1);
+    const reflector = start();
+    await deaf(reflector);
+    server.remove('apps/v1', 'deployments', 'risk', 'a');
+    reflector.forget('risk', 'a', first.metadata.uid ?? '');
+    expect(reflector.list()).toEqual([]);
+    reflector.learn(await write('a', 2));
+    reflector.forget('risk', 'a', first.metadata.uid ?? '');
+    put('later', 1);
+    await until(() => replicasOf(reflector, 'later') === 1);
+    expect(replicasOf(reflector, 'a')).toBe(2);
+    const ofA = changes.filter(([before, after]) => (before ?? after)?.name === 'a');
+    expect(ofA.map(([, after]) => after?.replicas)).toEqual([1, undefined, 2]);
+  });
+
+  test('an object that is not selected is not learned, nor anything before the first list is complete', async () => {
+    server.inject({ verb: 'list', delayMs: 100 });
+    const reflector = start({ labelSelector: 'team=red' });
+    reflector.learn(await write('early', 1, 'red'));
+    expect(reflector.list()).toEqual([]);
+    await until(() => reflector.hasSynced() && reflector.list().length === 1);
+    reflector.learn(await write('other', 1, 'blue'));
+    expect(reflector.list().map(({ name }) => name)).toEqual(['early']);
+  });
+
+  test('a list is believed also when it is older: etcd may have been restored', async () => {
+    const reflector = start({ resyncMs: 1000 });
+    await until(() => reflector.hasSynced() && server.openWatches() === 1);
+    put('a', 1);
+    await until(() => replicasOf(reflector, 'a') === 1);
+    const newest = await write('a', 9);
+    reflector.learn({ ...newest, metadata: { ...newest.metadata, resourceVersion: `${newest.metadata.resourceVersion ?? ''}000` } });
+    const lists = count('list');
+    put('a', 2);
+    await until(() => count('list') > lists && replicasOf(reflector, 'a') === 2);
+  });
+});
+
 describe('handlers that throw', () => {
   test('pitfall 8: a throwing handler, in the list or in the watch, is reported and stops nothing', async () => {
     put('a', 1);

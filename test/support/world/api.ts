@@ -164,6 +164,7 @@ export class WorldApi {
           return body;
         };
         await this.#write({ writer, verb: 'delete', object, locked: uid !== undefined, change });
+        return undefined;
       },
       listPages: unused,
       replace: unused,
