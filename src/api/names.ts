@@ -25,15 +25,17 @@ export const LABEL = {
 export const MANAGED_BY_VALUE = 'plimsoll';
 
 export const ANNOTATION = {
-  /** On the HTTPRoute: `r<number>/<decision>/<detail>`, written together with the weights. */
+  /** On the HTTPRoute, or on what carries the traffic in its place: `r<number>/<decision>/<detail>`, written together with the weights. */
   decision: 'plimsoll.dev/decision',
   /** On a ControllerRevision: hash of what the user chose, so that a newer operator's rendering starts no release. On a resolve Job: of what it was made for. */
   inputs: 'plimsoll.dev/inputs',
-  /** On the HTTPRoute: why, in a sentence, and when the decision was written. */
+  /** With it: why, in a sentence, and when the decision was written. */
   decisionMessage: 'plimsoll.dev/decision-message',
   decidedAt: 'plimsoll.dev/decided-at',
-  /** On the HTTPRoute: hash of what the user chose for it, so that an unchanged world is not written again. */
+  /** On the HTTPRoute or the Service in its place: hash of what the user chose for it, so that an unchanged world is not written again. */
   frame: 'plimsoll.dev/frame',
+  /** On what carries the traffic in place of an HTTPRoute: revision and per cent of both slots, `a=<revision>:<weight> b=...`. */
+  slots: 'plimsoll.dev/slots',
   /** On a revision's Deployment: when its size was last set. */
   scaledAt: 'plimsoll.dev/scaled-at',
 } as const;

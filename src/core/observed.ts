@@ -16,8 +16,9 @@ export interface Observed {
   readonly revisions: ReadonlyMap<string, RevisionState>;
   /** The Service `<name>` for callers in the cluster. */
   readonly service: ServiceState | undefined;
+  /** What carries the traffic: the HTTPRoute or, by spec.traffic, what is there in its place and says the same. */
   readonly route: RouteState | undefined;
-  /** A route of ours that somebody brought out of the form that it is written in; it is written anew. */
+  /** A carrier of ours that somebody brought out of the form that it is written in; it is written anew. */
   readonly spoiltRoute: Identity | undefined;
   /** What the probe of a revision said, as far as this operator has asked. */
   readonly probes: ReadonlyMap<string, ProbeResult>;
@@ -54,6 +55,8 @@ export interface WorkloadState {
   readonly scaledAtMs: number | undefined;
   /** Refusals of the API server or quota, as the Deployment's conditions tell them. */
   readonly failure: string | undefined;
+  /** Shares and decision that it carries; only where there is neither a route nor a Service to carry them. */
+  readonly carried: Carried | undefined;
 }
 
 /** The worst thing found among a revision's pods. `Evidence` speaks against the revision, `Infrastructure` against its surroundings. */
@@ -75,7 +78,13 @@ export interface Identity {
   readonly resourceVersion: string;
 }
 
-/** An HTTPRoute as observed. */
+/** Who has which share of the traffic, and by which decision. */
+export interface Carried {
+  readonly slots: Readonly<Record<Slot, SlotState>>;
+  readonly decision: RouteDecision;
+}
+
+/** An HTTPRoute as observed, or what carries the traffic in its place. */
 export interface RouteState {
   readonly identity: Identity;
   readonly slots: Readonly<Record<Slot, SlotState>>;

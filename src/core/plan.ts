@@ -1,5 +1,5 @@
 import type { ModelRelease } from '../api/generated/modelrelease.ts';
-import { STATUS_SCHEMA } from '../api/names.ts';
+import { FIELD_MANAGER, STATUS_SCHEMA } from '../api/names.ts';
 import type { MeasureRequest } from './analysis/measurement.ts';
 import type { Action, Observed, Plan, PlanEvent } from './observed.ts';
 import { pause, pauseOf } from './release/control.ts';
@@ -78,7 +78,7 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
   const finished = progress.finishedAt !== undefined;
   const actions = [
     ...turn.actions,
-    ...keepStable(scene, turn.actions.some(isRouteWrite)),
+    ...keepStable(scene, turn.actions.some(isCarrierWrite)),
     ...cleanUp(scene).actions,
     ...writeStatus(release, progress),
     // A finished release is summed up by the next pass, which sees it in the ledger.
@@ -154,11 +154,11 @@ function planRest(scene: Scene): Plan {
   const actions = [...keep, ...upkeep.actions, ...(start?.actions ?? pruneHistory(scene)), ...status];
   const wakeAt = [upkeep.wakeAtMs, outlook.state === 'RetryAt' ? outlook.atMs : undefined].filter((at) => at !== undefined);
   const turn = wait({}, wakeAt.length === 0 ? undefined : Math.min(...wakeAt));
-  return assemble(scene, actions, start ? [start.event] : [], turn.wakeAtMs, [], viewOf(scene, undefined, undefined));
+  return assemble(scene, actions, start?.events ?? [], turn.wakeAtMs, [], viewOf(scene, undefined, undefined));
 }
 
-function isRouteWrite(action: Action): boolean {
-  return action.type === 'Apply' && action.object.kind === 'HTTPRoute';
+function isCarrierWrite(action: Action): boolean {
+  return action.type === 'Apply' && action.fieldManager === FIELD_MANAGER.route;
 }
 
 function assemble(

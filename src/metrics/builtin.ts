@@ -56,10 +56,10 @@ async function withBoundaries(
   });
 }
 
-/** The newest look may see the arms' histograms, but none with this boundary: then the gateway has other ones now. */
+/** The newest look may see the arms' histograms, but none with this boundary: then the server that fills them has other ones now. */
 function withBoundary(reading: Reading, boundaryMs: number): BuiltInReading {
   const newest = reading.ticks.at(-1);
   const counters = [...Object.values(newest?.stable ?? {}), ...Object.values(newest?.candidate ?? {})];
   if (counters.length === 0 || counters.some((counter) => !Number.isNaN(counter.requests))) return { ...reading, boundaryMs };
-  return { ticks: reading.ticks, problem: `The gateway's latency histogram cannot be read at its boundary of ${String(boundaryMs)} ms.` };
+  return { ticks: reading.ticks, problem: `The latency histogram cannot be read at its boundary of ${String(boundaryMs)} ms.` };
 }

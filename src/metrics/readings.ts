@@ -1,10 +1,10 @@
 // Questions to Prometheus and what the answers say, at one look or, to catch up, at all looks of a span.
 import type { Arms, Tick } from '../core/analysis/measurement.ts';
-import { boundaryQueries, errorQueries, LATENCY, latencyQueries, REQUESTS } from './envoyGateway.ts';
-import { readBoundaries, readErrors, readSlower, seriesFor } from './envoyGateway.ts';
-import type { ClusterQuery, ClusterSamples } from './envoyGateway.ts';
+import { ENVOY_GATEWAY, seriesFor as slotsOf } from './envoyGateway.ts';
+import { MLSERVER, seriesFor as podsOf } from './mlserver.ts';
 import type { Prometheus } from './prometheus.ts';
 import type { QueryFailure, QueryResult, Series } from './prometheusAnswer.ts';
+import type { SeriesQuery, SeriesSamples, SeriesSource } from './series.ts';
 
 /** Looks from `fromMs` to `toMs`, both included; one look when they are equal. */
 export interface Span {
@@ -25,23 +25,54 @@ export interface Reading {
   readonly problem?: string;
 }
 
-/** Failed requests of all these arms, in one query (more only when the names do not fit into one); one reading for each wish. */
-export async function readErrorArms(prometheus: Prometheus, span: Span, wishes: readonly ArmsWish[]): Promise<readonly Reading[]> {
-  const answers = await askAll(prometheus, span, errorQueries(wishes.flatMap(clustersOf)));
-  const samples = readErrors(answers.series);
-  return wishes.map((wish) => toReading(span, wish, answers.failures, samples, REQUESTS));
+/** Where the counters of two arms are found. */
+interface Place {
+  readonly source: SeriesSource;
+  readonly stable: string;
+  readonly candidate: string;
 }
 
-/** Slow requests of all these arms, in one query, whatever their boundaries. */
+function placeOf(arms: Arms): Place {
+  return 'deployment' in arms ? { source: MLSERVER, ...podsOf(arms) } : { source: ENVOY_GATEWAY, ...slotsOf(arms) };
+}
+
+/** One question to each source that is asked for at all; the answers in the order of the wishes. */
+async function bySource<Wish extends { readonly arms: Arms }, Answer>(
+  wishes: readonly Wish[],
+  read: (source: SeriesSource, wishes: readonly Wish[]) => Promise<readonly Answer[]>,
+): Promise<readonly Answer[]> {
+  const groups = [...Map.groupBy(wishes, ({ arms }) => placeOf(arms).source)];
+  const found = await Promise.all(
+    groups.map(async ([source, same]) => {
+      const answers = await read(source, same);
+      return same.map((wish, index) => [wish, answers[index] as Answer] as const);
+    }),
+  );
+  const answers = new Map(found.flat());
+  return wishes.map((wish) => answers.get(wish) as Answer);
+}
+
+/** Failed requests of all these arms, in one query of each source (more only when the names do not fit into one); one reading for each wish. */
+export async function readErrorArms(prometheus: Prometheus, span: Span, wishes: readonly ArmsWish[]): Promise<readonly Reading[]> {
+  return await bySource(wishes, async (source, same) => {
+    const answers = await askAll(prometheus, span, source.errorQueries(same.flatMap(namesOf)));
+    const samples = source.readErrors(answers.series);
+    return same.map((wish) => toReading(span, wish, answers.failures, samples, source.requests));
+  });
+}
+
+/** Slow requests of all these arms, in one query of each source, whatever their boundaries. */
 export async function readSlowArms(
   prometheus: Prometheus,
   span: Span,
   wishes: readonly Required<ArmsWish>[],
 ): Promise<readonly Reading[]> {
-  const boundaries = [...new Set(wishes.map((wish) => wish.boundaryMs))];
-  const answers = await askAll(prometheus, span, latencyQueries(wishes.flatMap(clustersOf), boundaries));
-  const samples = new Map(boundaries.map((boundary) => [boundary, readSlower(answers.series, boundary)]));
-  return wishes.map((wish) => toReading(span, wish, answers.failures, samples.get(wish.boundaryMs) ?? new Map(), LATENCY));
+  return await bySource(wishes, async (source, same) => {
+    const boundaries = [...new Set(same.map((wish) => wish.boundaryMs))];
+    const answers = await askAll(prometheus, span, source.latencyQueries(same.flatMap(namesOf), boundaries));
+    const samples = new Map(boundaries.map((boundary) => [boundary, source.readSlower(answers.series, boundary)]));
+    return same.map((wish) => toReading(span, wish, answers.failures, samples.get(wish.boundaryMs) ?? new Map(), source.latency));
+  });
 }
 
 /** A histogram boundary, or why there is none. */
@@ -53,19 +84,28 @@ export async function findBoundaries(
   atMs: number,
   wishes: readonly { readonly arms: Arms; readonly thresholdMs: number }[],
 ): Promise<readonly Boundary[]> {
-  const answers = await askAll(prometheus, { fromMs: atMs, toMs: atMs, stepMs: 0 }, boundaryQueries(wishes.flatMap(clustersOf)));
-  const known = readBoundaries(answers.series);
-  return wishes.map(({ arms, thresholdMs }) => {
-    const { stable, candidate } = seriesFor(arms);
-    const failed = answers.failures.get(stable);
-    if (failed !== undefined) return { problem: failed.sentence };
-    const boundaries = known.get(stable) ?? known.get(candidate);
-    if (boundaries === undefined) return { problem: noSeries(LATENCY, arms) };
-    const ms = boundaries.find((boundary) => boundary >= thresholdMs);
-    if (ms !== undefined) return { ms };
-    const highest = String(boundaries.at(-1) ?? 0);
-    return { problem: `The threshold of ${String(thresholdMs)} ms is above ${highest} ms, the last boundary of the gateway's histogram.` };
+  return await bySource(wishes, async (source, same) => {
+    const answers = await askAll(prometheus, { fromMs: atMs, toMs: atMs, stepMs: 0 }, source.boundaryQueries(same.flatMap(namesOf)));
+    const known = source.readBoundaries(answers.series);
+    return same.map((wish) => firstBoundary(wish, answers.failures, known));
   });
+}
+
+function firstBoundary(
+  { arms, thresholdMs }: { readonly arms: Arms; readonly thresholdMs: number },
+  failures: Answers['failures'],
+  known: ReadonlyMap<string, readonly number[]>,
+): Boundary {
+  const { source, stable, candidate } = placeOf(arms);
+  const failed = failures.get(stable);
+  if (failed !== undefined) return { problem: failed.sentence };
+  const boundaries = known.get(stable) ?? known.get(candidate);
+  if (boundaries === undefined) return { problem: noSeries(source.latency, arms) };
+  const ms = boundaries.find((boundary) => boundary >= thresholdMs);
+  if (ms !== undefined) return { ms };
+  const whose = 'deployment' in arms ? "model server's" : "gateway's";
+  const highest = String(boundaries.at(-1) ?? 0);
+  return { problem: `The threshold of ${String(thresholdMs)} ms is above ${highest} ms, the last boundary of the ${whose} histogram.` };
 }
 
 /** One number of a user's query: a scalar, or an instant vector with exactly one element. Anything else is no data. */
@@ -94,18 +134,18 @@ function onlyFinite(values: readonly number[]): number | null {
 
 interface Answers {
   readonly series: readonly Series[];
-  /** By cluster: the failure of the query that asked about it. */
+  /** By name: the failure of the query that asked about it. */
   readonly failures: ReadonlyMap<string, QueryFailure>;
 }
 
-async function askAll(prometheus: Prometheus, span: Span, queries: readonly ClusterQuery[]): Promise<Answers> {
-  const asked = queries.map(async ({ promql, clusters }) => ({ clusters, result: await ask(prometheus, span, promql) }));
+async function askAll(prometheus: Prometheus, span: Span, queries: readonly SeriesQuery[]): Promise<Answers> {
+  const asked = queries.map(async ({ promql, names }) => ({ names, result: await ask(prometheus, span, promql) }));
   const results = await Promise.all(asked);
   const series: Series[] = [];
   const failures = new Map<string, QueryFailure>();
-  for (const { clusters, result } of results) {
+  for (const { names, result } of results) {
     if (result.ok) for (const one of result.series) series.push(one);
-    else for (const cluster of clusters) failures.set(cluster, result);
+    else for (const name of names) failures.set(name, result);
   }
   return { series, failures };
 }
@@ -119,21 +159,25 @@ function toReading(
   span: Span,
   wish: ArmsWish,
   failures: Answers['failures'],
-  samples: ReadonlyMap<number, ClusterSamples>,
+  samples: ReadonlyMap<number, SeriesSamples>,
   metric: string,
 ): Reading {
-  const { stable, candidate } = seriesFor(wish.arms);
+  const { stable, candidate } = placeOf(wish.arms);
   const failed = failures.get(stable) ?? failures.get(candidate);
   if (failed !== undefined) return { ticks: [], problem: failed.sentence };
   const ticks = looks(span).map((atMs): Tick => {
-    const clusters = samples.get(atMs);
-    return { ...empty(atMs), stable: clusters?.get(stable) ?? {}, candidate: clusters?.get(candidate) ?? {} };
+    const names = samples.get(atMs);
+    return { ...empty(atMs), stable: names?.get(stable) ?? {}, candidate: names?.get(candidate) ?? {} };
   });
   const newest = samples.get(span.toMs);
   return newest?.has(stable) === true || newest?.has(candidate) === true ? { ticks } : { ticks, problem: noSeries(metric, wish.arms) };
 }
 
 function noSeries(metric: string, arms: Arms): string {
+  if ('deployment' in arms) {
+    const pods = `pods of ${arms.namespace}/${arms.deployment}`;
+    return `Prometheus has no ${metric} of the ${pods}: no request came yet, or the pods are not scraped with the labels namespace and pod.`;
+  }
   const route = `${arms.namespace}/${arms.route}`;
   return `Prometheus has no ${metric} of the route ${route}: no request came yet, or the gateway's Envoy is not scraped.`;
 }
@@ -148,6 +192,7 @@ function empty(atMs: number): Tick {
   return { atMs, stable: null, candidate: null, value: null };
 }
 
-function clustersOf(wish: { readonly arms: Arms }): readonly string[] {
-  return Object.values(seriesFor(wish.arms));
+function namesOf({ arms }: { readonly arms: Arms }): readonly string[] {
+  const { stable, candidate } = placeOf(arms);
+  return [stable, candidate];
 }

@@ -5,9 +5,11 @@ import type { KubeClient } from '../controller/client.ts';
 import { keyOf } from '../controller/store.ts';
 import type { FiringAlert } from '../core/analysis/alert.ts';
 import type { CheckSamples } from '../core/analysis/measurement.ts';
-import type { Observed, PodTrouble, ProbeResult, RevisionState, Settings } from '../core/observed.ts';
+import type { Identity, Observed, PodTrouble, ProbeResult, RevisionState, RouteState, Settings } from '../core/observed.ts';
 import { findTrouble, type PodObject } from '../core/resources/podTrouble.ts';
 import { identityOf } from '../core/status/write.ts';
+import { newestCarried } from '../core/traffic/carrier.ts';
+import { routingOf } from '../core/traffic/routing.ts';
 import { BY_DEPLOYMENT, type Caches } from './caches.ts';
 import type { Child } from './projections.ts';
 
@@ -32,15 +34,14 @@ export async function observeDeployment(
   if (!deployment) return undefined;
   const key = keyOf(namespace, name);
   const service = ownOf(deployment, caches.services.get(namespace, name));
-  const route = ownOf(deployment, caches.routes.get(namespace, name));
+  const revisions = await observeRevisions(sources, deployment, key, signal);
   return {
     deployment,
     version: caches.versions.get(namespace, `${deployment.spec.model}-${deployment.spec.version}`),
     releases: [...caches.releases.byIndex(BY_DEPLOYMENT, key)].sort((a, b) => a.spec.number - b.spec.number),
-    revisions: await observeRevisions(sources, deployment, key, signal),
+    revisions,
     service: service && { revision: service.selects, identity: identityOf(service.metadata) },
-    route: route?.state,
-    spoiltRoute: route && !route.state ? identityOf(route.metadata) : undefined,
+    ...observeCarrier(caches, deployment, revisions),
     probes: sources.probes(namespace, name),
     samples: sources.samples(namespace, name),
     alerts: sources.alerts(namespace),
@@ -51,6 +52,22 @@ export async function observeDeployment(
 /** The child, if it belongs to this very object and not to an earlier one of the same name, whose children are on their way out. */
 function ownOf<T extends Child>({ metadata }: ModelDeployment, child: T | undefined): T | undefined {
   return child?.ownerUid === undefined || child.ownerUid === metadata.uid ? child : undefined;
+}
+
+/** What carries the traffic, by spec.traffic. */
+function observeCarrier(
+  caches: Caches,
+  deployment: ModelDeployment,
+  revisions: ReadonlyMap<string, RevisionState>,
+): { readonly route: RouteState | undefined; readonly spoiltRoute: Identity | undefined } {
+  const { name, namespace } = deployment.metadata;
+  const routing = routingOf(deployment);
+  if (routing === 'None') {
+    const workloads = [...revisions.values()].flatMap(({ workload }) => (workload ? [workload] : []));
+    return { route: newestCarried(workloads), spoiltRoute: undefined };
+  }
+  const carrier = ownOf(deployment, (routing === 'Gateway' ? caches.routes : caches.services).get(namespace ?? '', name));
+  return { route: carrier?.state, spoiltRoute: carrier && !carrier.state ? identityOf(carrier.metadata) : undefined };
 }
 
 async function observeRevisions(

@@ -7,6 +7,7 @@ import { ATTEMPT } from '../core/resources/resolveJob.ts';
 import type { Snapshot } from '../core/resources/revision.ts';
 import { parseTime } from '../core/time.ts';
 import { identityOf } from '../core/status/write.ts';
+import { decodeCarried, readShareService } from '../core/traffic/carrier.ts';
 import { readRoute, type HttpRouteObject } from '../core/traffic/route.ts';
 
 /** What a cache keeps of each kind: the few fields that are read. Whole objects of thousands of deployments would not fit into memory. */
@@ -25,6 +26,8 @@ export interface Workload extends Child {
 export interface ServiceChild extends Child {
   /** Revision that the selector names. */
   readonly selects: string | undefined;
+  /** What it carries, where it stands in the place of a route. */
+  readonly state: RouteState | undefined;
 }
 
 export interface SnapshotChild extends Child {
@@ -85,13 +88,14 @@ export function workload(object: KubeObject): Workload {
       readyReplicas: status?.readyReplicas ?? 0,
       scaledAtMs: parseTime(object.metadata.annotations?.[ANNOTATION.scaledAt]),
       failure,
+      carried: decodeCarried(object.metadata.annotations),
     },
   };
 }
 
 export function service(object: KubeObject): ServiceChild {
   const spec = object.spec as { readonly selector?: Readonly<Record<string, string>> } | undefined;
-  return { ...child(object), selects: spec?.selector?.[LABEL.revision] };
+  return { ...child(object), selects: spec?.selector?.[LABEL.revision], state: readShareService({ metadata: object.metadata, spec }) };
 }
 
 export function snapshot(object: KubeObject): SnapshotChild {

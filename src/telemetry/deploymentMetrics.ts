@@ -103,7 +103,7 @@ function createGauges(registry: Registry) {
     new Gauge({ name: `plimsoll_${name}`, help, labelNames: ['namespace', 'deployment', ...labels], registers: [registry] });
   return {
     phase: gauge('deployment_phase', 'Always 1, on the phase that the deployment is in now.', ['phase']),
-    weight: gauge('traffic_weight_percent', 'Percent of the requests that the route gives to this side.', ['role']),
+    weight: gauge('traffic_weight_percent', 'Percent of the requests that the route gives to this side or, without a gateway, that its Ready pods get.', ['role']),
     ready: gauge('ready_replicas', 'Pods of this side that are ready.', ['role']),
     revision: gauge('revision_info', 'Always 1, on the version and revision of each side now.', ['role', 'version', 'revision']),
     requests: gauge('check_requests', 'Requests that the check has counted since its evidence began.', ['check', 'role']),

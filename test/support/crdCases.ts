@@ -19,6 +19,10 @@ const STEPS = 'spec.rollout.steps';
 const CHECKS = 'spec.analysis.checks';
 const LABELS = 'spec.triggers.alerts.matchLabels';
 const OTHER_DIGEST = `sha256:${'f'.repeat(64)}`;
+const ONE_ROUTING =
+  'give exactly one of gateway (exact shares, through a Gateway API gateway), replicaShare: {} (callers in the cluster, through a Service; shares as fine as the number of pods) and none: {} (no Service and no route: pods that fetch their work, or traffic that somebody else moves)';
+const SAME_ROUTING =
+  'the way of routing never changes, since callers would have to change their ways at the same moment; create another ModelDeployment and move them to it';
 const FORM = 'must be a duration such as 30s, 5m or 1h30m,';
 
 /** Duration fields of ModelDeployment: the message, values that are taken and values that are not. */
@@ -117,8 +121,24 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
   ...OWN_SERVER_CASES,
   {
     title: 'no way of routing',
-    change: { 'spec.traffic': {} },
-    message: 'give gateway, the only way of routing that this version of Plimsoll knows: {gateway: {parentRefs: [{name: "<Gateway>"}]}}',
+    change: { 'spec.traffic': { drain: '30s' } },
+    message: ONE_ROUTING,
+  },
+  ...['replicaShare', 'none'].map((other) => ({
+    title: `a gateway and ${other}`,
+    change: { [`spec.traffic.${other}`]: {} },
+    message: ONE_ROUTING,
+  })),
+  {
+    title: 'a version that is kept though its pods would take work',
+    change: { 'spec.traffic': { none: {} } },
+    message:
+      'rollout.keepPrevious needs traffic.gateway or traffic.replicaShare; with traffic.none the pods of the version before would go on taking work',
+  },
+  {
+    title: 'pods without a share that would take work',
+    change: { 'spec.traffic': { none: {} }, 'spec.rollout.keepPrevious': undefined, [STEPS]: [{ weight: 0, hold: '1h' }] },
+    message: 'a step of weight 0 needs traffic.gateway or traffic.replicaShare; with traffic.none pods take work as soon as they are Ready',
   },
   {
     title: 'an attempt that may take longer than the request',
@@ -377,6 +397,32 @@ const UPDATES: readonly Omit<Update, 'expectation'>[] = [
     before: {},
     after: { 'spec.model': 'other' },
     message: 'model never changes; create another ModelDeployment instead',
+  },
+  ...['replicaShare', 'none'].map((other) => ({
+    plural: 'modeldeployments' as const,
+    title: `${other} where there was a gateway`,
+    before: {},
+    after: { 'spec.traffic': { [other]: {} }, 'spec.rollout.keepPrevious': undefined },
+    message: SAME_ROUTING,
+  })),
+  {
+    plural: 'modeldeployments',
+    title: 'a gateway where there was none',
+    before: { 'spec.traffic': { none: {} }, 'spec.rollout.keepPrevious': undefined },
+    after: { 'spec.traffic': { gateway: { parentRefs: [{ name: 'public' }] } } },
+    message: SAME_ROUTING,
+  },
+  {
+    plural: 'modeldeployments',
+    title: 'another gateway',
+    before: {},
+    after: { 'spec.traffic.gateway.parentRefs': [{ name: 'other' }], 'spec.traffic.gateway.hostnames': undefined },
+  },
+  {
+    plural: 'modeldeployments',
+    title: 'another drain',
+    before: { 'spec.traffic': { replicaShare: {} } },
+    after: { 'spec.traffic.drain': '1m' },
   },
   { plural: 'modeldeployments', title: 'another version', before: {}, after: { 'spec.version': '1.5.0' } },
   { plural: 'modelreleases', title: 'another control', before: {}, after: { 'spec.control': { action: 'Run', by: 'bob' } } },

@@ -88,7 +88,7 @@ status:
   stable: ${SIDE}
   candidate: ${SIDE}
   previous: ${SIDE}
-  traffic: {inCluster: StableOnly}
+  traffic: {inCluster: ByReplicas, achievedWeight: 25}
   verdicts: [{check: errors, verdict: Pass, explanation: as good, at: '2026-11-24T10:00:00Z'}]
   conditions: ${CONDITIONS}`,
   modelreleases: `
@@ -111,6 +111,7 @@ spec:
     onFailure: Freeze
     onInconclusive: Pause
     settle: 20s
+    evidence: Gateway
 status:
   schema: 1
   phase: Holding
@@ -167,6 +168,11 @@ const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly
       'spec.runtime.custom.probe.bodyFrom': { configMapKeyRef: { name: 'x', key: 'x' } },
     },
   },
+  ...['replicaShare', 'none'].map((member) => ({
+    plural: 'modeldeployments' as const,
+    place: `spec.traffic.${member}`,
+    change: { 'spec.rollout.keepPrevious': undefined, 'spec.traffic.gateway': undefined, [`spec.traffic.${member}`]: {} },
+  })),
 ];
 
 /** The full object, with room made for the member of a union that this path is in. */

@@ -14,7 +14,6 @@ import { LABEL } from '../../src/api/names.ts';
 import { RESOURCE } from '../../src/api/resources.ts';
 import type { FiringAlert } from '../../src/core/analysis/alert.ts';
 import type { PlanEvent, ProbeResult, RouteState } from '../../src/core/observed.ts';
-import { readRoute } from '../../src/core/traffic/route.ts';
 import type { StoredObject } from './apiStore.ts';
 import { createSeededRandom } from './clocks.ts';
 import { WorldApi } from './world/api.ts';
@@ -25,6 +24,7 @@ import { createInvariants, type Invariants } from './world/invariants.ts';
 import { deploymentObject, digestOf, NAME, NAMESPACE, versionObject, type DeploymentSpec } from './world/objects.ts';
 import { SimulatedOperator, type Lag, type Pass } from './world/operator.ts';
 import { Kubelet, type PodFate } from './world/pods.ts';
+import { carrierIn, PodTraffic } from './world/podTraffic.ts';
 
 /** How a version's pods and answers are, and its probe. */
 export interface Behaviour {
@@ -49,6 +49,8 @@ export interface WorldOptions {
   readonly seed?: number;
   /** Requests scatter as real ones do; without it shares are met exactly. */
   readonly scattered?: boolean;
+  /** Whether requests are shared by pods, as a world's ModelDeployment without a gateway needs it. */
+  readonly byPods?: boolean;
   /** For each operator how far its caches are behind. */
   readonly lags?: readonly Lag[];
 }
@@ -86,12 +88,12 @@ export class World {
   #nowMs = START_MS;
   #lookMs = START_MS + GRID_MS;
 
-  constructor({ seed = 1, scattered = false, lags = [() => 0] }: WorldOptions) {
+  constructor({ seed = 1, scattered = false, byPods = false, lags = [() => 0] }: WorldOptions) {
     this.random = createSeededRandom(seed);
     this.lags = [...lags];
     this.api = new WorldApi(() => this.#nowMs);
     this.kubelet = new Kubelet(this.api, (workload) => this.behaviour(this.versionOf(labelOf(workload, LABEL.revision) ?? '')));
-    this.gateway = new Gateway({
+    this.gateway = new (byPods ? PodTraffic : Gateway)({
       api: this.api,
       readyPods: (revision) => this.kubelet.ready(revision),
       answersOf: (revision) => this.behaviour(this.versionOf(revision)),
@@ -226,8 +228,7 @@ export class World {
   }
 
   get route(): RouteState | undefined {
-    const found = this.api.get(RESOURCE.httpRoute, NAMESPACE, NAME);
-    return found && readRoute(found);
+    return carrierIn(this.api);
   }
 
   /** Percent that the stored route gives to a version. */

@@ -98,10 +98,18 @@ export interface ModelDeploymentTrafficGateway {
   readonly timeouts?: ModelDeploymentTrafficGatewayTimeouts;
 }
 
-/** How requests reach the model. A union, of which gateway is the only member so far. */
+/** Callers use the Service of the name of this object, inside the cluster; no gateway is needed. A candidate's share is made by the number of its pods beside those of the stable version, so it is only as fine as spec.replicas allows, and never more than a half before all. Connections that are open go on reaching the pod that they were opened to. Example: {}. */
+export interface ModelDeploymentTrafficReplicaShare {}
+/** Neither a Service of the name of this object nor a route is made: for pods that fetch their work themselves, such as queue consumers, or traffic that somebody else moves. A candidate's share is made by the number of its pods, and it begins when they are Ready, before the probe. Example: {}. */
+export interface ModelDeploymentTrafficNone {}
+/** How requests reach the model, and how the candidate gets its share of them. A union: give exactly one of gateway, replicaShare and none. Which one never changes. */
 export interface ModelDeploymentTraffic {
   /** Routes by a Gateway API HTTPRoute that the operator owns and that has the name of this object. Weights are exact. */
-  readonly gateway: ModelDeploymentTrafficGateway;
+  readonly gateway?: ModelDeploymentTrafficGateway;
+  /** Callers use the Service of the name of this object, inside the cluster; no gateway is needed. A candidate's share is made by the number of its pods beside those of the stable version, so it is only as fine as spec.replicas allows, and never more than a half before all. Connections that are open go on reaching the pod that they were opened to. Example: {}. */
+  readonly replicaShare?: ModelDeploymentTrafficReplicaShare;
+  /** Neither a Service of the name of this object nor a route is made: for pods that fetch their work themselves, such as queue consumers, or traffic that somebody else moves. A candidate's share is made by the number of its pods, and it begins when they are Ready, before the probe. Example: {}. */
+  readonly none?: ModelDeploymentTrafficNone;
   /** Time that pods go on running after they were taken out of the route, to finish what they were asked. At least your longest request, at most 1h. A part of the pods, so changing it starts a release. Default: 30s. Example: 2m. */
   readonly drain?: string;
 }
@@ -244,7 +252,7 @@ export interface ModelDeploymentSpec {
   readonly replicas?: number;
   /** How the model is served. Changing anything in here starts a release, as a new version does. */
   readonly runtime: ModelDeploymentRuntime;
-  /** How requests reach the model. A union, of which gateway is the only member so far. */
+  /** How requests reach the model, and how the candidate gets its share of them. A union: give exactly one of gateway, replicaShare and none. Which one never changes. */
   readonly traffic: ModelDeploymentTraffic;
   /** What a new revision of preset mlserver must answer before it gets any traffic. Without it, one request is made up from the model's own metadata; a model that describes no inputs is not asked then. Preset custom has its own, in runtime.custom. */
   readonly probe?: ModelDeploymentProbe;
@@ -270,8 +278,10 @@ export interface ModelDeploymentSide {
 
 /** How requests reach the pods. */
 export interface ModelDeploymentStatusTraffic {
-  /** What callers get who use the Service <name> inside the cluster: StableOnly, since weights are the gateway's. Example: StableOnly. */
+  /** What callers get who use the Service <name> inside the cluster. StableOnly: the stable version, since shares are the gateway's. ByReplicas: each version by the number of its pods. None: there is no such Service. Example: StableOnly. */
   readonly inCluster?: string;
+  /** Per cent of the requests that the candidate gets by its Ready pods, as of the last change of weight or phase; only where shares are made by pods. Example: 25. */
+  readonly achievedWeight?: number;
 }
 
 export interface ModelDeploymentStatusVerdict {

@@ -77,6 +77,8 @@ export interface ModelReleasePlan {
   readonly onInconclusive?: 'Pause' | 'Rollback';
   /** Time from a change of weight to the first metrics that count; a setting of the operator. Example: 20s. */
   readonly settle: string;
+  /** Who counts the requests of the two versions. Gateway: the gateway. Runtime: the model servers themselves. Nobody: nothing that Plimsoll can read, so minRequests does not hold and only limits are judged. Default: Gateway. Example: Runtime. */
+  readonly evidence?: 'Gateway' | 'Runtime' | 'Nobody';
 }
 
 /** What a person asks of this release while it runs; ignored once it has finished. Needs the right to update ModelReleases. Default: none, which is Run. */

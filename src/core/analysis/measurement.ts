@@ -3,13 +3,23 @@
 /** One of the two backendRefs that every route of ours has for ever: a = backendRefs[0], b = backendRefs[1]. */
 export type Slot = 'a' | 'b';
 
-/** Where the two versions that are compared get their requests from: a route, and who sits in which slot. */
-export interface Arms {
+/** The two versions that are compared, as the gateway counts them: a route, and who sits in which slot. */
+export interface RouteArms {
   readonly namespace: string;
   readonly route: string;
   readonly stable: Slot;
   readonly candidate: Slot;
 }
+
+/** The two versions that are compared, as their own pods count them: a deployment, and two of its revisions. */
+export interface PodArms {
+  readonly namespace: string;
+  readonly deployment: string;
+  readonly stable: string;
+  readonly candidate: string;
+}
+
+export type Arms = RouteArms | PodArms;
 
 /** What to count. `value` is one number of the user's own PromQL, placeholders already substituted (promql.ts). */
 export type Measurand =
@@ -31,7 +41,7 @@ export interface Counter {
   readonly bad: number;
 }
 
-/** Counters of one arm by scraped gateway instance; {} = the query worked and found no series of this arm. */
+/** Counters of one arm by scraped gateway or, of pods that count themselves, by pod; {} = the query worked and found no series of this arm. */
 export type ArmSample = Readonly<Record<string, Counter>>;
 
 /** One look. null = no data (not asked, query failed, unusable answer), as opposed to data that say 'no traffic'. */

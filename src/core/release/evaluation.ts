@@ -74,7 +74,7 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
       broken !== undefined || rejected,
       suspicious,
       isUnattributed(traffic, windows, now),
-      !isDue || evidence.fresh(TRAFFIC),
+      !isDue || parameters.counting === 'Nobody' || evidence.fresh(TRAFFIC),
     ),
     checks:
       rejected && strongest ? results.map((result) => (result === strongest ? { ...result, verdict: 'Fail' as const } : result)) : results,

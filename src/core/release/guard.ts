@@ -1,5 +1,6 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime, parseTime, sayDuration } from '../time.ts';
+import { shareOf } from '../traffic/shares.ts';
 import { fail } from './failure.ts';
 import type { Parameters } from './parameters.ts';
 import { act, closeWindow, enter, wait, type Progress, type Turn } from './progress.ts';
@@ -18,7 +19,7 @@ export function guardReadiness(scene: Scene, release: ModelRelease, progress: Pr
   const written = routeDecision(scene, release);
   if (!written) return undefined;
   if (weight > 0 && ready < needed(scene, revision, weight)) {
-    const carried = Math.floor((100 * ready) / scene.size);
+    const carried = Math.floor(scene.routing === 'Gateway' ? (100 * ready) / scene.size : shareOf(ready, scene.size));
     const message = `version ${version} has too few Ready pods for its share`;
     const down = { ...closeWindow(progress, scene.now), unavailableSince: progress.unavailableSince ?? formatTime(scene.now) };
     const write = shiftTraffic(scene, release, carried, { decision: 'Shift', detail: written.detail, message });

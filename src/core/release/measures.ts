@@ -22,8 +22,12 @@ export function measuresOf(
   const { intervalMs } = parameters;
   const startedMs = parseTime(release.metadata.creationTimestamp) ?? 0;
   const fromMs = Math.max(stableSinceMs, startedMs - DEFAULT_ANALYSIS.history * intervalMs);
-  const arms: Arms = { namespace, route: release.spec.deployment, ...slots };
-  const names = { namespace, deployment: release.spec.deployment, revision: release.spec.to.revision, version: release.spec.to.version };
+  const { deployment, from, to } = release.spec;
+  const arms: Arms =
+    parameters.counting === 'Gateway'
+      ? { namespace, route: deployment, ...slots }
+      : { namespace, deployment, stable: from?.revision ?? '', candidate: to.revision };
+  const names = { namespace, deployment, revision: to.revision, version: to.version };
   const measurand = (check: Check): MeasureRequest['measurand'] => {
     switch (check.type) {
       case 'errorRate':
@@ -37,8 +41,9 @@ export function measuresOf(
       }
     }
   };
+  const traffic: MeasureRequest = { check: TRAFFIC, measurand: { type: 'errors', arms }, intervalMs, fromMs };
   return [
-    { check: TRAFFIC, measurand: { type: 'errors', arms }, intervalMs, fromMs },
+    ...(parameters.counting === 'Nobody' ? [] : [traffic]),
     ...parameters.checks.map((check) => ({ check: check.name, measurand: measurand(check), intervalMs, fromMs })),
   ];
 }

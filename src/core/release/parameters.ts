@@ -1,6 +1,9 @@
 import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { durationMs, formatDuration } from '../time.ts';
+import { sayShares } from '../traffic/shares.ts';
+import { countingOf, type Counting } from './counting.ts';
+import type { Scene } from './scene.ts';
 
 /** Steps and checks as the user wrote them or, where they did not, as the defaults have it; and the snapshot of them that a release keeps. */
 
@@ -32,6 +35,8 @@ export type Check =
 export interface Parameters {
   readonly steps: readonly Step[];
   readonly checks: readonly Check[];
+  /** Who counts the requests of the two versions. */
+  readonly counting: Counting;
   readonly intervalMs: number;
   readonly minRequests: number;
   readonly settleMs: number;
@@ -62,8 +67,10 @@ const DEFAULT_CHECKS: readonly CheckSpec[] = [
  */
 export function planSnapshot(deployment: ModelDeployment, settleMs: number, isFirst: boolean): PlanSnapshot {
   const { rollout, analysis } = deployment.spec;
+  const counting = countingOf(deployment);
   return {
     ...(isFirst ? { steps: [], checks: [] } : comparison(deployment)),
+    ...(counting === 'Gateway' ? {} : { evidence: counting }),
     interval: analysis?.interval ?? '15s',
     minRequests: analysis?.minRequests ?? 100,
     settle: formatDuration(settleMs),
@@ -73,6 +80,18 @@ export function planSnapshot(deployment: ModelDeployment, settleMs: number, isFi
     onFailure: rollout?.onFailure ?? 'Rollback',
     onInconclusive: rollout?.onInconclusive ?? 'Pause',
   };
+}
+
+/** Which weights of the spec cannot be met by pods, and what will be had instead; undefined when all can, or when a gateway weighs. */
+export function sayApproximations({ routing, size, observed }: Scene): string | undefined {
+  const said =
+    routing === 'Gateway'
+      ? undefined
+      : sayShares(
+          comparison(observed.deployment).steps.map(({ weight }) => weight),
+          size,
+        );
+  return said === undefined ? undefined : `shares are made by the number of pods: ${said}; more replicas make finer shares`;
 }
 
 function comparison(deployment: ModelDeployment): Pick<PlanSnapshot, 'steps' | 'checks'> {
@@ -109,7 +128,9 @@ export function parametersOf(release: ModelRelease): Parameters {
     steps: plan.steps.map(({ name, weight, hold }) => ({ name, weight, holdMs: durationMs(hold, '0s') })),
     checks: plan.checks.map(readCheck),
     intervalMs: durationMs(plan.interval, '15s'),
-    minRequests: plan.minRequests,
+    // What nobody counts cannot be waited for.
+    minRequests: plan.evidence === 'Nobody' ? 0 : plan.minRequests,
+    counting: plan.evidence ?? 'Gateway',
     settleMs: durationMs(plan.settle, '10s'),
     unavailableGraceMs: durationMs(plan.unavailableGrace, '30s'),
     progressDeadlineMs: durationMs(plan.progressDeadline, '15m'),

@@ -1,10 +1,11 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Action } from '../observed.ts';
+import { childName } from '../resources/revision.ts';
 import { formatTime } from '../time.ts';
 import type { FailureClass } from './ledger.ts';
 import { act, clip, closeWindow, enter, finish, wait, type Progress, type Turn } from './progress.ts';
-import { routeDecision, type Scene } from './scene.ts';
-import { selectStable, shiftTraffic, weightOf } from './traffic.ts';
+import { revisionState, routeDecision, type Scene } from './scene.ts';
+import { canCarry, selectStable, shiftTraffic, weightOf } from './traffic.ts';
 
 export interface Failure {
   readonly class: FailureClass;
@@ -32,6 +33,7 @@ export function rollBack(scene: Scene, release: ModelRelease, progress: Progress
     reason: 'RollingBack',
     message: `${failure.message}; ${weight} % of the traffic goes back to ${scene.stable ? `version ${scene.stable.version}` : 'nobody'}`,
   };
+  if (!canCarry(scene, release)) return act(decided, [], [event]);
   return act(decided, [writeRollBack(scene, release, failure), ...selectStableAgain(scene)], [event]);
 }
 
@@ -41,12 +43,13 @@ export function continueRollBack(scene: Scene, release: ModelRelease, progress: 
   const failure = failureOf(progress, written?.detail, written?.message);
   const decided: Progress = { ...progress, decision: 'RollBack', class: failure.class, reason: failure.reason };
   const entered = enter(closeWindow(decided, written?.atMs ?? scene.now), scene.now, 'RollingBack', failure.message, 0);
-  if (written?.decision !== 'RollBack' || weightOf(scene, release.spec.to.revision) > 0) {
+  const hasTraffic = weightOf(scene, release.spec.to.revision) > 0;
+  if (canCarry(scene, release) && (written?.decision !== 'RollBack' || hasTraffic)) {
     return act(entered, [writeRollBack(scene, release, failure), ...selectStableAgain(scene)]);
   }
-  const select = selectStableAgain(scene);
-  if (select.length > 0) return act(entered, select);
-  if (scene.observed.route?.acceptance.state !== 'Accepted') return wait(entered);
+  const after = [...selectStableAgain(scene), ...endConnections(scene, release)];
+  if (after.length > 0) return act(entered, after);
+  if (canCarry(scene, release) && scene.observed.route?.acceptance.state !== 'Accepted') return wait(entered);
   return end(scene, release, entered, failure);
 }
 
@@ -54,6 +57,18 @@ export function continueRollBack(scene: Scene, release: ModelRelease, progress: 
 function selectStableAgain(scene: Scene): readonly Action[] {
   const select = scene.stable && selectStable(scene, scene.stable.revision);
   return select ? [select] : [];
+}
+
+/**
+ * A Service keeps only new connections away from a candidate, and those that are open go on for as long as its pods do: they go at once. A
+ * gateway takes its connections back by itself.
+ */
+function endConnections(scene: Scene, release: ModelRelease): readonly Action[] {
+  const { revision } = release.spec.to;
+  const identity = revisionState(scene, revision)?.workload?.identity;
+  if (scene.routing !== 'ReplicaShare' || !scene.stable || !identity) return [];
+  const { name, namespace } = scene.owner;
+  return [{ type: 'Delete', apiVersion: 'apps/v1', kind: 'Deployment', namespace, name: childName(name, revision), identity }];
 }
 
 function writeRollBack(scene: Scene, release: ModelRelease, failure: Failure): Action {

@@ -7,6 +7,9 @@ import { mlserver } from '../resources/mlserver.ts';
 import { targetRevision, type Snapshot, type Target } from '../resources/revision.ts';
 import { durationMs } from '../time.ts';
 import { otherSlot } from '../traffic/route.ts';
+import { routingOf, type Routing } from '../traffic/routing.ts';
+import { podsForShare } from '../traffic/shares.ts';
+import { findUncountable } from './counting.ts';
 import { activeRelease, lastPromoted } from './ledger.ts';
 
 /** Default of `spec.traffic.drain`. */
@@ -27,6 +30,8 @@ export interface Scene {
   readonly owner: Owner;
   /** Pods of a full serving set. */
   readonly size: number;
+  readonly routing: Routing;
+  /** From the last traffic of a revision to the end of its pods. */
   readonly drainMs: number;
   readonly stable: Side | undefined;
   readonly active: ModelRelease | undefined;
@@ -37,20 +42,28 @@ export interface Scene {
 export type Wanted =
   | { readonly state: 'Known'; readonly snapshot: Snapshot }
   | { readonly state: 'Waiting'; readonly reason: 'VersionMissing' | 'VersionNotReady'; readonly message: string }
-  | { readonly state: 'Refused'; readonly reason: 'InvalidTemplate' | 'VersionRefused'; readonly message: string };
+  | {
+      readonly state: 'Refused';
+      readonly reason: 'InvalidTemplate' | 'VersionRefused' | 'ChecksNotCountable' | 'PortChanged';
+      readonly message: string;
+    };
 
 export function sceneOf(observed: Observed, now: number): Scene {
   const { deployment } = observed;
   const { metadata, spec } = deployment;
+  const routing = routingOf(deployment);
+  const stable = stableOf(observed);
   return {
     observed,
     now,
     owner: { kind: 'ModelDeployment', name: metadata.name, namespace: metadata.namespace ?? 'default', uid: metadata.uid ?? '' },
     size: spec.replicas ?? 1,
-    drainMs: durationMs(spec.traffic.drain, DEFAULT_DRAIN),
-    stable: stableOf(observed),
+    routing,
+    // Without a gateway connections stay open to whoever got them: their pods end at once, and each drains by itself.
+    drainMs: routing === 'Gateway' ? durationMs(spec.traffic.drain, DEFAULT_DRAIN) : 0,
+    stable,
     active: activeRelease(observed.releases),
-    target: wantedOf(observed),
+    target: routing === 'ReplicaShare' ? withSamePort(observed, stable, wantedOf(observed)) : wantedOf(observed),
   };
 }
 
@@ -60,7 +73,8 @@ export function sceneOf(observed: Observed, now: number): Scene {
  */
 function stableOf(observed: Observed): Side | undefined {
   const promoted = lastPromoted(observed.releases)?.spec;
-  const recorded = promoted?.to ?? observed.deployment.status?.stable ?? snapshotOf(observed, observed.service?.revision);
+  const recorded =
+    promoted?.to ?? observed.deployment.status?.stable ?? snapshotOf(observed, observed.service?.revision ?? promotedBy(observed));
   if (recorded?.version === undefined || recorded.digest === undefined || recorded.revision === undefined) return undefined;
   const { version, digest, revision } = recorded;
   if (!isLeft(observed, revision)) return undefined;
@@ -77,6 +91,11 @@ function stableOf(observed: Observed): Side | undefined {
 /** The ledger outlives a ModelDeployment: what it tells of an earlier one of the same name, of which nothing is left, serves no more. */
 function isLeft(observed: Observed, revision: string): boolean {
   return observed.revisions.has(revision) || observed.service?.revision === revision || slotOf(observed, revision) !== undefined;
+}
+
+/** The revision whose promotion the carrier tells of, where there is no Service to ask. */
+function promotedBy({ route }: Observed): string | undefined {
+  return route?.decision?.decision === 'Promote' ? route.decision.detail : undefined;
 }
 
 function snapshotOf(observed: Observed, revision: string | undefined): Snapshot | undefined {
@@ -116,6 +135,8 @@ function wantedOf(observed: Observed): Wanted {
     const stalled = version.status?.conditions?.some((condition) => condition.type === 'Stalled' && condition.status === 'True') === true;
     return stalled ? { state: 'Refused', reason: 'VersionRefused', message } : { state: 'Waiting', reason: 'VersionNotReady', message };
   }
+  const uncountable = findUncountable(deployment);
+  if (uncountable !== undefined) return { state: 'Refused', reason: 'ChecksNotCountable', message: uncountable };
   const known = [...observed.revisions.values()].flatMap(({ snapshot }) => (snapshot ? [snapshot] : []));
   const target: Target = targetRevision(
     {
@@ -138,6 +159,20 @@ function wantedOf(observed: Observed): Wanted {
     : { state: 'Refused', reason: 'InvalidTemplate', message: target.message };
 }
 
+/** A Service that selects two versions has one port for both. */
+function withSamePort(observed: Observed, stable: Side | undefined, wanted: Wanted): Wanted {
+  const serving = snapshotOf(observed, stable?.revision);
+  if (!serving || wanted.state !== 'Known') return wanted;
+  const [before, after] = [serverPort(serving), serverPort(wanted.snapshot)];
+  if (before === after) return wanted;
+  const message = `the server's port went from ${before} to ${after}, but with spec.traffic.replicaShare both versions are behind one Service and must have the same; keep ${before}, or create another ModelDeployment`;
+  return { state: 'Refused', reason: 'PortChanged', message };
+}
+
+function serverPort({ custom }: Snapshot): number {
+  return custom?.port ?? mlserver.httpPort;
+}
+
 /** What the route says about this release; undefined while it says nothing. */
 export function routeDecision(scene: Scene, release: ModelRelease): RouteDecision | undefined {
   const decision = scene.observed.route?.decision;
@@ -157,7 +192,7 @@ export function revisionState(scene: Scene, revision: string): RevisionState | u
 /** Port of a revision's server: as it was rendered, whatever the spec says by now. */
 export function portOf(scene: Scene, revision: string): number {
   const kept = revisionState(scene, revision)?.snapshot ?? (scene.target.state === 'Known' ? scene.target.snapshot : undefined);
-  return kept?.custom?.port ?? mlserver.httpPort;
+  return kept ? serverPort(kept) : mlserver.httpPort;
 }
 
 /** Pods that can take requests: Ready by the Deployment and shown by the EndpointSlices, which is what gateways follow. */
@@ -166,7 +201,8 @@ export function readyPods(scene: Scene, revision: string): number {
   return Math.min(state?.workload?.readyReplicas ?? 0, state?.readyEndpoints ?? 0);
 }
 
-/** Pods that a share of `weight` percent of a full set needs, at least one. */
+/** Pods that a candidate needs for `weight` percent: by a gateway, its share of a full set; without one, as many as make the share. */
 export function podsFor(scene: Scene, weight: number): number {
+  if (scene.routing !== 'Gateway') return podsForShare(weight, scene.size);
   return Math.max(1, Math.ceil((scene.size * weight) / 100));
 }

@@ -4,7 +4,7 @@ import type { Action, KubeObject, PlanEvent } from '../observed.ts';
 import { workload } from '../resources/children.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { nextNumber } from './ledger.ts';
-import { planSnapshot } from './parameters.ts';
+import { planSnapshot, sayApproximations } from './parameters.ts';
 import type { Scene } from './scene.ts';
 
 /** Annotations that say who changed a ModelDeployment, where something sets them. */
@@ -26,10 +26,7 @@ export function startRelease(
   scene: Scene,
   snapshot: Snapshot,
   { attempt, retryToken }: Again,
-): { 
-  readonly actions: readonly Action[];
-  readonly event: PlanEvent;
-} {
+): { readonly actions: readonly Action[]; readonly events: readonly PlanEvent[] } {
   const { owner, stable, observed } = scene;
   const number = nextNumber(observed.releases, observed.route?.decision?.release);
   const { revision, version, digest } = snapshot;
@@ -67,13 +64,21 @@ export function startRelease(
   };
   return {
     actions: [rehearsal, { type: 'Create', object }],
-    event: { type: 'Normal', reason: 'ReleaseStarted', message: `release ${number} ${from} (revision ${revision})` },
+    events: [
+      { type: 'Normal', reason: 'ReleaseStarted', message: `release ${number} ${from} (revision ${revision})` },
+      ...(stable ? approximations(scene) : []),
+    ],
   };
 }
 
 function typeOf(stable: Scene['stable'], { version, digest }: Snapshot): 'First' | 'Version' | 'Template' {
   if (!stable) return 'First';
   return stable.version === version && stable.digest === digest ? 'Template' : 'Version';
+}
+
+function approximations(scene: Scene): readonly PlanEvent[] {
+  const message = sayApproximations(scene);
+  return message === undefined ? [] : [{ type: 'Warning', reason: 'WeightsApproximated', message }];
 }
 
 export function releaseName(deployment: string, number: number): string {

@@ -37,6 +37,11 @@ function goTo(scene: Scene, release: ModelRelease, progress: Progress, parameter
   if (!step) return goToPromotion(scene, release, progress, parameters);
   const scaling = scale(scene, release, progress, parameters, podsFor(scene, step.weight));
   if (scaling) return scaling;
+  const stray = shifted ? undefined : strayRevision(scene, release, step.weight);
+  if (stray !== undefined)
+    return wait(
+      enter(progress, scene.now, 'Scaling', `waiting for the pods of revision ${stray} to go, since both versions share one Service`),
+    );
   if (!shifted) return shift(scene, release, progress, step, index);
   const { route } = scene.observed;
   if (route?.acceptance.state === 'Accepted') return beginHold(scene, progress, parameters, step, index, written.atMs);
@@ -79,6 +84,14 @@ function scale(scene: Scene, release: ModelRelease, progress: Progress, paramete
       return { actions: pods.actions, progress: told, events: [], wakeAtMs: pods.wakeAtMs };
     }
   }
+}
+
+/** A third revision that still has pods, where a Service that selects both versions would select it too. */
+function strayRevision(scene: Scene, release: ModelRelease, weight: number): string | undefined {
+  if (scene.routing !== 'ReplicaShare' || weight === 0 || weight === 100) return undefined;
+  const ours = [scene.stable?.revision, release.spec.to.revision];
+  const states = [...scene.observed.revisions.values()];
+  return states.find(({ revision, workload, readyEndpoints }) => !ours.includes(revision) && (workload || readyEndpoints > 0))?.revision;
 }
 
 function shift(scene: Scene, release: ModelRelease, progress: Progress, step: Step, index: number): Turn {

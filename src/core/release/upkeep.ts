@@ -2,11 +2,11 @@ import { FIELD_MANAGER, LABEL } from '../../api/names.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Action, Identity, RevisionState, RouteDecision } from '../observed.ts';
 import { childName } from '../resources/revision.ts';
-import { frameHash, leadsNowhere, SLOTS } from '../traffic/route.ts';
+import { leadsNowhere, SLOTS } from '../traffic/route.ts';
 import { classOf, isFinished, lastPromoted, leftTrafficAtMs, outcomeOf, UNSEEN_MS } from './ledger.ts';
 import { ensureRevision } from './pods.ts';
-import { renderingOf, type Scene, type Side } from './scene.ts';
-import { allTo, selectStable, writeRoute } from './traffic.ts';
+import { renderingOf, revisionState, type Scene, type Side } from './scene.ts';
+import { allTo, selectStable, wantedFrame, writeCarrier } from './traffic.ts';
 
 export interface Upkeep {
   readonly actions: readonly Action[];
@@ -21,19 +21,23 @@ export function keepStable(scene: Scene, isRouteWritten: boolean): readonly Acti
   const { observed, stable, active } = scene;
   const snapshot = stable && renderingOf(scene, stable.revision);
   const pods = snapshot ? ensureRevision(scene, snapshot, scene.size) : [];
-  return [...pods, ...(isRouteWritten ? [] : active ? keepFrame(scene) : keepTraffic(scene)), ...observed.releases.flatMap(ledgerLabels)];
+  return [
+    ...pods,
+    ...(isRouteWritten ? [] : active ? keepFrame(scene, pods.length > 0) : keepTraffic(scene, pods.length > 0)),
+    ...observed.releases.flatMap(ledgerLabels),
+  ];
 }
 
 /**
  * Hostnames, gateways and timeouts apply at once, also in a release; weights and decision stay what they are. A route that was deleted comes
  * back at once with all traffic to stable, and the release goes on from there.
  */
-function keepFrame(scene: Scene): readonly Action[] {
+function keepFrame(scene: Scene, isScaled: boolean): readonly Action[] {
   const { observed, stable } = scene;
-  const { route, spoiltRoute, deployment } = observed;
-  if (!route && !spoiltRoute && stable) return [writeRoute(scene, allTo(stable.revision, stable.slot), servingDecision(scene, stable))];
-  if (!route?.decision || leadsNowhere(route) || route.frame === frameHash(deployment)) return [];
-  return [writeRoute(scene, route.slots, route.decision)];
+  const { route, spoiltRoute } = observed;
+  if (!route && !spoiltRoute && stable) return serveAll(scene, stable, servingDecision(scene, stable), isScaled);
+  if (!route?.decision || leadsNowhere(route) || route.frame === wantedFrame(scene)) return [];
+  return [writeCarrier(scene, scene.active?.spec.to.revision ?? '', route.slots, route.decision)];
 }
 
 /** That stable serves, of the release that made it stable: a release that is under way must not take it for its own. */
@@ -47,16 +51,21 @@ function servingDecision({ observed, owner, now }: Scene, stable: Side): RouteDe
   };
 }
 
+/** Everything to stable. `isScaled`: its pods are made or scaled in this pass, and their Deployment can carry a decision from the next one on. */
+function serveAll(scene: Scene, stable: Side, decision: RouteDecision, isScaled: boolean): readonly Action[] {
+  if (scene.routing === 'None' && (isScaled || !revisionState(scene, stable.revision)?.workload)) return [];
+  return [writeCarrier(scene, stable.revision, allTo(stable.revision, stable.slot), decision)];
+}
+
 /** Outside a release all traffic is stable's, through the gateway and in the cluster. */
-function keepTraffic(scene: Scene): readonly Action[] {
+function keepTraffic(scene: Scene, isScaled: boolean): readonly Action[] {
   const { observed, stable } = scene;
   if (!stable) return [];
   const select = selectStable(scene, stable.revision);
   const { route } = observed;
   const serves = route?.slots[stable.slot].weight === 100 && SLOTS.every((slot) => route.slots[slot].revision === stable.revision);
-  if (serves && route.frame === frameHash(observed.deployment)) return select ? [select] : [];
-  const decision = route?.decision ?? servingDecision(scene, stable);
-  return [writeRoute(scene, allTo(stable.revision, stable.slot), decision), ...(select ? [select] : [])];
+  if (serves && route.frame === wantedFrame(scene)) return select ? [select] : [];
+  return [...serveAll(scene, stable, route?.decision ?? servingDecision(scene, stable), isScaled), ...(select ? [select] : [])];
 }
 
 /** The ledger must survive a restore that loses status, so the outcome of a finished release is a label too. */

@@ -26,9 +26,9 @@ export function deploymentLabels(owner: Owner): Record<string, string> {
   return { [LABEL.managedBy]: MANAGED_BY_VALUE, [LABEL.deployment]: owner.name };
 }
 
-/** Pods of a revision. */
-function podSelector(owner: Owner, revision: string): Record<string, string> {
-  return { [LABEL.deployment]: owner.name, [LABEL.revision]: revision };
+/** Pods of a revision, or of all. */
+export function podSelector(owner: Owner, revision?: string): Record<string, string> {
+  return { [LABEL.deployment]: owner.name, ...(revision === undefined ? {} : { [LABEL.revision]: revision }) };
 }
 
 /** The revision as rendered, so that it can be served again when the ModelVersion is gone or the operator renders differently. */
@@ -113,7 +113,7 @@ export function disruptionBudget(owner: Owner, revision: string): KubeObject {
   };
 }
 
-function servicePorts(port: number): readonly object[] {
+export function servicePorts(port: number): readonly object[] {
   return [{ name: 'http', port: 80, protocol: 'TCP', targetPort: port }];
 }
 

@@ -11,7 +11,8 @@ export function customServer({ port, modelPath = DEFAULT_MODEL_PATH }: ModelDepl
     name: 'custom',
     httpPort: port,
     container: () => ({}),
-    podAnnotations: {},
+    countsRequests: false,
+  podAnnotations: {},
     modelMount: { mountPath: modelPath, subPath: MODEL_FOLDER },
     // Kubernetes takes a pod without one for ready as soon as it runs: it would get requests before its model is loaded.
     lacking: ({ readinessProbe }) =>

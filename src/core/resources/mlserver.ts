@@ -32,6 +32,7 @@ export const mlserver: RuntimePreset = {
       failureThreshold: 3,
     },
   }),
+  countsRequests: true,
   podAnnotations: {
     'prometheus.io/scrape': 'true',
     'prometheus.io/port': String(METRICS_PORT),

@@ -10,6 +10,8 @@ export interface RuntimePreset {
   readonly httpPort: number;
   /** The members of container `model` that do not depend on the user. */
   readonly container: (model: string) => JsonObject;
+  /** Whether its servers count requests and their durations in series that src/metrics reads: evidence where there is no gateway. */
+  readonly countsRequests: boolean;
   readonly podAnnotations: Readonly<Record<string, string>>;
   /** Where containers find the model's volume, or a folder of it. */
   readonly modelMount: { readonly mountPath: string; readonly subPath?: string };

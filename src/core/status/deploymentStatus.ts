@@ -7,7 +7,7 @@ import type { Outlook } from '../release/outlook.ts';
 import type { Progress } from '../release/progress.ts';
 import { releaseName } from '../release/start.ts';
 import type { Scene, Side } from '../release/scene.ts';
-import { candidateSlot } from '../release/traffic.ts';
+import { candidateSlot, realWeightOf } from '../release/traffic.ts';
 import { formatTime } from '../time.ts';
 import { clip } from '../release/progress.ts';
 import { stampConditions } from './conditions.ts';
@@ -15,6 +15,9 @@ import { writeStatus } from './write.ts';
 import { statements, summarizeRelease, summarizeRest, type Summary } from './summary.ts';
 
 type Status = NonNullable<ModelDeployment['status']>;
+
+/** What callers get who use Service `<name>`. */
+const IN_CLUSTER = { Gateway: 'StableOnly', ReplicaShare: 'ByReplicas', None: 'None' } as const;
 
 export interface Releasing {
   readonly release: ModelRelease;
@@ -28,10 +31,11 @@ export function deploymentStatus(scene: Scene, state: Releasing | Outlook): read
   const isReleasing = 'release' in state;
   const serving = isReleasing && state.progress.promotedAt !== undefined ? candidateSide(scene, state.release) : scene.stable;
   const summary = isReleasing ? summarizeRelease(state.release, state.progress) : summarizeRest(scene, state);
-  const status: Status = {
+  const written: Status = {
     ...base(scene, serving, summary),
     ...(isReleasing ? releasing(scene, state, deployment.status) : resting(scene)),
   };
+  const status = scene.routing === 'Gateway' ? written : withAchieved(scene, written, deployment.status);
   return writeStatus(deployment, status);
 }
 
@@ -48,7 +52,7 @@ function base(scene: Scene, serving: Side | undefined, summary: Summary): Status
     observedGeneration: generation,
     phase: summary.phase,
     ...(serving ? { stable: serving } : {}),
-    traffic: { inCluster: 'StableOnly' },
+    traffic: { inCluster: IN_CLUSTER[scene.routing] },
     conditions: stampConditions(statements(scene, serving, summary), deployment.status?.conditions, generation, scene.now),
   };
 }
@@ -62,6 +66,15 @@ function releasing(scene: Scene, { release, progress, evaluation }: Releasing, b
       : { ...(scene.stable ? { previous: scene.stable } : {}) }),
     ...(judged ? { verdict: evaluation.verdict, verdicts: verdicts(scene, evaluation, before) } : {}),
   };
+}
+
+/** The share that pods make, as of the last change of weight or phase: the status is not written for a number alone. */
+function withAchieved(scene: Scene, written: Status, before: Status | undefined): Status {
+  if (!written.candidate) return written;
+  const isSame = before?.phase === written.phase && before?.weight === written.weight && before?.release === written.release;
+  const known = isSame ? before?.traffic?.achievedWeight : undefined;
+  const achievedWeight = known ?? realWeightOf(scene, written.candidate.revision ?? '');
+  return { ...written, traffic: { ...written.traffic, achievedWeight } };
 }
 
 /** Weight as of the last transition; the status is not written for the moment between a route write and its hold. */

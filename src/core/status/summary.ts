@@ -1,4 +1,5 @@
 import type { Outlook } from '../release/outlook.ts';
+import { sayApproximations } from '../release/parameters.ts';
 import { readyPods, type Scene, type Side } from '../release/scene.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime } from '../time.ts';
@@ -121,7 +122,11 @@ export function statements(scene: Scene, serving: Side | undefined, summary: Sum
   const refused = observed.route?.acceptance;
   if (target.state === 'Refused') all.push({ type: 'Accepted', status: 'False', reason: target.reason, message: target.message });
   else if (refused?.state === 'Refused') all.push({ type: 'Accepted', status: 'False', reason: 'RouteRefused', message: refused.message });
-  else all.push({ type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the spec can be carried out' });
+  else {
+    const said = sayApproximations(scene);
+    const message = `the spec can be carried out${said === undefined ? '' : `; ${said}`}`;
+    all.push({ type: 'Accepted', status: 'True', reason: 'Accepted', message });
+  }
   if (motion !== 'AtRest') all.push({ type: motion, status: 'True', reason, message });
   return all;
 }

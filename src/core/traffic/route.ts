@@ -31,7 +31,9 @@ interface Frame {
 }
 
 function frameOf(deployment: ModelDeployment): Frame {
-  const { parentRefs, hostnames, timeouts } = deployment.spec.traffic.gateway;
+  const { gateway } = deployment.spec.traffic;
+  if (!gateway) throw new Error('a route was to be made for a deployment without a gateway');
+  const { parentRefs, hostnames, timeouts } = gateway;
   return { parentRefs, hostnames, timeouts };
 }
 

@@ -144,6 +144,7 @@ function edited(world: World, edit: Edit, choice: number): Partial<DeploymentSpe
     case 'Checks':
       return { analysis: { ...analysis, minRequests: 50 + choice, checks: [{ name: 'errors', errorRate: {} }] } };
     case 'Hostnames':
+      if (!traffic.gateway) return {};
       return { traffic: { ...traffic, gateway: { parentRefs: [{ name: 'public' }], hostnames: [`fraud${choice}.example.com`] } } };
   }
 }

@@ -13,7 +13,7 @@ export type GatewayMood = 'Accepts' | 'Refuses' | 'Silent';
 export type MetricsMood = 'Works' | 'Down' | 'Empty' | 'NotANumber' | 'Late';
 
 /** How late is late. */
-const LATE_MS = 25_000;
+export const LATE_MS = 25_000;
 
 /** How a version answers requests: shares of them. */
 export interface Answers {
@@ -29,7 +29,7 @@ export interface GatewayOptions {
   readonly random: (() => number) | undefined;
 }
 
-interface Count {
+export interface Count {
   requests: number;
   bad: number;
   slow: number;
@@ -191,6 +191,7 @@ export class Gateway {
 
   /** Envoy makes the counters of a backend at its first request. */
   #arms(look: Look, arms: Arms, what: 'bad' | 'slow'): { readonly stable: ArmSample; readonly candidate: ArmSample } {
+    if ('deployment' in arms) throw new Error('pods are asked for numbers, though there is a gateway');
     const arm = (slot: Slot): ArmSample => {
       const { requests } = look[slot];
       if (look.metrics === 'Empty' || requests === 0) return {};

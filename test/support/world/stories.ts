@@ -12,6 +12,8 @@ export interface Story {
   readonly seed: number;
   /** What each operator's caches are behind. The second believes that it leads, too. */
   readonly lags: readonly number[];
+  /** How requests reach the pods; absent: through a gateway. */
+  readonly traffic?: DeploymentSpec['traffic'] | undefined;
   readonly acts: readonly Timed[];
 }
 
@@ -83,6 +85,7 @@ export const story: fc.Arbitrary<Story> = fc.record({
     { weight: 2, arbitrary: fc.tuple(lag) },
     { weight: 1, arbitrary: fc.tuple(lag, fc.constantFrom(0, 1000, 15_000, 60_000)) },
   ),
+  traffic: fc.constantFrom<DeploymentSpec['traffic'] | undefined>(undefined, undefined, undefined, { replicaShare: {} }, { none: {} }),
   acts: fc.array(fc.record({ afterMs, act }), { minLength: 3, maxLength: 16 }),
 });
 
@@ -107,10 +110,11 @@ export function stepsOf({ acts }: Story, world: World): number {
 }
 
 /** Plays a story to its end. Throws when anything that must hold does not. */
-export async function play({ seed, lags, acts }: Story): Promise<World> {
-  const world = createWorld({ seed, scattered: true, lags: lags.map((ms) => () => ms) });
-  const stage: Stage = { world, spec: SPEC, restore: undefined };
-  world.serve('1', SPEC);
+export async function play({ seed, lags, traffic, acts }: Story): Promise<World> {
+  const world = createWorld({ seed, scattered: true, byPods: traffic !== undefined, lags: lags.map((ms) => () => ms) });
+  const spec = traffic ? { ...SPEC, traffic } : SPEC;
+  const stage: Stage = { world, spec, restore: undefined };
+  world.serve('1', spec);
   for (const next of acts) {
     await world.run(next.afterMs);
     happen(stage, next.act);
@@ -118,7 +122,7 @@ export async function play({ seed, lags, acts }: Story): Promise<World> {
   }
   await world.run(60_000);
   await quiesce(world);
-  await promoteGood(world);
+  await promoteGood(world, spec);
   return world;
 }
 
@@ -157,9 +161,9 @@ function calm(world: World): void {
 }
 
 /** Everything works, and a version that was never seen is wanted. */
-async function promoteGood(world: World): Promise<void> {
+async function promoteGood(world: World, spec: Partial<DeploymentSpec>): Promise<void> {
   for (const known of ['1', '2', '3']) world.behave(known, { fate: 'Ready', probe: 'Passed', errorRate: 0.002, slowRate: 0.01 });
-  if (!world.existing) world.api.put(deploymentObject(SPEC) as unknown as StoredObject);
+  if (!world.existing) world.api.put(deploymentObject(spec) as unknown as StoredObject);
   await world.run(60_000);
   world.release('4');
   await world.until(() => world.condition('Ready') === 'True/Serving' && world.deployment.status?.stable?.version === '4', 3_600_000);

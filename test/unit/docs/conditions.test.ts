@@ -19,13 +19,14 @@ const sources = globSync(SOURCES, { cwd: root }).map((file) => readFileSync(join
 
 /** Words of the code that are no user's: kinds of objects and actions, inner states, statuses of conditions and of containers. */
 const INNER = [
-  ['Deployment', 'HTTPRoute', 'PodDisruptionBudget', 'ControllerRevision', 'Service', 'ModelDeployment', 'ModelRelease'],
+  ['Deployment', 'PodDisruptionBudget', 'ControllerRevision', 'Service', 'ModelDeployment', 'ModelRelease'],
   ['Apply', 'ApplyStatus', 'Create', 'Delete', 'Probe', 'Custom'],
   ['AtRest', 'Known', 'Starting', 'Passed', 'Unreachable', 'Pinned', 'Contradicted', 'Retrying', 'Running', 'Succeeded'],
   ['True', 'False', 'Unknown', 'Normal', 'Warning', 'CrashLoopBackOff', 'RunContainerError', 'PodScheduled'],
-  ['Shift', 'Promote', 'RollBack', 'First', 'Version', 'Template', 'Retry', 'StableOnly'],
+  ['Shift', 'Promote', 'RollBack', 'First', 'Version', 'Template', 'Retry'],
   ['Abort', 'Pause', 'Freeze', 'Rollback'],
   ['Free', 'Settled', 'Start', 'RetryAt', 'GivenUp', 'Newest', 'Earlier'],
+  ['Gateway', 'ReplicaShare', 'None', 'StableOnly', 'ByReplicas', 'Runtime', 'Nobody'],
 ].flat();
 
 const WORD = '[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z]+)?';

@@ -29,7 +29,7 @@ describe('queries', () => {
   test('one query for all clusters, by exact metric name, each cluster once and in order', () => {
     const selector = `envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"${A}|${B}"}`;
     const promql = `max by (envoy_cluster_name, envoy_response_code_class, instance) (${selector})`;
-    expect(errorQueries([B, A, B])).toEqual([{ promql, clusters: [A, B] }]);
+    expect(errorQueries([B, A, B])).toEqual([{ promql, names: [A, B] }]);
   });
 
   test('a dot in a name matches only itself, and both ways to write a boundary are asked for', () => {
@@ -41,7 +41,7 @@ describe('queries', () => {
     const names = Array.from({ length: 2_000 }, (_, i) => clusterName(`team-${String(i)}`, 'a-model-with-a-rather-long-name', 'b'));
     const queries = boundaryQueries(names);
     expect(queries.length).toBe(10);
-    expect(queries.flatMap((query) => query.clusters).length).toBe(2_000);
+    expect(queries.flatMap((query) => query.names).length).toBe(2_000);
     expect(Math.max(...queries.map((query) => query.promql.length))).toBeLessThan(16_384);
   });
 

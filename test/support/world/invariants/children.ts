@@ -31,6 +31,8 @@ function revisionOf(name: string): string {
 
 /** Percent that a revision has by the route or, as long as that has not taken effect, by the gateway. */
 function share(world: WatchedWorld, revision: string): number {
+  // Pods that fetch their work have it before anybody gave them a share.
+  if (world.existing?.spec.traffic.none) return weightIn(world.route, revision);
   return Math.max(weightIn(world.route, revision), world.gateway.weightOf(revision));
 }
 

@@ -2,14 +2,14 @@
 import type { ModelRelease } from '../../../../src/api/generated/modelrelease.ts';
 import type { Decision, RouteState } from '../../../../src/core/observed.ts';
 import type { Write } from '../api.ts';
-import { NOTHING, releaseOf, routeOf, weightIn, when, type Findings, type Invariant } from './watch.ts';
+import { NOTHING, releaseOf, routeOf, weightIn, when, writesRoute, type Findings, type Invariant } from './watch.ts';
 
 const RANK: Readonly<Record<Decision, number>> = { Shift: 0, Promote: 1, RollBack: 2 };
 
 /** Looks at what a route write does to the decision that was there. */
 function onDecision(look: (after: RouteState, before: RouteState | undefined, write: Write) => Findings): (write: Write) => Findings {
   return (write) => {
-    const after = write.kind === 'HTTPRoute' ? routeOf(write.after) : undefined;
+    const after = routeOf(write.after);
     return after ? look(after, routeOf(write.before), write) : NOTHING;
   };
 }
@@ -19,7 +19,7 @@ const routeDecides: Invariant = {
   sentence: 'every route that an operator writes carries the decision behind its weights',
   watch: () => ({
     onWrite: (write) =>
-      when(write.kind === 'HTTPRoute' && write.after !== undefined && routeOf(write.after)?.decision === undefined, () => 'it carries none'),
+      when(writesRoute(write) && write.after !== undefined && routeOf(write.after)?.decision === undefined, () => 'it carries none'),
   }),
 };
 

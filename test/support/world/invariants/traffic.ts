@@ -3,7 +3,7 @@ import { RESOURCE } from '../../../../src/api/resources.ts';
 import type { RouteState } from '../../../../src/core/observed.ts';
 import type { Write } from '../api.ts';
 import { NAME, NAMESPACE } from '../objects.ts';
-import { isOver, NOTHING, podsFor, routeOf, SLOTS, wasPromoted, weightIn, when, type Findings, type Invariant, type WatchedWorld } from './watch.ts';
+import { isOver, NOTHING, podsFor, routeOf, SLOTS, wasPromoted, weightIn, when, writesRoute, type Findings, type Invariant, type WatchedWorld } from './watch.ts';
 
 interface RouteSpec {
   readonly rules?: readonly { readonly backendRefs?: readonly { readonly weight: number }[] }[];
@@ -11,7 +11,7 @@ interface RouteSpec {
 
 function onRoute(look: (after: RouteState, before: RouteState | undefined, write: Write) => Findings): (write: Write) => Findings {
   return (write) => {
-    const after = write.kind === 'HTTPRoute' ? routeOf(write.after) : undefined;
+    const after = routeOf(write.after);
     return after ? look(after, routeOf(write.before), write) : NOTHING;
   };
 }
@@ -101,7 +101,7 @@ const capacityFirst: Invariant = {
       const state = observed?.revisions.get(revision);
       const seen = Math.min(state?.workload?.readyReplicas ?? 0, state?.readyEndpoints ?? 0);
       const ready = Math.max(seen, world.kubelet.ready(revision));
-      const needed = podsFor(Math.min(observed?.deployment.spec.replicas ?? 1, world.existing?.spec.replicas ?? 1), weight);
+      const needed = podsFor(world, Math.min(observed?.deployment.spec.replicas ?? 1, world.existing?.spec.replicas ?? 1), weight);
       return when(ready < needed, () => `${weight} % go to revision ${revision}, which has ${ready} Ready pods instead of ${needed}`);
     }),
   }),
@@ -132,7 +132,7 @@ const guardReacts: Invariant = {
         const revision = release?.spec.to.revision ?? '';
         const weight = weightIn(route, revision);
         const asked = world.api.get<{ readonly spec: { readonly replicas: number } }>(RESOURCE.deployment, NAMESPACE, `${NAME}-${revision}`);
-        const needed = Math.max(1, Math.min(podsFor(existing?.spec.replicas ?? 1, weight), asked?.spec.replicas ?? Infinity));
+        const needed = Math.max(1, Math.min(podsFor(world, existing?.spec.replicas ?? 1, weight), asked?.spec.replicas ?? Infinity));
         const isCandidate = release?.spec.from !== undefined && !isOver(release) && route?.decision?.decision === 'Shift';
         const isStranded = isCandidate && weight > 0 && world.kubelet.ready(revision) < needed;
         sinceMs = isStranded && !world.isDisturbed(GUARD_MS) ? (sinceMs ?? now) : undefined;
@@ -145,7 +145,7 @@ const guardReacts: Invariant = {
 const routeWritesLocked: Invariant = {
   name: 'RouteWritesLocked',
   sentence: 'a write that moves traffic is refused when the route is not as it was observed',
-  watch: () => ({ onWrite: (write) => when(write.kind === 'HTTPRoute' && !write.locked, () => `${write.verb} by ${write.by} is not locked`) }),
+  watch: () => ({ onWrite: (write) => when(writesRoute(write) && !write.locked, () => `${write.verb} by ${write.by} is not locked`) }),
 };
 
 export const TRAFFIC: readonly Invariant[] = [

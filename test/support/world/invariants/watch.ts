@@ -3,12 +3,14 @@ import type { ModelDeployment } from '../../../../src/api/generated/modeldeploym
 import type { ModelRelease } from '../../../../src/api/generated/modelrelease.ts';
 import { LABEL } from '../../../../src/api/names.ts';
 import type { PlanEvent, RouteState } from '../../../../src/core/observed.ts';
-import { readRoute } from '../../../../src/core/traffic/route.ts';
+import { routingOf } from '../../../../src/core/traffic/routing.ts';
+import { podsForShare } from '../../../../src/core/traffic/shares.ts';
 import type { StoredObject } from '../../apiStore.ts';
 import type { WorldApi, Write } from '../api.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Pass } from '../operator.ts';
 import type { Kubelet } from '../pods.ts';
+import { carriedBy } from '../podTraffic.ts';
 
 /** What of a world is looked at. */
 export interface WatchedWorld {
@@ -56,8 +58,14 @@ export function when(isWrong: boolean, finding: () => string): Findings {
   return isWrong ? [finding()] : NOTHING;
 }
 
+/** What a route, or what carries traffic in its place, says. */
 export function routeOf(object: StoredObject | undefined): RouteState | undefined {
-  return object && readRoute(object);
+  return carriedBy(object);
+}
+
+/** Whether this writes what carries the traffic. */
+export function writesRoute({ kind, before, after }: Write): boolean {
+  return kind === 'HTTPRoute' || routeOf(after) !== undefined || routeOf(before) !== undefined;
 }
 
 export const SLOTS = ['a', 'b'] as const;
@@ -91,6 +99,7 @@ export function isWord({ status, metadata }: ModelRelease): boolean {
 }
 
 /** Pods that a share needs. */
-export function podsFor(replicas: number, weight: number): number {
+export function podsFor({ existing }: WatchedWorld, replicas: number, weight: number): number {
+  if (existing && routingOf(existing) !== 'Gateway') return podsForShare(weight, replicas);
   return Math.max(1, Math.ceil((replicas * weight) / 100));
 }

@@ -126,7 +126,7 @@ describe('a route', () => {
   });
 
   test('keeps its frame hash while slots change, and changes it with hostnames, parents and timeouts', () => {
-    const gateway = SPEC.traffic.gateway;
+    const gateway = SPEC.traffic.gateway!;
     const hash = (change: object): string => frameHash(deploymentObject({ traffic: { gateway: { ...gateway, ...change } } }));
     expect(
       new Set([

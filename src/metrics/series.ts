@@ -1,0 +1,163 @@
+// What sources of built-in measurements share: queries about many names at once, and counters out of their answers.
+import type { ArmSample, Counter } from '../core/analysis/measurement.ts';
+import { readNumber } from './prometheusAnswer.ts';
+import type { Series } from './prometheusAnswer.ts';
+
+/** One query and the names that it asks about. A name is what one version's series have in common, in the words of the source. */
+export interface SeriesQuery {
+  readonly promql: string;
+  readonly names: readonly string[];
+}
+
+/** Counters by name and then by whatever counted them: a scraped gateway, a pod. */
+export type SeriesSamples = ReadonlyMap<string, ArmSample>;
+
+/** Who counts requests and their durations: a gateway, or the model servers. */
+export interface SeriesSource {
+  /** Metric that counts requests, and histogram of their durations. */
+  readonly requests: string;
+  readonly latency: string;
+  /** Queries for all these names: one, unless they are too long for one. */
+  readonly errorQueries: (names: readonly string[]) => readonly SeriesQuery[];
+  /** For all requests and for those up to each of the boundaries, in milliseconds. */
+  readonly latencyQueries: (names: readonly string[], boundariesMs: readonly number[]) => readonly SeriesQuery[];
+  /** For the boundaries that the histograms have. */
+  readonly boundaryQueries: (names: readonly string[]) => readonly SeriesQuery[];
+  readonly readErrors: (series: readonly Series[]) => ReadonlyMap<number, SeriesSamples>;
+  readonly readSlower: (series: readonly Series[], boundaryMs: number) => ReadonlyMap<number, SeriesSamples>;
+  /** In milliseconds, ascending, without +Inf. */
+  readonly readBoundaries: (series: readonly Series[]) => ReadonlyMap<string, readonly number[]>;
+}
+
+/** Whose series these are, and who counted them; undefined for series that nobody asked for. */
+export type Locate = (labels: Series['labels']) => { readonly name: string; readonly instance: string } | undefined;
+
+export const UNREADABLE: Counter = { requests: NaN, bad: NaN };
+
+/** Of the list of names: VictoriaMetrics takes queries of 16,384 bytes, the others longer ones. About 300 names fit. */
+const MAX_NAMES_CHARACTERS = 15_000;
+
+/** Queries whose alternations are short enough; names are sorted, so that the same wishes give the same text. */
+export function split(names: readonly string[], promql: (names: readonly string[]) => string): readonly SeriesQuery[] {
+  const lists: string[][] = [];
+  let length = Infinity;
+  for (const name of [...new Set(names)].sort()) {
+    length += name.length + 1;
+    if (length > MAX_NAMES_CHARACTERS) {
+      lists.push([]);
+      length = name.length + 1;
+    }
+    lists.at(-1)?.push(name);
+  }
+  return lists.map((list) => ({ promql: promql(list), names: list }));
+}
+
+/** A PromQL string literal that matches each of these texts as it is. */
+export function oneOf(texts: readonly string[]): string {
+  return quote([...new Set(texts)].map(escapeRegex).join('|'));
+}
+
+/** The boundaries and +Inf, in the histogram's own unit. Whole ones are written `50` by some and `50.0` by others. */
+export function boundaryRegex(boundaries: readonly number[]): string {
+  const written = (boundary: number): string[] => (Number.isInteger(boundary) ? [`${boundary}`, `${boundary}.0`] : [`${boundary}`]);
+  return oneOf([...[...boundaries].sort((a, b) => a - b).flatMap(written), '+Inf']);
+}
+
+/** Escapes only what a name can hold and a regular expression means otherwise: Prometheus looks plain alternations up in its index. */
+function escapeRegex(text: string): string {
+  return text.replaceAll(/[.+*?()|[\]{}^$\\]/g, '\\$&');
+}
+
+/** A PromQL string literal: its escapes are a superset of JSON's for printable text. */
+export function quote(text: string): string {
+  return JSON.stringify(text);
+}
+
+type Parts = Map<string, number>;
+
+/**
+ * Counters of requests and, in them, of bad ones, by time. A part (class, status) without a series has not happened: requests are the sum of
+ * the parts that there are. An unusable number in any part makes the counter NaN: left out it would look like 0.
+ */
+export function collectErrors(
+  series: readonly Series[],
+  locate: Locate,
+  partOf: (labels: Series['labels']) => string | undefined,
+  isBad: (part: string) => boolean,
+): ReadonlyMap<number, SeriesSamples> {
+  return collect(series, locate, partOf, (parts) => {
+    const values = [...parts.values()];
+    const bad = [...parts].filter(([part]) => isBad(part)).map(([, count]) => count);
+    return values.every(isCount) ? { requests: sum(values), bad: sum(bad) } : UNREADABLE;
+  });
+}
+
+/**
+ * Counters of requests slower than `boundary`, by time: all minus those up to it. Without both numbers, or with fewer in all than up to the
+ * boundary, the counter is NaN.
+ */
+export function collectSlower(series: readonly Series[], locate: Locate, boundary: number): ReadonlyMap<number, SeriesSamples> {
+  const partOf = ({ le }: Series['labels']): string | undefined => {
+    const read = readNumber(le ?? '');
+    if (read === Infinity) return 'all';
+    return read === boundary ? 'fast' : undefined;
+  };
+  return collect(series, locate, partOf, (parts) => {
+    const all = parts.get('all');
+    const fast = parts.get('fast');
+    return isCount(all) && isCount(fast) && fast <= all ? { requests: all, bad: all - fast } : UNREADABLE;
+  });
+}
+
+/** Boundaries by name, ascending, without +Inf, in the histogram's own unit. */
+export function collectBoundaries(series: readonly Series[], locate: Locate): ReadonlyMap<string, readonly number[]> {
+  const found = new Map<string, Set<number>>();
+  for (const { labels } of series) {
+    const boundary = readNumber(labels['le'] ?? '');
+    const name = locate(labels)?.name;
+    if (name === undefined || boundary === undefined || !Number.isFinite(boundary)) continue;
+    getOrMake(found, name, () => new Set<number>()).add(boundary);
+  }
+  return new Map([...found].map(([name, set]) => [name, [...set].sort((a, b) => a - b)]));
+}
+
+/** Groups points by time, name and instance; `toCounter` makes one counter of the parts. */
+function collect(
+  series: readonly Series[],
+  locate: Locate,
+  partOf: (labels: Series['labels']) => string | undefined,
+  toCounter: (parts: Parts) => Counter,
+): ReadonlyMap<number, SeriesSamples> {
+  const times = new Map<number, Map<string, Map<string, Parts>>>();
+  for (const { labels, points } of series) {
+    const part = partOf(labels);
+    const place = locate(labels);
+    if (part === undefined || place === undefined) continue;
+    for (const { atMs, value } of points) {
+      const names = getOrMake(times, atMs, () => new Map<string, Map<string, Parts>>());
+      const instances = getOrMake(names, place.name, () => new Map<string, Parts>());
+      getOrMake(instances, place.instance, () => new Map<string, number>()).set(part, value);
+    }
+  }
+  return mapValues(times, (names) => mapValues(names, (instances) => Object.fromEntries(mapValues(instances, toCounter))));
+}
+
+function isCount(value: number | undefined): value is number {
+  return value !== undefined && Number.isFinite(value) && value >= 0;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
+function mapValues<K, V, W>(map: ReadonlyMap<K, V>, change: (value: V) => W): ReadonlyMap<K, W> {
+  return new Map([...map].map(([key, value]) => [key, change(value)]));
+}
