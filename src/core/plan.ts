@@ -25,6 +25,7 @@ import { heedEvidence } from './release/verdict.ts';
 import { isWatching, watch } from './release/watch.ts';
 import { evaluateWatch } from './release/watchEvaluation.ts';
 import { deploymentStatus } from './status/deploymentStatus.ts';
+import { shortageEvents } from './status/shortage.ts';
 import { viewOf } from './status/view.ts';
 import { writeStatus } from './status/write.ts';
 import { parseTime } from './time.ts';
@@ -85,7 +86,8 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
     ...(finished ? [] : deploymentStatus(scene, { release, progress, evaluation })),
   ];
   const measure = finished || !scene.stable ? [] : measures(scene, release, parameters);
-  return assemble(scene, actions, turn.events, turn.wakeAtMs, measure, viewOf(scene, progress, evaluation));
+  const events = [...turn.events, ...shortageEvents(scene.observed, actions)];
+  return assemble(scene, actions, events, turn.wakeAtMs, measure, viewOf(scene, progress, evaluation));
 }
 
 function judge({ observed, now }: Scene, progress: Progress, parameters: Parameters): Evaluation {

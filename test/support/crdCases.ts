@@ -23,6 +23,8 @@ const ONE_ROUTING =
   'give exactly one of gateway (exact shares, through a Gateway API gateway), replicaShare: {} (callers in the cluster, through a Service; shares as fine as the number of pods) and none: {} (no Service and no route: pods that fetch their work, or traffic that somebody else moves)';
 const SAME_ROUTING =
   'the way of routing never changes, since callers would have to change their ways at the same moment; create another ModelDeployment and move them to it';
+/** What the full object has and an object without a gateway must not have. */
+const WITHOUT_GATEWAY: Change = { 'spec.rollout.capacity': undefined, 'spec.rollout.keepPrevious': undefined };
 const FORM = 'must be a duration such as 30s, 5m or 1h30m,';
 
 /** Duration fields of ModelDeployment: the message, values that are taken and values that are not. */
@@ -129,15 +131,21 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
     change: { [`spec.traffic.${other}`]: {} },
     message: ONE_ROUTING,
   })),
+  ...[{ candidate: 'Full' }, { stable: 'Release' }, {}].map((capacity) => ({
+    title: `the capacity ${JSON.stringify(capacity)} without a gateway`,
+    change: { 'spec.traffic': { replicaShare: {} }, 'spec.rollout.capacity': capacity },
+    message:
+      'rollout.capacity needs traffic.gateway; without one the number of pods makes the shares, so no more and no fewer of them can be had',
+  })),
   {
     title: 'a version that is kept though its pods would take work',
-    change: { 'spec.traffic': { none: {} } },
+    change: { 'spec.traffic': { none: {} }, 'spec.rollout.capacity': undefined },
     message:
       'rollout.keepPrevious needs traffic.gateway or traffic.replicaShare; with traffic.none the pods of the version before would go on taking work',
   },
   {
     title: 'pods without a share that would take work',
-    change: { 'spec.traffic': { none: {} }, 'spec.rollout.keepPrevious': undefined, [STEPS]: [{ weight: 0, hold: '1h' }] },
+    change: { 'spec.traffic': { none: {} }, ...WITHOUT_GATEWAY, [STEPS]: [{ weight: 0, hold: '1h' }] },
     message: 'a step of weight 0 needs traffic.gateway or traffic.replicaShare; with traffic.none pods take work as soon as they are Ready',
   },
   {
@@ -402,13 +410,13 @@ const UPDATES: readonly Omit<Update, 'expectation'>[] = [
     plural: 'modeldeployments' as const,
     title: `${other} where there was a gateway`,
     before: {},
-    after: { 'spec.traffic': { [other]: {} }, 'spec.rollout.keepPrevious': undefined },
+    after: { 'spec.traffic': { [other]: {} }, ...WITHOUT_GATEWAY },
     message: SAME_ROUTING,
   })),
   {
     plural: 'modeldeployments',
     title: 'a gateway where there was none',
-    before: { 'spec.traffic': { none: {} }, 'spec.rollout.keepPrevious': undefined },
+    before: { 'spec.traffic': { none: {} }, ...WITHOUT_GATEWAY },
     after: { 'spec.traffic': { gateway: { parentRefs: [{ name: 'public' }] } } },
     message: SAME_ROUTING,
   },
@@ -421,7 +429,7 @@ const UPDATES: readonly Omit<Update, 'expectation'>[] = [
   {
     plural: 'modeldeployments',
     title: 'another drain',
-    before: { 'spec.traffic': { replicaShare: {} } },
+    before: { 'spec.traffic': { replicaShare: {} }, 'spec.rollout.capacity': undefined },
     after: { 'spec.traffic.drain': '1m' },
   },
   { plural: 'modeldeployments', title: 'another version', before: {}, after: { 'spec.version': '1.5.0' } },

@@ -60,6 +60,7 @@ spec:
   probe: {requests: {configMapRef: {name: fraud-probe}}}
   rollout:
     steps: [{name: canary, weight: 5, hold: 5m}, {name: half, weight: 50, hold: 1h30m}]
+    capacity: {candidate: Full, stable: Release}
     unavailableGrace: 30s
     progressDeadline: 15m
     evidenceDeadline: 1h
@@ -84,6 +85,7 @@ status:
   phase: Holding
   verdict: Pass
   weight: 5
+  rollback: NeedsPods(2)
   release: fraud-r7
   stable: ${SIDE}
   candidate: ${SIDE}
@@ -112,6 +114,7 @@ spec:
     onInconclusive: Pause
     settle: 20s
     evidence: Gateway
+    capacity: {candidate: Proportional, stable: Hold}
 status:
   schema: 1
   phase: Holding
@@ -171,7 +174,12 @@ const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly
   ...['replicaShare', 'none'].map((member) => ({
     plural: 'modeldeployments' as const,
     place: `spec.traffic.${member}`,
-    change: { 'spec.rollout.keepPrevious': undefined, 'spec.traffic.gateway': undefined, [`spec.traffic.${member}`]: {} },
+    change: {
+      'spec.rollout.capacity': undefined,
+      'spec.rollout.keepPrevious': undefined,
+      'spec.traffic.gateway': undefined,
+      [`spec.traffic.${member}`]: {},
+    },
   })),
 ];
 

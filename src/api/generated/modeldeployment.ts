@@ -141,6 +141,14 @@ export interface ModelDeploymentRolloutStep {
   readonly hold?: string;
 }
 
+/** How many pods the two versions have while they share the traffic. Only with traffic.gateway. */
+export interface ModelDeploymentRolloutCapacity {
+  /** Proportional: as many pods as its share of spec.replicas needs, rounded up, and more with each step. Full: all of them before the first step. Default: Proportional. Example: Full. */
+  readonly candidate?: 'Proportional' | 'Full';
+  /** Hold: the version that serves keeps all its pods until the candidate has everything, so taking the candidate off is one write. Release: after each step it keeps only what its share needs, for where pods are scarce; taking the candidate off then waits for its pods, and goes as fast as they become Ready. status.rollback says which it is. Default: Hold. Example: Release. */
+  readonly stable?: 'Hold' | 'Release';
+}
+
 /** Keeps the version before at its full size for a while after a promotion. Meanwhile checks of kind limit, alerts and the readiness guard go on watching, and the way back is one write. Takes effect at once. Default: not kept. */
 export interface ModelDeploymentRolloutKeepPrevious {
   /** How long, counted from the promotion. From 1s to 168h. Example: 30m. */
@@ -159,6 +167,8 @@ export interface ModelDeploymentRolloutRetry {
 export interface ModelDeploymentRollout {
   /** Shares of the traffic that the candidate gets, one after the other; after the last step it gets 100. Default: [{weight: 5, hold: 5m}, {weight: 25, hold: 10m}, {weight: 50, hold: 10m}]. Example: [{weight: 10, hold: 10m}, {weight: 50, hold: 1h}]. */
   readonly steps?: readonly ModelDeploymentRolloutStep[];
+  /** How many pods the two versions have while they share the traffic. Only with traffic.gateway. */
+  readonly capacity?: ModelDeploymentRolloutCapacity;
   /** How long the candidate may have too few ready pods for its share before the release is rolled back. Its weight is lowered at once in any case. From 1s to 1h. Default: 30s. Example: 1m. */
   readonly unavailableGrace?: string;
   /** How long the pods of a new revision may take to become ready before the release fails. From 1s to 168h. Default: 15m. Example: 1h. */
@@ -307,6 +317,8 @@ export interface ModelDeploymentStatus {
   readonly verdict?: string;
   /** Per cent of the requests that go to the candidate. Example: 25. */
   readonly weight?: number;
+  /** What taking the candidate off would need, while a release is under way. Instant: one write. NeedsPods(n): n more pods of the stable version, which gets its traffic back as they become Ready. Example: Instant. */
+  readonly rollback?: string;
   /** Name of the ModelRelease in progress, or of the last one. Example: fraud-r7. */
   readonly release?: string;
   /** The revision that serves. */

@@ -55,6 +55,14 @@ export interface ModelReleasePlanCheck {
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
+/** How many pods the two versions have while they share the traffic. Absent for the first revision. */
+export interface ModelReleasePlanCapacity {
+  /** Pods of the candidate: as many as its share needs, or all before the first step. Example: Proportional. */
+  readonly candidate: 'Proportional' | 'Full';
+  /** Pods of the version that serves: all of them, or only what its share needs. Example: Hold. */
+  readonly stable: 'Hold' | 'Release';
+}
+
 /** A copy of the steps, checks and times that hold for this release, with defaults filled in: no gate is loosened under a running release. */
 export interface ModelReleasePlan {
   /** Shares of the traffic that the candidate gets, one after the other; after the last it gets 100. Empty for the first revision. */
@@ -77,6 +85,8 @@ export interface ModelReleasePlan {
   readonly onInconclusive?: 'Pause' | 'Rollback';
   /** Time from a change of weight to the first metrics that count; a setting of the operator. Example: 20s. */
   readonly settle: string;
+  /** How many pods the two versions have while they share the traffic. Absent for the first revision. */
+  readonly capacity?: ModelReleasePlanCapacity;
   /** Who counts the requests of the two versions. Gateway: the gateway. Runtime: the model servers themselves. Nobody: nothing that Plimsoll can read, so minRequests does not hold and only limits are judged. Default: Gateway. Example: Runtime. */
   readonly evidence?: 'Gateway' | 'Runtime' | 'Nobody';
 }

@@ -1,6 +1,7 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime, parseTime, sayDuration } from '../time.ts';
 import { shareOf } from '../traffic/shares.ts';
+import { leastWeight } from './capacity.ts';
 import { fail } from './failure.ts';
 import type { Parameters } from './parameters.ts';
 import { act, closeWindow, enter, wait, type Progress, type Turn } from './progress.ts';
@@ -18,8 +19,9 @@ export function guardReadiness(scene: Scene, release: ModelRelease, progress: Pr
   const ready = readyPods(scene, revision);
   const written = routeDecision(scene, release);
   if (!written) return undefined;
-  if (weight > 0 && ready < needed(scene, revision, weight)) {
-    const carried = Math.floor(scene.routing === 'Gateway' ? (100 * ready) / scene.size : shareOf(ready, scene.size));
+  const isShort = weight > 0 && ready < needed(scene, revision, weight);
+  if (isShort && carriedBy(scene, release, ready) < weight) {
+    const carried = carriedBy(scene, release, ready);
     const message = `version ${version} has too few Ready pods for its share`;
     const down = { ...closeWindow(progress, scene.now), unavailableSince: progress.unavailableSince ?? formatTime(scene.now) };
     const write = shiftTraffic(scene, release, carried, { decision: 'Shift', detail: written.detail, message });
@@ -35,6 +37,7 @@ export function guardReadiness(scene: Scene, release: ModelRelease, progress: Pr
       ],
     );
   }
+  if (isShort && progress.unavailableSince === undefined) return act({ ...progress, unavailableSince: formatTime(scene.now) }, []);
   if (progress.unavailableSince === undefined) return undefined;
   const step = parameters.steps[Number(written.detail)];
   if (step && ready >= needed(scene, revision, step.weight)) return undefined;
@@ -46,6 +49,12 @@ export function guardReadiness(scene: Scene, release: ModelRelease, progress: Pr
     reason: 'CandidateUnavailable',
     message: `version ${version} had too few Ready pods for its share for longer than ${sayDuration(parameters.unavailableGraceMs)}${trouble ? `: ${trouble.message}` : ''}`,
   });
+}
+
+/** Percent that so many Ready pods of the candidate carry, or that it has to carry since stable has given its own pods away. */
+function carriedBy(scene: Scene, release: ModelRelease, ready: number): number {
+  if (scene.routing !== 'Gateway') return Math.floor(shareOf(ready, scene.size));
+  return Math.max(Math.floor((100 * ready) / scene.size), leastWeight(scene, release));
 }
 
 /** Pods that must be Ready: those of the share, but no more than were asked for. When `spec.replicas` grows it is not the candidate that fails. */

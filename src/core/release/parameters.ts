@@ -69,7 +69,7 @@ export function planSnapshot(deployment: ModelDeployment, settleMs: number, isFi
   const { rollout, analysis } = deployment.spec;
   const counting = countingOf(deployment);
   return {
-    ...(isFirst ? { steps: [], checks: [] } : comparison(deployment)),
+    ...(isFirst ? { steps: [], checks: [] } : { ...comparison(deployment), capacity: capacityOf(deployment) }),
     ...(counting === 'Gateway' ? {} : { evidence: counting }),
     interval: analysis?.interval ?? '15s',
     minRequests: analysis?.minRequests ?? 100,
@@ -92,6 +92,11 @@ export function sayApproximations({ routing, size, observed }: Scene): string | 
           size,
         );
   return said === undefined ? undefined : `shares are made by the number of pods: ${said}; more replicas make finer shares`;
+}
+
+function capacityOf({ spec }: ModelDeployment): NonNullable<PlanSnapshot['capacity']> {
+  const { candidate = 'Proportional', stable = 'Hold' } = spec.rollout?.capacity ?? {};
+  return { candidate, stable };
 }
 
 function comparison(deployment: ModelDeployment): Pick<PlanSnapshot, 'steps' | 'checks'> {

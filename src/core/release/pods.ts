@@ -1,7 +1,8 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
-import type { Action, KubeObject } from '../observed.ts';
+import type { Action, KubeObject, PodTrouble, RevisionState } from '../observed.ts';
 import { controllerRevision, disruptionBudget, revisionService, workload } from '../resources/children.ts';
+import { quotaTrouble } from '../resources/podTrouble.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
 import { portOf, readyPods, renderingOf, revisionState, type Scene } from './scene.ts';
@@ -35,6 +36,12 @@ export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: numbe
   }));
 }
 
+/** The worst thing known about a revision's pods. Pods that a quota does not let be are worse than those that are not Ready yet. */
+export function troubleOf(state: RevisionState | undefined): PodTrouble | undefined {
+  const refused = quotaTrouble(state?.workload?.failure);
+  return state?.trouble?.reason === 'NotReady' ? (refused ?? state.trouble) : (state?.trouble ?? refused);
+}
+
 /** Pods are asked what keeps them after this, and again: nothing tells when one begins to fail. */
 const LOOK_AGAIN_MS = 5000;
 
@@ -60,7 +67,7 @@ export function bringUp(scene: Scene, snapshot: Snapshot, replicas: number, dead
   const actions = ensureRevision(scene, snapshot, wanted, startedMs);
   if (actions.length === 0 && readyPods(scene, snapshot.revision) >= replicas) return { state: 'Ready' };
   const since = actions.length === 0 ? (state?.workload?.scaledAtMs ?? scene.now) : scene.now;
-  const trouble = state?.trouble;
+  const trouble = troubleOf(state);
   if (scene.now >= since + deadlineMs) {
     const cause = trouble?.message ?? state?.workload?.failure ?? 'its pods did not become Ready in time';
     return {

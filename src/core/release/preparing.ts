@@ -1,11 +1,12 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Action, ProbeRequest } from '../observed.ts';
 import { childName, type Snapshot } from '../resources/revision.ts';
+import { candidatePods } from './capacity.ts';
 import type { Parameters } from './parameters.ts';
 import { bringUp, snapshotOf } from './pods.ts';
 import { enter, wait, type Progress, type Turn } from './progress.ts';
 import { rollBack } from './rollback.ts';
-import { podsFor, revisionState, type Scene } from './scene.ts';
+import { revisionState, type Scene } from './scene.ts';
 
 /** While the probe finds nobody to answer it is tried again after this. */
 const PROBE_AGAIN_MS = 1000;
@@ -16,7 +17,7 @@ const PROBE_AGAIN_MS = 1000;
 export function prepare(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters): Turn | undefined {
   const { to } = release.spec;
   const first = parameters.steps[0];
-  const replicas = scene.stable && first ? podsFor(scene, first.weight) : scene.size;
+  const replicas = scene.stable && first ? candidatePods(scene, first.weight) : scene.size;
   const snapshot = snapshotOf(scene, release);
   const begun = (message: string): Progress => enter(progress, scene.now, 'Preparing', message);
   if (!snapshot) return wait(begun(`waiting for ModelVersion ${scene.observed.deployment.spec.model}-${to.version}`));

@@ -2,8 +2,9 @@ import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Action } from '../observed.ts';
 import { childName } from '../resources/revision.ts';
 import { formatTime } from '../time.ts';
+import { leastWeight, shrinkCandidate } from './capacity.ts';
 import type { FailureClass } from './ledger.ts';
-import { act, clip, closeWindow, enter, finish, wait, type Progress, type Turn } from './progress.ts';
+import { act, clip, closeWindow, enter, finish, record, wait, type Progress, type Turn } from './progress.ts';
 import { revisionState, routeDecision, type Scene } from './scene.ts';
 import { canCarry, selectStable, shiftTraffic, weightOf } from './traffic.ts';
 
@@ -22,8 +23,9 @@ export interface Failure {
  */
 export function rollBack(scene: Scene, release: ModelRelease, progress: Progress, failure: Failure): Turn {
   const weight = weightOf(scene, release.spec.to.revision);
+  const least = leastWeight(scene, release);
   const decided: Progress = {
-    ...enter(closeWindow(progress, scene.now), scene.now, 'RollingBack', failure.message, 0),
+    ...enter(closeWindow(progress, scene.now), scene.now, 'RollingBack', failure.message, least),
     decision: 'RollBack',
     class: failure.class,
     reason: failure.reason,
@@ -31,25 +33,31 @@ export function rollBack(scene: Scene, release: ModelRelease, progress: Progress
   const event = {
     type: 'Warning' as const,
     reason: 'RollingBack',
-    message: `${failure.message}; ${weight} % of the traffic goes back to ${scene.stable ? `version ${scene.stable.version}` : 'nobody'}`,
+    message: `${failure.message}; ${weight} % of the traffic goes back to ${scene.stable ? `version ${scene.stable.version}` : 'nobody'}${least > 0 ? ', as its pods become Ready' : ''}`,
   };
   if (!canCarry(scene, release)) return act(decided, [], [event]);
-  return act(decided, [writeRollBack(scene, release, failure), ...selectStableAgain(scene)], [event]);
+  return act(decided, [writeRollBack(scene, release, failure, least), ...selectStableAgain(scene)], [event]);
 }
 
-/** Goes on with a roll-back that the route or the record says is decided, until the gateway has taken the candidate off. */
+/**
+ * Goes on with a roll-back that the route or the record says is decided, until the gateway has taken the candidate off. Where stable has given
+ * pods away its share rises as fast as they come back, and the candidate's never does.
+ */
 export function continueRollBack(scene: Scene, release: ModelRelease, progress: Progress): Turn {
   const written = routeDecision(scene, release);
   const failure = failureOf(progress, written?.detail, written?.message);
   const decided: Progress = { ...progress, decision: 'RollBack', class: failure.class, reason: failure.reason };
-  const entered = enter(closeWindow(decided, written?.atMs ?? scene.now), scene.now, 'RollingBack', failure.message, 0);
-  const hasTraffic = weightOf(scene, release.spec.to.revision) > 0;
-  if (canCarry(scene, release) && (written?.decision !== 'RollBack' || hasTraffic)) {
-    return act(entered, [writeRollBack(scene, release, failure), ...selectStableAgain(scene)]);
+  const weight = weightOf(scene, release.spec.to.revision);
+  const least = leastWeight(scene, release);
+  const begun = enter(closeWindow(decided, written?.atMs ?? scene.now), scene.now, 'RollingBack', failure.message, weight);
+  const entered = begun.timeline?.at(-1)?.weight === weight ? begun : record(begun, scene.now, 'RollingBack', failure.message, weight);
+  if (canCarry(scene, release) && (written?.decision !== 'RollBack' || weight > least)) {
+    return act(entered, [writeRollBack(scene, release, failure, least), ...selectStableAgain(scene)]);
   }
   const after = [...selectStableAgain(scene), ...endConnections(scene, release)];
   if (after.length > 0) return act(entered, after);
   if (canCarry(scene, release) && scene.observed.route?.acceptance.state !== 'Accepted') return wait(entered);
+  if (weight > 0) return act(entered, shrinkCandidate(scene, release));
   return end(scene, release, entered, failure);
 }
 
@@ -71,8 +79,8 @@ function endConnections(scene: Scene, release: ModelRelease): readonly Action[] 
   return [{ type: 'Delete', apiVersion: 'apps/v1', kind: 'Deployment', namespace, name: childName(name, revision), identity }];
 }
 
-function writeRollBack(scene: Scene, release: ModelRelease, failure: Failure): Action {
-  return shiftTraffic(scene, release, 0, {
+function writeRollBack(scene: Scene, release: ModelRelease, failure: Failure, weight: number): Action {
+  return shiftTraffic(scene, release, weight, {
     decision: 'RollBack',
     detail: `${failure.class}:${failure.reason}`,
     message: clip(failure.message, 1024),

@@ -1,6 +1,7 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime, parseTime, sayDuration } from '../time.ts';
 import type { Action } from '../observed.ts';
+import { candidatePods, shrinkStable } from './capacity.ts';
 import { isAsked, pause, pauseOf, sayWho } from './control.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Parameters, Step } from './parameters.ts';
@@ -8,7 +9,7 @@ import { bringUp, ensureRevision, snapshotOf } from './pods.ts';
 import { act, closeWindow, enter, openWindow, wait, WORTH_TELLING_MS, type Progress, type Turn } from './progress.ts';
 import { promote } from './promotion.ts';
 import { rollBack } from './rollback.ts';
-import { podsFor, revisionState, routeDecision, type Scene } from './scene.ts';
+import { revisionState, routeDecision, type Scene } from './scene.ts';
 import { shiftTraffic, weightOf } from './traffic.ts';
 
 /**
@@ -35,14 +36,15 @@ function goTo(scene: Scene, release: ModelRelease, progress: Progress, parameter
   const why = shifted ? undefined : pauseOf(scene, release);
   if (why !== undefined) return pause(scene, release, progress, why);
   if (!step) return goToPromotion(scene, release, progress, parameters);
-  const scaling = scale(scene, release, progress, parameters, podsFor(scene, step.weight));
+  const shrink = shifted ? [] : shrinkStable(scene, release);
+  const scaling = scale(scene, release, progress, parameters, candidatePods(scene, step.weight), shrink);
   if (scaling) return scaling;
   const stray = shifted ? undefined : strayRevision(scene, release, step.weight);
   if (stray !== undefined)
     return wait(
       enter(progress, scene.now, 'Scaling', `waiting for the pods of revision ${stray} to go, since both versions share one Service`),
     );
-  if (!shifted) return shift(scene, release, progress, step, index);
+  if (!shifted) return shift(scene, release, progress, step, index, shrink);
   const { route } = scene.observed;
   if (route?.acceptance.state === 'Accepted') return beginHold(scene, progress, parameters, step, index, written.atMs);
   const deadline = written.atMs + parameters.progressDeadlineMs;
@@ -60,8 +62,15 @@ function goTo(scene: Scene, release: ModelRelease, progress: Progress, parameter
   });
 }
 
-/** Undefined when the candidate has `replicas` Ready pods. */
-function scale(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, replicas: number): Turn | undefined {
+/** Undefined when the candidate has `replicas` Ready pods. `first`: what makes room for them. */
+function scale(
+  scene: Scene,
+  release: ModelRelease,
+  progress: Progress,
+  parameters: Parameters,
+  replicas: number,
+  first: readonly Action[],
+): Turn | undefined {
   const snapshot = snapshotOf(scene, release);
   if (!snapshot)
     return wait(
@@ -81,7 +90,7 @@ function scale(scene: Scene, release: ModelRelease, progress: Progress, paramete
     case 'Starting': {
       const lasting = scene.now >= pods.sinceMs + WORTH_TELLING_MS;
       const told = lasting ? enter(progress, scene.now, 'Scaling', pods.message) : progress;
-      return { actions: pods.actions, progress: told, events: [], wakeAtMs: pods.wakeAtMs };
+      return { actions: [...first, ...pods.actions], progress: told, events: [], wakeAtMs: pods.wakeAtMs };
     }
   }
 }
@@ -94,11 +103,18 @@ function strayRevision(scene: Scene, release: ModelRelease, weight: number): str
   return states.find(({ revision, workload, readyEndpoints }) => !ours.includes(revision) && (workload || readyEndpoints > 0))?.revision;
 }
 
-function shift(scene: Scene, release: ModelRelease, progress: Progress, step: Step, index: number): Turn {
+function shift(
+  scene: Scene,
+  release: ModelRelease,
+  progress: Progress,
+  step: Step,
+  index: number,
+  after: readonly Action[],
+): Turn {
   const { version } = release.spec.to;
   const message = `step ${index + 1}${step.name === undefined ? '' : ` (${step.name})`}: ${step.weight} % of the traffic to version ${version}`;
   const write = shiftTraffic(scene, release, step.weight, { decision: 'Shift', detail: String(index), message });
-  return act(progress, [write], [{ type: 'Normal', reason: 'TrafficShifted', message }]);
+  return act(progress, [write, ...after], [{ type: 'Normal', reason: 'TrafficShifted', message }]);
 }
 
 /** Evidence counts from the first look after the gateway's statistics and one scrape have caught up with the new weight. */
@@ -160,7 +176,7 @@ function hold(
 function keepCapacity(scene: Scene, release: ModelRelease, step: Step): readonly Action[] {
   const snapshot = snapshotOf(scene, release);
   const replicas = revisionState(scene, release.spec.to.revision)?.workload?.replicas ?? 0;
-  return snapshot ? ensureRevision(scene, snapshot, Math.max(replicas, podsFor(scene, step.weight))) : [];
+  return snapshot ? ensureRevision(scene, snapshot, Math.max(replicas, candidatePods(scene, step.weight))) : [];
 }
 
 /** What keeps a step from ending, undefined when nothing does. */
@@ -186,7 +202,7 @@ function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: 
 }
 
 function goToPromotion(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters): Turn {
-  const scaling = scale(scene, release, progress, parameters, scene.size);
+  const scaling = scale(scene, release, progress, parameters, scene.size, shrinkStable(scene, release));
   return scaling ?? promote(scene, release, progress, whyPromoted(release, parameters));
 }
 

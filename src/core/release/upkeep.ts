@@ -3,6 +3,7 @@ import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Action, Identity, RevisionState, RouteDecision } from '../observed.ts';
 import { childName } from '../resources/revision.ts';
 import { leadsNowhere, SLOTS } from '../traffic/route.ts';
+import { stablePods } from './capacity.ts';
 import { classOf, isFinished, lastPromoted, leftTrafficAtMs, outcomeOf, UNSEEN_MS } from './ledger.ts';
 import { ensureRevision } from './pods.ts';
 import { renderingOf, revisionState, type Scene, type Side } from './scene.ts';
@@ -20,7 +21,7 @@ export interface Upkeep {
 export function keepStable(scene: Scene, isRouteWritten: boolean): readonly Action[] {
   const { observed, stable, active } = scene;
   const snapshot = stable && renderingOf(scene, stable.revision);
-  const pods = snapshot ? ensureRevision(scene, snapshot, scene.size) : [];
+  const pods = snapshot ? ensureRevision(scene, snapshot, stablePods(scene)) : [];
   return [
     ...pods,
     ...(isRouteWritten ? [] : active ? keepFrame(scene, pods.length > 0) : keepTraffic(scene, pods.length > 0)),

@@ -43,6 +43,10 @@ const CANNOT_START = [
 ];
 /** Where a container waits after it ended, or was not even begun. */
 const BETWEEN_STARTS = ['CrashLoopBackOff', 'RunContainerError'];
+/** Pods that are asked for find no place: a quota, or too little free on the nodes. */
+export const INSUFFICIENT_CAPACITY = 'InsufficientCapacity';
+/** How the scheduler says that nodes have too little of something. Taints, affinities and volumes keep pods off, too. */
+const TOO_LITTLE = /insufficient|too many pods/i;
 /** Fetch failures that the same bytes will meet again: they speak against the version. */
 const FINAL_FETCH = ['FormatUnclear', 'EmptyModel', 'ArchiveRefused', 'TooLarge'];
 
@@ -114,9 +118,21 @@ function cannotStart({ name, state }: ContainerStatus): Ranked | undefined {
 /** The scheduler names a claim that a pod mounts and that does not exist; the rest of its sentence is about nodes. */
 function unschedulable(message: string): Ranked {
   const claim = /persistentvolumeclaim "([^"]{1,253})" not found/.exec(message)?.[1];
-  if (claim === undefined) return infrastructure(5, 'Unschedulable', `no node takes the pod: ${message}`);
+  const reason = TOO_LITTLE.test(message) ? INSUFFICIENT_CAPACITY : 'Unschedulable';
+  if (claim === undefined) return infrastructure(5, reason, `no node takes the pod: ${message}`);
   const text = `there is no PersistentVolumeClaim ${claim} in this namespace; create it, or name another one`;
   return infrastructure(5, 'ClaimMissing', text);
+}
+
+/**
+ * A refusal to make pods at all, as a Deployment's condition tells it; undefined when it is about something else than capacity. The name of
+ * the pod is left out: it is another one at each try.
+ */
+export function quotaTrouble(refusal: string | undefined): PodTrouble | undefined {
+  const said = /exceeded quota: .*/s.exec(refusal ?? '')?.[0];
+  return said === undefined
+    ? undefined
+    : { class: 'Infrastructure', reason: INSUFFICIENT_CAPACITY, message: `the API server refuses more pods: ${said}` };
 }
 
 function notReady({ name, ready, state }: ContainerStatus): Ranked | undefined {

@@ -2,6 +2,7 @@ import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { STATUS_SCHEMA } from '../../api/names.ts';
 import type { Action } from '../observed.ts';
+import { findShortage, rollbackOf } from '../release/capacity.ts';
 import type { Evaluation } from '../release/evaluation.ts';
 import type { Outlook } from '../release/outlook.ts';
 import type { Progress } from '../release/progress.ts';
@@ -30,7 +31,7 @@ export function deploymentStatus(scene: Scene, state: Releasing | Outlook): read
   const { deployment } = scene.observed;
   const isReleasing = 'release' in state;
   const serving = isReleasing && state.progress.promotedAt !== undefined ? candidateSide(scene, state.release) : scene.stable;
-  const summary = isReleasing ? summarizeRelease(state.release, state.progress) : summarizeRest(scene, state);
+  const summary = isReleasing ? summarizeRelease(state.release, state.progress, findShortage(scene)) : summarizeRest(scene, state);
   const written: Status = {
     ...base(scene, serving, summary),
     ...(isReleasing ? releasing(scene, state, deployment.status) : resting(scene)),
@@ -64,6 +65,7 @@ function releasing(scene: Scene, { release, progress, evaluation }: Releasing, b
     ...(progress.promotedAt === undefined
       ? { weight: stepWeight(release, progress), candidate: candidateSide(scene, release) }
       : { ...(scene.stable ? { previous: scene.stable } : {}) }),
+    ...(scene.stable ? { rollback: rollbackOf(scene) } : {}),
     ...(judged ? { verdict: evaluation.verdict, verdicts: verdicts(scene, evaluation, before) } : {}),
   };
 }

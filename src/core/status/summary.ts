@@ -16,7 +16,8 @@ export interface Summary {
   readonly message: string;
 }
 
-export function summarizeRelease(release: ModelRelease, progress: Progress): Summary {
+/** `shortage`: why pods that are asked for cannot be had. */
+export function summarizeRelease(release: ModelRelease, progress: Progress, shortage: string | undefined): Summary {
   const { to } = release.spec;
   const phase = progress.phase ?? 'Preparing';
   const message = `version ${to.version}: ${progress.message ?? 'the release has begun'}`;
@@ -28,7 +29,9 @@ export function summarizeRelease(release: ModelRelease, progress: Progress): Sum
     case 'Watching':
       return { phase, ready: true, motion: 'AtRest', reason: 'Serving', message: progress.message ?? message };
     default:
-      return { phase, ready: false, motion: 'Reconciling', reason: 'Releasing', message };
+      return shortage === undefined
+        ? { phase, ready: false, motion: 'Reconciling', reason: 'Releasing', message }
+        : { phase, ready: false, motion: 'Reconciling', reason: 'InsufficientCapacity', message: shortage };
   }
 }
 

@@ -27,6 +27,7 @@ interface Workload {
   sinceMs: number;
 }
 
+const OVER_QUOTA = 'pods "fraud-x-abcde" is forbidden: exceeded quota: gpus, requested: pods=1, used: pods=5, limited: pods=5';
 /** From the readiness of a pod to its place in the EndpointSlice. */
 const ENDPOINT_LAG_MS = 300;
 
@@ -34,6 +35,8 @@ export class Kubelet {
   readonly #api: WorldApi;
   readonly #planOf: (workload: StoredObject) => PodPlan;
   readonly #workloads = new Map<string, Workload>();
+  /** Pods that the namespace may have, of all versions together. */
+  quota = Infinity;
   #started = 0;
   #actAgainMs = -Infinity;
   #seen = 0;
@@ -105,10 +108,16 @@ export class Kubelet {
       workload.sinceMs = now;
     }
     const { replicas } = deployment['spec'] as { replicas: number };
-    while (workload.pods.length < replicas) workload.pods.push({ name: `${name}-${(this.#started += 1)}`, startedMs: now });
-    workload.pods.length = replicas;
+    const others = [...this.#workloads.values()].filter((other) => other !== workload).reduce((sum, { pods }) => sum + pods.length, 0);
+    const allowed = Math.max(0, Math.min(replicas, this.quota - others));
+    while (workload.pods.length < allowed) workload.pods.push({ name: `${name}-${(this.#started += 1)}`, startedMs: now });
+    workload.pods.length = Math.min(workload.pods.length, replicas);
     const ready = this.#count(workload, plan, now, 0);
-    const status = { replicas, ...(ready === 0 ? {} : { readyReplicas: ready }) };
+    const status = {
+      replicas: workload.pods.length,
+      ...(ready === 0 ? {} : { readyReplicas: ready }),
+      ...(workload.pods.length < replicas ? { conditions: [{ type: 'ReplicaFailure', status: 'True', message: OVER_QUOTA }] } : {}),
+    };
     if (JSON.stringify(deployment['status']) !== JSON.stringify(status)) this.#api.put({ ...deployment, status });
   }
 

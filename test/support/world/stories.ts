@@ -14,8 +14,12 @@ export interface Story {
   readonly lags: readonly number[];
   /** How requests reach the pods; absent: through a gateway. */
   readonly traffic?: DeploymentSpec['traffic'] | undefined;
+  /** Only with a gateway. */
+  readonly capacity?: Capacity;
   readonly acts: readonly Timed[];
 }
+
+type Capacity = NonNullable<DeploymentSpec['rollout']>['capacity'];
 
 /** Room for any number of pods; Infinity is not JSON. */
 const ROOMY = 99;
@@ -86,6 +90,7 @@ export const story: fc.Arbitrary<Story> = fc.record({
     { weight: 1, arbitrary: fc.tuple(lag, fc.constantFrom(0, 1000, 15_000, 60_000)) },
   ),
   traffic: fc.constantFrom<DeploymentSpec['traffic'] | undefined>(undefined, undefined, undefined, { replicaShare: {} }, { none: {} }),
+  capacity: fc.constantFrom<Capacity>(undefined, undefined, { stable: 'Release' }, { candidate: 'Full' }),
   acts: fc.array(fc.record({ afterMs, act }), { minLength: 3, maxLength: 16 }),
 });
 
@@ -110,9 +115,9 @@ export function stepsOf({ acts }: Story, world: World): number {
 }
 
 /** Plays a story to its end. Throws when anything that must hold does not. */
-export async function play({ seed, lags, traffic, acts }: Story): Promise<World> {
+export async function play({ seed, lags, traffic, capacity, acts }: Story): Promise<World> {
   const world = createWorld({ seed, scattered: true, byPods: traffic !== undefined, lags: lags.map((ms) => () => ms) });
-  const spec = traffic ? { ...SPEC, traffic } : SPEC;
+  const spec = traffic ? { ...SPEC, traffic } : { ...SPEC, rollout: { ...SPEC.rollout, ...(capacity ? { capacity } : {}) } };
   const stage: Stage = { world, spec, restore: undefined };
   world.serve('1', spec);
   for (const next of acts) {

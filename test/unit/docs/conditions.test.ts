@@ -27,6 +27,7 @@ const INNER = [
   ['Abort', 'Pause', 'Freeze', 'Rollback'],
   ['Free', 'Settled', 'Start', 'RetryAt', 'GivenUp', 'Newest', 'Earlier'],
   ['Gateway', 'ReplicaShare', 'None', 'StableOnly', 'ByReplicas', 'Runtime', 'Nobody'],
+  ['Proportional', 'Full', 'Hold', 'Release', 'Instant'],
 ].flat();
 
 const WORD = '[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z]+)?';

@@ -3,7 +3,7 @@ import { LABEL } from '../../../../src/api/names.ts';
 import { sameJson } from '../../../../src/core/canonical.ts';
 import type { StoredObject } from '../../apiStore.ts';
 import { NAME } from '../objects.ts';
-import { isOver, NOTHING, releaseOf, weightIn, when, type Invariant, type WatchedWorld } from './watch.ts';
+import { isOver, NOTHING, releaseOf, releasesStable, weightIn, when, type Invariant, type WatchedWorld } from './watch.ts';
 
 interface PodSpec {
   readonly containers: readonly Container[];
@@ -62,7 +62,9 @@ const stableKeepsCapacity: Invariant = {
       // A user may change the number twice before an operator sees it once.
       const wanted = Math.min(world.existing?.spec.replicas ?? 1, writer.observed?.deployment.spec.replicas ?? 1);
       const [was, is] = [specOf(before).replicas, after ? specOf(after).replicas : 0];
-      return when(isNeeded === true && is < Math.min(wanted, was), () => `revision ${revision} went from ${was} pods to ${is}`);
+      // What gives its pods away keeps those of its share.
+      const kept = release && releasesStable(release) && !isOver(release) ? Math.ceil((wanted * share(world, revision)) / 100) : wanted;
+      return when(isNeeded === true && is < Math.min(kept, was), () => `revision ${revision} went from ${was} pods to ${is}`);
     },
   }),
 };

@@ -2,7 +2,7 @@
 import type { ModelRelease } from '../../../../src/api/generated/modelrelease.ts';
 import type { Decision, RouteState } from '../../../../src/core/observed.ts';
 import type { Write } from '../api.ts';
-import { NOTHING, releaseOf, routeOf, weightIn, when, writesRoute, type Findings, type Invariant } from './watch.ts';
+import { NOTHING, releaseOf, releasesStable, routeOf, weightIn, when, writesRoute, type Findings, type Invariant } from './watch.ts';
 
 const RANK: Readonly<Record<Decision, number>> = { Shift: 0, Promote: 1, RollBack: 2 };
 
@@ -77,6 +77,27 @@ const rolledBackStaysOff: Invariant = {
   }),
 };
 
+const goesBackToReadyPods: Invariant = {
+  name: 'GoesBackToReadyPods',
+  sentence: 'where stable has given pods away, a roll-back gives it no more than its Ready pods carry, unless the candidate has none',
+  watch: (world) => ({
+    onWrite: onDecision((after, before, { writer: { observed } }) => {
+      const release = world.releases.find(({ spec }) => spec.number === after.decision?.release);
+      const { from, to } = release?.spec ?? {};
+      if (!release || !from || !to || !releasesStable(release) || after.decision?.decision !== 'RollBack') return NOTHING;
+      const [was, is] = [weightIn(before, from.revision), weightIn(after, from.revision)];
+      const readyOf = (revision: string): number => {
+        const state = observed?.revisions.get(revision);
+        return Math.max(world.kubelet.ready(revision), Math.min(state?.workload?.readyReplicas ?? 0, state?.readyEndpoints ?? 0));
+      };
+      const seen = observed?.revisions.get(to.revision);
+      const isGone = world.kubelet.ready(to.revision) === 0 || Math.min(seen?.workload?.readyReplicas ?? 0, seen?.readyEndpoints ?? 0) === 0;
+      const carried = (100 * readyOf(from.revision)) / (observed?.deployment.spec.replicas ?? 1);
+      return when(is > was && !isGone && is > carried, () => `${is} % go back to ${readyOf(from.revision)} Ready pods`);
+    }),
+  }),
+};
+
 const rollBackFirst: Invariant = {
   name: 'RollBackFirst',
   sentence: 'the route write of a roll-back is the first write of its pass',
@@ -111,6 +132,7 @@ export const DECISIONS: readonly Invariant[] = [
   promotedHasAll,
   noStepRepeated,
   rolledBackStaysOff,
+  goesBackToReadyPods,
   rollBackFirst,
   recordFollowsRoute,
 ];

@@ -3,7 +3,7 @@ import { RESOURCE } from '../../../../src/api/resources.ts';
 import type { RouteState } from '../../../../src/core/observed.ts';
 import type { Write } from '../api.ts';
 import { NAME, NAMESPACE } from '../objects.ts';
-import { isOver, NOTHING, podsFor, routeOf, SLOTS, wasPromoted, weightIn, when, writesRoute, type Findings, type Invariant, type WatchedWorld } from './watch.ts';
+import { isOver, NOTHING, podsFor, releasesStable, routeOf, SLOTS, wasPromoted, weightIn, when, writesRoute, type Findings, type Invariant, type WatchedWorld } from './watch.ts';
 
 interface RouteSpec {
   readonly rules?: readonly { readonly backendRefs?: readonly { readonly weight: number }[] }[];
@@ -133,7 +133,8 @@ const guardReacts: Invariant = {
         const weight = weightIn(route, revision);
         const asked = world.api.get<{ readonly spec: { readonly replicas: number } }>(RESOURCE.deployment, NAMESPACE, `${NAME}-${revision}`);
         const needed = Math.max(1, Math.min(podsFor(world, existing?.spec.replicas ?? 1, weight), asked?.spec.replicas ?? Infinity));
-        const isCandidate = release?.spec.from !== undefined && !isOver(release) && route?.decision?.decision === 'Shift';
+        const isCandidate =
+          release?.spec.from !== undefined && !isOver(release) && !releasesStable(release) && route?.decision?.decision === 'Shift';
         const isStranded = isCandidate && weight > 0 && world.kubelet.ready(revision) < needed;
         sinceMs = isStranded && !world.isDisturbed(GUARD_MS) ? (sinceMs ?? now) : undefined;
         return when(sinceMs !== undefined && now - sinceMs > GUARD_MS, () => `revision ${revision} has ${weight} %`);

@@ -98,6 +98,11 @@ export function isWord({ status, metadata }: ModelRelease): boolean {
   return outcome !== undefined && outcome !== 'Superseded' && outcome !== 'Reverted';
 }
 
+/** Whether the version that serves gives away the pods that its share does not need. */
+export function releasesStable({ spec }: ModelRelease): boolean {
+  return spec.plan.capacity?.stable === 'Release';
+}
+
 /** Pods that a share needs. */
 export function podsFor({ existing }: WatchedWorld, replicas: number, weight: number): number {
   if (existing && routingOf(existing) !== 'Gateway') return podsForShare(weight, replicas);

@@ -87,7 +87,7 @@ describe('a step that needs more pods than there is room for', () => {
   test('does not get its weight, and the release fails as Infrastructure', async () => {
     const world = await releasing({ room: 1 });
     const release = await ended(world);
-    expect(release.status).toMatchObject({ outcome: 'RolledBack', class: 'Infrastructure', reason: 'Unschedulable' });
+    expect(release.status).toMatchObject({ outcome: 'RolledBack', class: 'Infrastructure', reason: 'InsufficientCapacity' });
     expect(release.status?.windows?.map(({ weight }) => weight)).toEqual([5, 25]);
     world.assertSound();
   });

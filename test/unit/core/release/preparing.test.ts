@@ -49,7 +49,7 @@ describe('before it gets any traffic, a version', () => {
     ['NeverReady', 'Evidence', 'NotReady'],
     ['BadArchive', 'Evidence', 'ArchiveRefused'],
     ['ImagePull', 'Infrastructure', 'ImagePullBackOff'],
-    ['Unschedulable', 'Infrastructure', 'Unschedulable'],
+    ['Unschedulable', 'Infrastructure', 'InsufficientCapacity'],
     ['SourceDown', 'Infrastructure', 'SourceUnreachable'],
   ];
   test.each(fates)('whose pods end as %s fails with class %s', async (fate, kind, reason) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { findTrouble, type PodObject } from '../../../../src/core/resources/podTrouble.ts';
+import { findTrouble, quotaTrouble, type PodObject } from '../../../../src/core/resources/podTrouble.ts';
 
 type Status = NonNullable<PodObject['status']>;
 
@@ -90,7 +90,18 @@ describe('what keeps pods from being Ready', () => {
       'no node with room',
       {
         phase: 'Pending',
-        conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: 'insufficient memory' }],
+        conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes are available: 1 Insufficient memory.' }],
+      },
+      'Infrastructure',
+      'InsufficientCapacity',
+    ],
+    [
+      'nodes that are kept for others',
+      {
+        phase: 'Pending',
+        conditions: [
+          { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes are available: 1 had untolerated taint(s).' },
+        ],
       },
       'Infrastructure',
       'Unschedulable',
@@ -138,5 +149,20 @@ describe('what keeps pods from being Ready', () => {
   test('holds no counts, so that it stays the same while the state does', () => {
     const crash = (restartCount: number): PodObject => pod(server(BACKOFF, { restartCount, lastState: { terminated: { exitCode: 1 } } }));
     expect(findTrouble([crash(1)])).toEqual(findTrouble([crash(7)]));
+  });
+});
+
+describe('a refusal to make pods', () => {
+  test('over a quota is told in the words of the API server, without the name that is another one at each try', () => {
+    const said = 'exceeded quota: gpus, requested: limits.cpu=1, used: limits.cpu=4, limited: limits.cpu=4';
+    expect(quotaTrouble(`pods "fraud-3f9a1c07be-7c9f8-x2x9q" is forbidden: ${said}`)).toEqual({
+      class: 'Infrastructure',
+      reason: 'InsufficientCapacity',
+      message: `the API server refuses more pods: ${said}`,
+    });
+  });
+
+  test.each([undefined, '', 'pods "x" is forbidden: violates PodSecurity "restricted:latest"'])('of %j is not about capacity', (refusal) => {
+    expect(quotaTrouble(refusal)).toBeUndefined();
   });
 });
