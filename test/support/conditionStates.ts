@@ -149,8 +149,16 @@ export const STATES: readonly ConditionState[] = [
   moving({
     name: 'pods for the next step are missing',
     phase: 'Scaling',
-    enter: async () => await inPhase(await releasing({ room: 1 }, { replicas: 6 }), 'Scaling'),
+    enter: async () => await inPhase(await releasing({ readyAfterMs: 20_000 }, { replicas: 6 }), 'Scaling'),
   }),
+  moving(
+    {
+      name: 'pods for the next step find no place',
+      phase: 'Scaling',
+      enter: async () => await inPhase(await releasing({ room: 1 }, { replicas: 6 }), 'Scaling'),
+    },
+    'InsufficientCapacity',
+  ),
   moving({
     name: 'the gateway does not take the weight over',
     phase: 'Shifting',
