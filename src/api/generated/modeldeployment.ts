@@ -191,7 +191,7 @@ export interface ModelDeploymentRollout {
   readonly historyLimit?: number;
 }
 
-/** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them. */
+/** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them or, without a gateway, the model servers. */
 export interface ModelDeploymentAnalysisCheckErrorRate {
   /** How much higher than the stable version's share the candidate's may be, in per cent of it, once it is certain that it is not higher still. With 50%, that is 3 % against 2 %. From 0% to 999.999%. Default: 50%. Example: 20%. */
   readonly relativeMargin?: string;
@@ -199,9 +199,9 @@ export interface ModelDeploymentAnalysisCheckErrorRate {
   readonly absoluteFloor?: string;
 }
 
-/** Compares the share of slow requests of the candidate with that of the stable version over the same time, as the gateway measures them. */
+/** Compares the share of slow requests of the candidate with that of the stable version over the same time, as the gateway measures them or, without a gateway, the model servers. */
 export interface ModelDeploymentAnalysisCheckLatency {
-  /** A request that takes longer is a slow one. Rounded up to the next bucket of the gateway's histogram. From 1ms to 1h. Example: 250ms. */
+  /** A request that takes longer is a slow one. Rounded up to the next bucket of their histogram. From 1ms to 1h. Example: 250ms. */
   readonly slowerThan: string;
   /** How much higher than the stable version's share of slow requests the candidate's may be, in per cent of it, once it is certain that it is not higher still. From 0% to 999.999%. Default: 50%. Example: 20%. */
   readonly relativeMargin?: string;
@@ -222,9 +222,9 @@ export interface ModelDeploymentAnalysisCheckLimit {
 export interface ModelDeploymentAnalysisCheck {
   /** Name of the check, as status, Events and metrics show it. Example: errors. */
   readonly name: string;
-  /** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them. */
+  /** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them or, without a gateway, the model servers. */
   readonly errorRate?: ModelDeploymentAnalysisCheckErrorRate;
-  /** Compares the share of slow requests of the candidate with that of the stable version over the same time, as the gateway measures them. */
+  /** Compares the share of slow requests of the candidate with that of the stable version over the same time, as the gateway measures them or, without a gateway, the model servers. */
   readonly latency?: ModelDeploymentAnalysisCheckLatency;
   /** A bound on any PromQL expression. It compares with nothing; no data is no verdict. */
   readonly limit?: ModelDeploymentAnalysisCheckLimit;

@@ -118,7 +118,10 @@ const recordFollowsRoute: Invariant = {
       if (write.kind !== 'ModelRelease' || !write.after) return NOTHING;
       const { spec, status } = releaseOf(write);
       const { route } = world;
-      if (status?.decision !== 'RollBack' || !route?.decision || !write.writer.observed?.route) return NOTHING;
+      const { observed } = write.writer;
+      if (status?.decision !== 'RollBack' || !route?.decision || !observed?.route) return NOTHING;
+      // Where its Deployment would carry the decision, a candidate without one has nothing that could be taken away.
+      if (observed.deployment.spec.traffic.none && !observed.revisions.get(spec.to.revision)?.workload) return NOTHING;
       if ((write.before as unknown as ModelRelease | undefined)?.status?.decision === 'RollBack') return NOTHING;
       const { release, decision } = route.decision;
       return when(release <= spec.number && decision !== 'RollBack', () => `release ${spec.number}; the route says ${decision} of ${release}`);
