@@ -4,7 +4,9 @@ import { keyOf } from '../controller/store.ts';
 import type { Settings } from '../core/observed.ts';
 import { findTrouble, type PodObject } from '../core/resources/podTrouble.ts';
 import { versionLabel } from '../core/resources/resolveJob.ts';
-import type { JobState, ObservedVersion } from '../core/version/plan.ts';
+import { awaitsJob } from '../core/version/copy.ts';
+import type { JobState } from '../core/version/job.ts';
+import type { ObservedVersion } from '../core/version/plan.ts';
 import { decodeTermination } from '../core/version/termination.ts';
 import { BY_VERSION, type Caches } from './caches.ts';
 import type { JobChild } from './projections.ts';
@@ -28,8 +30,7 @@ export async function observeVersion(
   const newest = [...jobs]
     .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === version.metadata.uid))
     .sort((a, b) => b.attempt - a.attempt)[0];
-  const isResolved = version.status?.resolved !== undefined;
-  return { version, job: newest && !isResolved ? await observeJob(client, newest, signal) : undefined, settings };
+  return { version, job: newest && awaitsJob(version) ? await observeJob(client, newest, signal) : undefined, settings };
 }
 
 async function observeJob(client: KubeClient, job: JobChild, signal: AbortSignal): Promise<JobState> {

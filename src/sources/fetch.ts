@@ -15,8 +15,9 @@ import { failureOf } from './error.ts';
 import { sourceOf } from './options.ts';
 import type { FetchOptions } from './options.ts';
 import { folderSink, storageError } from './sink.ts';
+import { readCopy } from './store.ts';
 import { transfer, verify } from './transfer.ts';
-import type { TransferContext } from './transfer.ts';
+import type { Transferred, TransferContext } from './transfer.ts';
 import { hashTree, removeTree, sealTree } from './tree.ts';
 
 /**
@@ -59,15 +60,33 @@ async function fetchInto(options: FetchOptions, context: TransferContext): Promi
   return settled;
 }
 
-/** Downloads into `partial` and verifies; the settings are written last, when nothing else can go wrong. */
+/** Fills `partial` and verifies; the settings are written last, when nothing else can go wrong. */
 async function fill(partial: string, options: FetchOptions, context: TransferContext): Promise<Outcome<undefined>> {
   const started = context.now();
-  const came = await transfer(sourceOf(options), folderSink(partial), context);
+  const came = await bring(partial, options, context);
   if (!came.ok) return came;
   const { files, bytes, uri } = came.value;
   context.log(`read ${files.length} files, ${bytes} bytes from ${uri} in ${((context.now() - started) / 1000).toFixed(1)} s`);
   const digest = verify(files, options.digest);
   return digest.ok ? writeSettings(options, files) : digest;
+}
+
+/**
+ * Takes the copy in our own claim if there is a good one, else what the source has. The bytes are hashed on their way into the pod's own
+ * volume, so what becomes of the claim afterwards does not matter.
+ */
+async function bring(partial: string, options: FetchOptions, context: TransferContext): Promise<Outcome<Transferred>> {
+  const { storage, digest } = options;
+  if (storage === undefined) return transfer(sourceOf(options), folderSink(partial), context);
+  const copy = await readCopy(storage, digest, folderSink(partial), context);
+  if (copy?.ok === true) return copy;
+  const { claim } = storage;
+  const why = copy === undefined ? `claim ${claim} holds no copy of it` : `the copy in claim ${claim} is no good: ${copy.failure.message}`;
+  context.log(`${why}; the source is read instead`);
+  await removeTree(partial);
+  await mkdir(partial, { recursive: true });
+  const came = await transfer(sourceOf(options), folderSink(partial), context);
+  return came.ok ? came : { ok: false, failure: { ...came.failure, message: `${came.failure.message} And ${why}` } };
 }
 
 /** Writes model-settings.json where the server wants one, and takes away one from another version. */

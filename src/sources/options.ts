@@ -9,6 +9,7 @@ import { httpSource } from './http.ts';
 import { pvcSource } from './pvc.ts';
 import type { PvcSourceOptions } from './pvc.ts';
 import type { Source } from './source.ts';
+import type { Store } from './store.ts';
 
 /** Where the bytes are: the union of spec.source of a ModelVersion, with the place where a claim is mounted. */
 export type SourceOptions = { readonly http: { readonly url: string } } | { readonly pvc: PvcSourceOptions };
@@ -18,6 +19,8 @@ export interface ResolveOptions {
   readonly source: SourceOptions;
   readonly digest: string | undefined;
   readonly accessDir: string | undefined;
+  /** The claim that holds, or is to hold, a copy of ours. */
+  readonly storage: Store | undefined;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
 }
@@ -37,7 +40,7 @@ export type Preset = 'mlserver' | 'custom';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const KNOWN = ['source', 'digest', 'model', 'version', 'format', 'to', 'accessDir', 'sourceDir', 'limits', 'timeouts', 'preset'];
+const KNOWN = ['source', 'digest', 'model', 'version', 'format', 'to', 'accessDir', 'sourceDir', 'storage', 'limits', 'timeouts', 'preset'];
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /** Reads the options of a resolve Job from the JSON text of its environment variable. Fields that only fetch needs may be there. */
@@ -90,6 +93,7 @@ function readCommon(fields: Fields): ResolveOptions {
     source: readSource(fields),
     digest,
     accessDir: fields['accessDir'] === undefined ? undefined : readFolder(fields, 'accessDir'),
+    storage: readStorage(fields['storage']),
     limits: readNumbers(fields['limits'], 'limits', DEFAULT_LIMITS),
     timeouts: readNumbers(fields['timeouts'], 'timeouts', DEFAULT_TIMEOUTS),
   };
@@ -106,6 +110,12 @@ function readSource(fields: Fields): SourceOptions {
   return { pvc: { claim: readText(member, 'claim', 'source.pvc.claim'), path, mountedAt: readFolder(fields, 'sourceDir') } };
 }
 
+function readStorage(value: unknown): Store | undefined {
+  if (value === undefined) return undefined;
+  const storage = asFields(value, 'storage');
+  return { claim: readText(storage, 'claim', 'storage.claim'), mountedAt: readFolder(storage, 'mountedAt', 'storage.mountedAt') };
+}
+
 /** `defaults` with the positive whole numbers that `value` holds for some of its fields. */
 function readNumbers<T extends { readonly [K in keyof T]: number }>(value: unknown, name: string, defaults: T): T {
   if (value === undefined) return defaults;
@@ -117,9 +127,9 @@ function readNumbers<T extends { readonly [K in keyof T]: number }>(value: unkno
   return { ...defaults, ...fields };
 }
 
-function readFolder(fields: Fields, name: string): string {
-  const path = readText(fields, name);
-  if (!path.startsWith('/')) throw new Problem(`${name} must be an absolute path, not ${quote(path)}`);
+function readFolder(fields: Fields, name: string, shown = name): string {
+  const path = readText(fields, name, shown);
+  if (!path.startsWith('/')) throw new Problem(`${shown} must be an absolute path, not ${quote(path)}`);
   return path;
 }
 

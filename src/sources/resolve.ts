@@ -1,4 +1,4 @@
-// Program `resolve`: reads a version once to its end, keeps nothing, and says what it is.
+// Program `resolve`: reads a version once to its end, keeps nothing or a copy in a claim, and says what it is.
 
 import { omsDigest } from '../core/version/digest.ts';
 import { success } from '../core/version/failure.ts';
@@ -10,8 +10,9 @@ import type { JobIo } from './job.ts';
 import { sourceOf } from './options.ts';
 import type { ResolveOptions } from './options.ts';
 import { discardSink } from './sink.ts';
+import { fillStore } from './store.ts';
 import { transfer, verify } from './transfer.ts';
-import type { Transferred } from './transfer.ts';
+import type { Transferred, TransferContext } from './transfer.ts';
 
 /** The log keeps the listing of this many files; the digest covers all of them. */
 const LISTED_FILES = 1000;
@@ -24,7 +25,7 @@ export async function runResolve(options: Outcome<ResolveOptions>, io: JobIo): P
   return runJob(options, io, async (context) => {
     if (!options.ok) return options;
     const started = io.now();
-    const came = await transfer(sourceOf(options.value), discardSink(), context);
+    const came = await readAll(options.value, context);
     if (!came.ok) return came;
     const { uri, files, bytes } = came.value;
     logListing(came.value, (io.now() - started) / 1000, io);
@@ -36,6 +37,14 @@ export async function runResolve(options: Outcome<ResolveOptions>, io: JobIo): P
       termination: encodeResolved({ digest: digest.value, omsDigest: omsDigest(files), files: files.length, bytes, uri, resolvedAt }),
     });
   });
+}
+
+/** Reads the version to its end; where a claim is to hold a copy of it, it does so afterwards. */
+function readAll(options: ResolveOptions, context: TransferContext): Promise<Outcome<Transferred>> {
+  const { storage, digest } = options;
+  return storage === undefined
+    ? transfer(sourceOf(options), discardSink(), context)
+    : fillStore(storage, sourceOf(options), digest, context);
 }
 
 /** The files as `sha256sum` prints them, so that the log of the Job can be checked with coreutils. */

@@ -26,11 +26,21 @@ export function discardSink(): Sink {
   };
 }
 
+/** What a volume is called in a sentence, and how more room is made in it. */
+export interface Volume {
+  readonly name: string;
+  readonly room: string;
+}
+
+/** The volume of the pod itself. */
+const POD_VOLUME: Volume = { name: 'the volume', room: 'give it more room (sizeLimit, or ephemeral-storage of the pod)' };
+
 /**
  * Writes below `root`, an existing folder of ours in which nobody else writes. Files end as 0444, whatever the umask: the
- * server that reads them runs as another user. A file that is already there is never written over.
+ * server that reads them runs as another user. A file that is already there is never written over. When it is `durable`, a file's bytes
+ * have reached the disk before it counts as written.
  */
-export function folderSink(root: string): Sink {
+export function folderSink(root: string, { volume = POD_VOLUME, durable = false }: { volume?: Volume; durable?: boolean } = {}): Sink {
   return {
     write: async (path, content) => {
       const target = join(root, path);
@@ -41,11 +51,12 @@ export function folderSink(root: string): Sink {
           // A stream over the handle would not settle: with autoClose off it never closes, and nothing else keeps the process alive.
           for await (const chunk of content) await writeAll(file, chunk);
           await file.chmod(0o444);
+          if (durable) await file.sync();
         } finally {
           await file.close();
         }
       } catch (error) {
-        throw storageError(path, error);
+        throw storageError(path, error, volume);
       }
     },
     remove: (path) => rm(join(root, path), { force: true }),
@@ -57,19 +68,19 @@ export async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<voi
   for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten;
 }
 
-const STORAGE_FAILURE: Readonly<Record<string, string>> = {
-  ENOSPC: 'the volume is full: give it more room (sizeLimit, or ephemeral-storage of the pod)',
-  EDQUOT: "the volume's quota is used up",
-  EROFS: 'the volume is mounted read-only',
-  EACCES: 'the user of this container may not write there',
-  EPERM: 'the user of this container may not write there',
-  ENOTDIR: 'a part of its path is a file and no folder',
-  EIO: 'the volume failed (input/output error)',
+const STORAGE_FAILURE: Readonly<Record<string, (volume: Volume) => string>> = {
+  ENOSPC: ({ name, room }) => `${name} is full: ${room}`,
+  EDQUOT: ({ name }) => `the quota of ${name} is used up`,
+  EROFS: ({ name }) => `${name} is mounted read-only`,
+  EACCES: ({ name }) => `the user of this container may not write to ${name}`,
+  EPERM: ({ name }) => `the user of this container may not write to ${name}`,
+  ENOTDIR: () => 'a part of its path is a file and no folder',
+  EIO: ({ name }) => `${name} failed (input/output error)`,
 };
 
-/** An error of the local volume in words for people; any other error as it is. */
-export function storageError(what: string, error: unknown): unknown {
+/** An error of a volume that is written in words for people; any other error as it is. */
+export function storageError(what: string, error: unknown, volume = POD_VOLUME): unknown {
   if (error instanceof SourceError) return error;
-  const meaning = STORAGE_FAILURE[codeOf(error)];
+  const meaning = STORAGE_FAILURE[codeOf(error)]?.(volume);
   return meaning === undefined ? error : errorOf(passingFailure('StorageFailed', `${what} could not be written: ${meaning}.`), error);
 }

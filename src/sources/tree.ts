@@ -36,6 +36,13 @@ export async function removeTree(root: string): Promise<void> {
   await rm(root, { recursive: true, force: true });
 }
 
+/** `root` and the folders below it; links are not followed. */
+export async function foldersOf(root: string): Promise<readonly string[]> {
+  const folders = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  const below = await Promise.all(folders.map((entry) => foldersOf(join(root, entry.name))));
+  return [root, ...below.flat()];
+}
+
 /** Makes `root` and the folders below it ours to change and returns them; links are not followed. */
 async function openFolders(root: string): Promise<readonly string[]> {
   await chmod(root, 0o700);

@@ -234,6 +234,11 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
     change: { 'spec.source': { pvc: { claim: 'models', path } } },
     message: "path must be relative to the root of the claim, without '..'",
   })),
+  {
+    title: 'storage of no kind',
+    change: { 'spec.storage': {} },
+    message: 'give claim, the only kind of storage that this version of Plimsoll knows: {claim: {name: "<PersistentVolumeClaim>"}}',
+  },
   ...['Models', '-models', 'a/b', ''].map((claim) => ({
     title: `a claim named '${claim}'`,
     change: { 'spec.source': { pvc: { claim } } },
@@ -460,6 +465,15 @@ const UPDATES: readonly Omit<Update, 'expectation'>[] = [
     after: { 'status.decision': 'RollBack' },
   },
   { plural: 'modelreleases', title: 'Promote after Shift', before: running('Shift'), after: { 'status.decision': 'Promote' } },
+  { plural: 'modelversions', title: 'other storage', before: {}, after: { 'spec.storage': { claim: { name: 'other' } } } },
+  { plural: 'modelversions', title: 'storage taken away', before: {}, after: { 'spec.storage': undefined } },
+  {
+    plural: 'modelversions',
+    title: 'another claim as the source',
+    before: {},
+    after: { 'spec.source': { pvc: { claim: 'models' } } },
+    message: 'model, version, format and source never change; create another ModelVersion instead',
+  },
   { plural: 'modelreleases', title: 'RollBack after Shift', before: running('Shift'), after: { 'status.decision': 'RollBack' } },
   { plural: 'modelreleases', title: 'RollBack after Promote', before: running('Promote'), after: { 'status.decision': 'RollBack' } },
   { plural: 'modelreleases', title: 'the same decision again', before: running('RollBack'), after: { 'status.step': 1 } },

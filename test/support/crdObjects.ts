@@ -26,6 +26,7 @@ spec:
   format: {name: sklearn, version: '1.8'}
   source: {http: {url: 'https://models.example.com/fraud/1.4.0.tar.gz'}}
   access: {serviceAccountName: model-reader, secretRef: {name: model-store}}
+  storage: {claim: {name: models}}
   digest: ${DIGEST}
   provenance:
     code: {repository: 'https://github.com/example/fraud', commit: 4f0c2a7d9be1}
@@ -43,7 +44,9 @@ status:
     files: 2
     bytes: 1048576
     resolvedAt: '2026-11-24T10:00:00Z'
-  conditions: ${CONDITIONS}`,
+  stored: {claim: models, storedAt: '2026-11-24T10:00:00Z'}
+  conditions: ${CONDITIONS}
+    - {type: Durable, status: 'False', lastTransitionTime: '2026-11-24T10:00:00Z', reason: PerPodDownload, message: no copy}`,
   modeldeployments: `
 metadata: {name: fraud}
 spec:

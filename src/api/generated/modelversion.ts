@@ -57,6 +57,18 @@ export interface ModelVersionAccess {
   readonly secretRef?: ModelVersionAccessSecretRef;
 }
 
+/** A PersistentVolumeClaim in this namespace that the Job can write and that can be mounted on every node where pods of the version run. The copy is in its folder sha256/<hex of the digest>. */
+export interface ModelVersionStorageClaim {
+  /** Name of the claim. Example: models. */
+  readonly name: string;
+}
+
+/** Where a copy of ours is kept, so that new pods start while the source is away. Not part of what the version is, and may change at any time: a copy is made by a Job, and pods that are made for a new revision take the bytes from there first. Default: none, each pod fetches from the source. */
+export interface ModelVersionStorage {
+  /** A PersistentVolumeClaim in this namespace that the Job can write and that can be mounted on every node where pods of the version run. The copy is in its folder sha256/<hex of the digest>. */
+  readonly claim: ModelVersionStorageClaim;
+}
+
 /** The code that trained the model. */
 export interface ModelVersionProvenanceCode {
   /** Address of the repository. Default: none. Example: https://github.com/example/fraud. */
@@ -120,6 +132,8 @@ export interface ModelVersionSpec {
   readonly source: ModelVersionSource;
   /** What the pods that fetch the bytes run with, in this namespace. The operator itself reads no Secret. May change at any time; another secretRef changes the pods that serve the version, so it starts a release. */
   readonly access?: ModelVersionAccess;
+  /** Where a copy of ours is kept, so that new pods start while the source is away. Not part of what the version is, and may change at any time: a copy is made by a Job, and pods that are made for a new revision take the bytes from there first. Default: none, each pod fetches from the source. */
+  readonly storage?: ModelVersionStorage;
   /** Digest that the fetched files must have: the sha256 of what `sha256sum` prints for all files, sorted by path in byte order. When given, nothing else is ever served. Default: none, the digest found first is recorded in status and holds from then on. Example: sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08. */
   readonly digest?: string;
   /** How the model came about. Recorded for people and audits, not checked. Can be added once, then never changes. */
@@ -144,6 +158,14 @@ export interface ModelVersionStatusResolved {
   readonly resolvedAt?: string;
 }
 
+/** The copy that a Job made, or found whole, in spec.storage. Not looked at again. */
+export interface ModelVersionStatusStored {
+  /** Name of the PersistentVolumeClaim that holds it. Example: models. */
+  readonly claim: string;
+  /** When it was found to be whole. Example: "2026-11-24T10:00:00Z". */
+  readonly storedAt?: string;
+}
+
 /** What the operator found. Written by the operator only. */
 export interface ModelVersionStatus {
   /** The metadata.generation that this status is about. Example: 1. */
@@ -152,6 +174,8 @@ export interface ModelVersionStatus {
   readonly schema?: number;
   /** What the source held when it was resolved. The digest is written once. */
   readonly resolved?: ModelVersionStatusResolved;
-  /** State for people and tools. Ready says whether the version can be served; Resolved whether the source was read. Reconciling and Stalled are there only while they are true. */
+  /** The copy that a Job made, or found whole, in spec.storage. Not looked at again. */
+  readonly stored?: ModelVersionStatusStored;
+  /** State for people and tools. Ready says whether the version can be served; Resolved whether the source was read; Durable whether a copy of ours outlives the source. Reconciling and Stalled are there only while they are true. */
   readonly conditions?: readonly Condition[];
 }

@@ -153,6 +153,7 @@ function wantedOf(observed: Observed): Wanted {
     },
     known,
     settings,
+    version.spec.storage?.claim.name,
   );
   return target.ok
     ? { state: 'Known', snapshot: target.snapshot }

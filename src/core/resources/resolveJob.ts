@@ -10,18 +10,22 @@ import { ACCESS_DIRECTORY, SMALL_HEAP } from './template.ts';
 const RESOLVE_CONTAINER = 'resolve';
 /** Six hours: a very large model over a slow line. */
 const DEADLINE_SECONDS = 21_600;
+/** Group of the image's user: a fresh volume belongs to root, and kubelet gives it to this group where it can. */
+const GROUP = 65_532;
 /** Kept for a while so that its log can be read. */
 const KEPT_SECONDS = 3600;
 
 /**
- * The Job that downloads a version once and tells its digest. It runs in the tenant's namespace with the tenant's account and Secret: the
- * operator never connects to an address that a tenant wrote, and reads no Secret. One try each: when to try again is decided by the plan.
+ * The Job that reads a version once, tells its digest, and keeps a copy of it where `spec.storage` asks for one. It runs in the tenant's
+ * namespace with the tenant's account and Secret: the operator never connects to an address that a tenant wrote, and reads no Secret. One
+ * try each: when to try again is decided by the plan.
  */
 export function resolveJob(version: ModelVersion, attempt: number, settings: Settings): KubeObject {
   const { metadata, spec } = version;
   const namespace = metadata.namespace ?? 'default';
   const secret = spec.access?.secretRef?.name;
-  const claims = claimAccess(spec.source as unknown as JsonObject);
+  const storage = spec.storage?.claim.name;
+  const claims = claimAccess(spec.source as unknown as JsonObject, storage === undefined ? undefined : { claim: storage, access: 'Write' });
   const labels = { [LABEL.managedBy]: MANAGED_BY_VALUE, [LABEL.modelVersion]: versionLabel(metadata.name) };
   return {
     apiVersion: 'batch/v1',
@@ -44,7 +48,11 @@ export function resolveJob(version: ModelVersion, attempt: number, settings: Set
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           ...(spec.access?.serviceAccountName === undefined ? {} : { serviceAccountName: spec.access.serviceAccountName }),
-          securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+          securityContext: {
+            runAsNonRoot: true,
+            seccompProfile: { type: 'RuntimeDefault' },
+            ...(storage === undefined ? {} : { fsGroup: GROUP, fsGroupChangePolicy: 'OnRootMismatch' }),
+          },
           containers: [container(version, settings, secret, claims)],
           volumes: [
             { name: 'tmp', emptyDir: {} },
@@ -59,8 +67,9 @@ export function resolveJob(version: ModelVersion, attempt: number, settings: Set
 
 /** Hash of what the outcome depends on: when it changes, what an older Job said counts no more. */
 export function resolveInputs({ spec }: ModelVersion): string {
-  const { source, digest, access } = spec;
-  return shortHash({ source, ...(digest === undefined ? {} : { digest }), ...(access === undefined ? {} : { access }) }, 16);
+  const { source, digest, access, storage } = spec;
+  const optional = { ...(digest && { digest }), ...(access && { access }), ...(storage && { storage }) };
+  return shortHash({ source, ...optional }, 16);
 }
 
 /** On the Job: number of the attempt, from 1. */
@@ -78,7 +87,9 @@ export function versionLabel(name: string): string {
 }
 
 function container(version: ModelVersion, settings: Settings, secret: string | undefined, claims: ClaimAccess): JsonObject {
-  const { source, digest } = version.spec;
+  const { source } = version.spec;
+  // A copy that is made later has to be of what was pinned.
+  const digest = version.status?.resolved?.digest ?? version.spec.digest;
   const job = {
     source,
     ...(digest === undefined ? {} : { digest }),

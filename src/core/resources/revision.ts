@@ -19,17 +19,19 @@ export type Target = { readonly ok: true; readonly snapshot: Snapshot } | { read
 
 /**
  * The revision that these inputs ask for. A revision that was rendered before for the same inputs is taken as it is: a newer operator may
- * render differently, and an upgrade of the operator must not start a release in every deployment.
+ * render differently, and an upgrade of the operator must not start a release in every deployment. `storage`, the claim with our own copy
+ * of the version, is read when a revision is rendered for the first time, and is no input of it.
  */
 export function targetRevision(
   inputs: TemplateInputs,
   known: readonly Snapshot[],
   operator: { readonly image: string; readonly imagePullPolicy: string },
+  storage?: string,
 ): Target {
   const hash = shortHash(inputs, 16);
   const before = known.find((snapshot) => snapshot.inputs === hash);
   if (before) return { ok: true, snapshot: before };
-  const rendering: Rendering = renderTemplate(inputs, operator.image, operator.imagePullPolicy);
+  const rendering: Rendering = renderTemplate(inputs, operator.image, operator.imagePullPolicy, storage);
   if (!rendering.ok) return rendering;
   const { version, digest, custom } = inputs;
   const { template } = rendering;

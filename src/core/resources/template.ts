@@ -1,6 +1,6 @@
 import { canonicalJson } from '../canonical.ts';
 import { durationMs, seconds } from '../time.ts';
-import { CLAIM_VOLUMES, claimAccess } from './claims.ts';
+import { CLAIM_VOLUMES, claimAccess, type ClaimAccess } from './claims.ts';
 import { mergeTemplate, type Json, type JsonObject } from './overlay.ts';
 import { DEFAULT_MODEL_PATH, type RuntimePreset } from './preset.ts';
 import { presetOf, type Runtime } from './presets.ts';
@@ -33,9 +33,10 @@ export type Rendering = { readonly ok: true; readonly template: JsonObject } | {
 
 /**
  * Pod template of a revision: the preset's container, the user's template laid over it, and what is never the user's choice: the verified
- * model, read-only, and the time to drain. `image` is the operator's own image, which runs the fetch container.
+ * model, read-only, and the time to drain. `image` is the operator's own image, which runs the fetch container; `storage`
+ * is the claim with our own copy, a place to fetch from and no part of what runs.
  */
-export function renderTemplate(inputs: TemplateInputs, image: string, imagePullPolicy: string): Rendering {
+export function renderTemplate(inputs: TemplateInputs, image: string, imagePullPolicy: string, storage?: string): Rendering {
   const preset = presetOf(inputs);
   const refusal = refuse(inputs.template, preset);
   if (refusal !== undefined) return { ok: false, message: refusal };
@@ -48,7 +49,8 @@ export function renderTemplate(inputs: TemplateInputs, image: string, imagePullP
   );
   const spec = asObject(merged['spec']);
   const containers = asArray(spec['containers']).map((container) => withModel(container, preset, inputs.drain));
-  const fetch = fetchContainer(inputs, image, imagePullPolicy);
+  const claims = claimAccess(inputs.source, storage === undefined ? undefined : { claim: storage, access: 'Read' });
+  const fetch = fetchContainer(inputs, image, imagePullPolicy, claims);
   return {
     ok: true,
     template: {
@@ -57,7 +59,7 @@ export function renderTemplate(inputs: TemplateInputs, image: string, imagePullP
         ...spec,
         containers,
         initContainers: [fetch, ...asArray(spec['initContainers'])],
-        volumes: [...asArray(spec['volumes']), ...volumes(inputs)],
+        volumes: [...asArray(spec['volumes']), ...volumes(inputs), ...claims.volumes],
         terminationGracePeriodSeconds: sleepSeconds(inputs.drain) + seconds(durationMs(inputs.drain, '30s')),
       },
     },
@@ -133,8 +135,7 @@ function sleepSeconds(drain: string): number {
   return Math.min(15, Math.max(2, seconds(durationMs(drain, '30s'))));
 }
 
-function fetchContainer(inputs: TemplateInputs, image: string, imagePullPolicy: string): JsonObject {
-  const claims = claimAccess(inputs.source);
+function fetchContainer(inputs: TemplateInputs, image: string, imagePullPolicy: string, claims: ClaimAccess): JsonObject {
   const job = {
     source: inputs.source,
     digest: inputs.digest,
@@ -168,7 +169,6 @@ function volumes(inputs: TemplateInputs): readonly JsonObject[] {
     { name: MODEL_VOLUME, emptyDir: {} },
     { name: TEMPORARY_VOLUME, emptyDir: {} },
     ...(inputs.secretName === undefined ? [] : [{ name: ACCESS_VOLUME, secret: { secretName: inputs.secretName } }]),
-    ...claimAccess(inputs.source).volumes,
   ];
 }
 

@@ -1,6 +1,7 @@
 import type { Outlook } from '../release/outlook.ts';
 import { sayApproximations } from '../release/parameters.ts';
-import { readyPods, type Scene, type Side } from '../release/scene.ts';
+import { readyPods, revisionState, type Scene, type Side } from '../release/scene.ts';
+import { storageOf } from '../resources/claims.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime } from '../time.ts';
 import type { Progress } from '../release/progress.ts';
@@ -106,6 +107,14 @@ function sayHeldBack(outlook: HeldBack): string {
   }
 }
 
+/** Where the next pod of a revision gets its bytes, for whoever asks what happens when the source is away. */
+function whence(scene: Scene, revision: string): string {
+  const template = revisionState(scene, revision)?.snapshot?.template;
+  if (template === undefined) return '';
+  const claim = storageOf(template);
+  return claim === undefined ? '; new ones fetch from the source' : `; new ones take the copy in claim ${claim} first`;
+}
+
 /** The conditions that a summary amounts to. */
 export function statements(scene: Scene, serving: Side | undefined, summary: Summary): readonly Statement[] {
   const { phase, ready, motion, reason, message } = summary;
@@ -114,7 +123,12 @@ export function statements(scene: Scene, serving: Side | undefined, summary: Sum
   const all: Statement[] = [
     { type: 'Ready', status: ready ? 'True' : 'False', reason, message },
     available
-      ? { type: 'Available', status: 'True', reason: 'Serving', message: `version ${serving.version} has Ready pods` }
+      ? {
+          type: 'Available',
+          status: 'True',
+          reason: 'Serving',
+          message: `version ${serving.version} has Ready pods${whence(scene, serving.revision)}`,
+        }
       : {
           type: 'Available',
           status: 'False',

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -97,6 +97,19 @@ test('resolving a file of 300 MiB takes less than 60 MiB of memory', async () =>
   expect(code).toBe(0);
   expect(mebibytes).toBeGreaterThan(0);
   expect(mebibytes).toBeLessThan(MOST_MIB);
+}, 60_000);
+
+test('keeping a copy of 300 MiB in a claim takes less than 60 MiB of memory', async () => {
+  const claim = await mkdtemp('/dev/shm/plimsoll-claim-');
+  try {
+    const storage = { claim: 'copies', mountedAt: claim };
+    const { code, mebibytes } = await run('resolve', { source: { http: { url: `${server.url}/model.bin` } }, storage });
+    expect(code).toBe(0);
+    expect(mebibytes).toBeGreaterThan(0);
+    expect(mebibytes).toBeLessThan(MOST_MIB);
+  } finally {
+    await removeTree(claim);
+  }
 }, 60_000);
 
 test.each(['tar', 'tar.gz', 'zip'])('fetching a .%s of 300 MiB takes less than 60 MiB of memory', async (kind) => {

@@ -121,6 +121,23 @@ describe('a version in a claim', () => {
   });
 });
 
+describe('an archive is refused as a whole', () => {
+  test.each([
+    [['a', 'a'], "its file 'a' is there twice"],
+    [['model.pkl', 'Model.pkl'], "its file 'Model.pkl' differs from 'model.pkl' only in case"],
+    [['data/a', 'DATA/b'], "its file 'DATA/b' lies in a folder that differs from 'data' only in case"],
+    [['a', 'a/b'], "its file 'a/b' lies below a path that is a file"],
+  ])('whose names are %j', async (names, words) => {
+    const entries = names.map((name) => ({ name, content: name }));
+    await put('x.tar', await tarOf(entries));
+    await put('x.tgz', await tarGzOf(entries));
+    await put('x.zip', zipOf(entries));
+    for (const path of ['x.tar', 'x.tgz', 'x.zip']) {
+      expect(await failure(path)).toMatchObject({ reason: 'ArchiveRefused', retryable: false, message: expect.stringContaining(words) });
+    }
+  });
+});
+
 describe('a path that cannot be read is refused with a sentence that names it and the claim:', () => {
   test('one that is not there', async () => {
     expect(await failure('fraud/9.9.9')).toMatchObject({ reason: 'NotFound', retryable: false });

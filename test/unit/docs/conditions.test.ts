@@ -11,7 +11,7 @@ const SOURCES = [
   'src/core/plan.ts',
   'src/core/release/*.ts',
   'src/core/status/*.ts',
-  'src/core/version/{plan,failure}.ts',
+  'src/core/version/{plan,job,copy,failure}.ts',
   'src/core/resources/podTrouble.ts',
   'src/operator/reconcileDeployment.ts',
 ];
@@ -22,6 +22,7 @@ const INNER = [
   ['Deployment', 'PodDisruptionBudget', 'ControllerRevision', 'Service', 'ModelDeployment', 'ModelRelease'],
   ['Apply', 'ApplyStatus', 'Create', 'Delete', 'Probe', 'Custom'],
   ['AtRest', 'Known', 'Starting', 'Passed', 'Unreachable', 'Pinned', 'Contradicted', 'Retrying', 'Running', 'Succeeded'],
+  ['Found', 'NotAsked', 'Missing'],
   ['True', 'False', 'Unknown', 'Normal', 'Warning', 'CrashLoopBackOff', 'RunContainerError', 'PodScheduled'],
   ['Shift', 'Promote', 'RollBack', 'First', 'Version', 'Template', 'Retry'],
   ['Abort', 'Pause', 'Freeze', 'Rollback'],

@@ -59,6 +59,8 @@ describe('the options of a job', () => {
     [JSON.stringify({ ...FETCH, source: { pvc: { claim: 'models' } } }), 'sourceDir must be a text'],
     [JSON.stringify({ ...FETCH, source: { pvc: { claim: 'models', path: 7 } }, sourceDir: '/s' }), 'source.pvc.path must be a text'],
     [JSON.stringify({ ...FETCH, source: { http: {} } }), 'source.http.url must be a text'],
+    [JSON.stringify({ ...FETCH, storage: { claim: 'copies' } }), 'storage.mountedAt must be a text'],
+    [JSON.stringify({ ...FETCH, storage: { claim: 'copies', mountedAt: 'x' } }), 'storage.mountedAt must be an absolute path'],
     [JSON.stringify({ ...FETCH, digest: 'md5:1' }), 'digest must be sha256:'],
     [JSON.stringify({ ...FETCH, digest: undefined }), 'digest is missing'],
     [JSON.stringify({ ...FETCH, preset: 'triton' }), 'preset must be mlserver or custom'],

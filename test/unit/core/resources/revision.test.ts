@@ -70,6 +70,21 @@ describe('a revision', () => {
     expect(revisionOf({}, [before], 'plimsoll:2')).toEqual(before);
   });
 
+  test('without a claim is the one that operators before claims rendered', () => {
+    expect(revisionOf()).toMatchObject({ revision: '0803762712', inputs: 'ddcc1d66f2cc4ab1' });
+    expect(revisionOf({ secretName: 'store' })).toMatchObject({ revision: 'f286bfc009', inputs: 'f88f603bef79022e' });
+  });
+
+  test('stays as it was rendered when the version is given storage, and reads it when it is rendered first', () => {
+    const operator = { image: 'plimsoll:1', imagePullPolicy: 'IfNotPresent' };
+    const before = revisionOf();
+    expect(targetRevision(INPUTS, [before], operator, 'copies')).toEqual({ ok: true, snapshot: before });
+    const first = targetRevision(INPUTS, [], operator, 'copies');
+    if (!first.ok) throw new Error(first.message);
+    expect(first.snapshot.inputs).toBe(before.inputs);
+    expect(JSON.stringify(first.snapshot.template)).toContain('"claimName":"copies"');
+  });
+
   test('is rendered anew by a newer operator when the user changes something', () => {
     const before = revisionOf();
     expect(JSON.stringify(revisionOf({ version: '1.5.0', digest: `sha256:${'2'.repeat(64)}` }, [before], 'plimsoll:2').template)).toContain(

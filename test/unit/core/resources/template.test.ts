@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject } from '../../../../src/core/resources/overlay.ts';
+import { storageOf } from '../../../../src/core/resources/claims.ts';
 import { renderTemplate, type TemplateInputs } from '../../../../src/core/resources/template.ts';
 
 const INPUTS: TemplateInputs = {
@@ -99,6 +100,28 @@ describe('the pods of a revision', () => {
     });
     expect(JSON.stringify(spec.containers)).not.toContain('plimsoll-source');
     expect(refusal(withModel({}, { volumes: [{ name: 'plimsoll-source', emptyDir: {} }] }))).toContain('plimsoll-source');
+  });
+
+  test('mount the claim with our own copy read-only into the fetch container, and only one volume for one claim', () => {
+    const rendered = (source: TemplateInputs['source']): PodSpec => {
+      const rendering = renderTemplate({ ...INPUTS, source }, 'plimsoll:1', 'IfNotPresent', 'copies');
+      if (!rendering.ok) throw new Error(rendering.message);
+      expect(storageOf(rendering.template)).toBe('copies');
+      return specOf(rendering.template);
+    };
+    const claims = (spec: PodSpec): readonly string[] => spec.volumes.map(({ name }) => name).filter((name) => !/model|tmp/.test(name));
+    const [apart, other, same] = [INPUTS.source, { pvc: { claim: 'models' } }, { pvc: { claim: 'copies' } }].map(rendered);
+    expect([claims(apart!), claims(other!), claims(same!)]).toEqual([
+      ['plimsoll-storage'],
+      ['plimsoll-source', 'plimsoll-storage'],
+      ['plimsoll-source'],
+    ]);
+    const readOnly = { mountPath: '/var/run/plimsoll/storage', readOnly: true };
+    expect(apart!.initContainers[0].volumeMounts).toContainEqual({ name: 'plimsoll-storage', ...readOnly });
+    expect(same!.initContainers[0].volumeMounts).toContainEqual({ name: 'plimsoll-source', ...readOnly });
+    expect(apart!.volumes).toContainEqual({ name: 'plimsoll-storage', persistentVolumeClaim: { claimName: 'copies', readOnly: true } });
+    expect(JSON.stringify(apart!.containers)).not.toContain('plimsoll-storage');
+    expect(storageOf(render())).toBeUndefined();
   });
 
   test.each([

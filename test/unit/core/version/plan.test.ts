@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ModelVersion } from '../../../../src/api/generated/modelversion.ts';
 import { resolveInputs } from '../../../../src/core/resources/resolveJob.ts';
-import { planVersion, type JobState, type VersionPlan } from '../../../../src/core/version/plan.ts';
+import type { JobState } from '../../../../src/core/version/job.ts';
+import { planVersion, type VersionPlan } from '../../../../src/core/version/plan.ts';
 import { decodeTermination, encodeFailure, encodeResolved, type Resolved } from '../../../../src/core/version/termination.ts';
 import { versionObject } from '../../../support/world/objects.ts';
 import { SETTINGS } from '../../../support/world.ts';
@@ -86,7 +87,8 @@ describe('a new version', () => {
     const trouble = { class: 'Infrastructure', reason: 'ClaimMissing', message: 'there is no PersistentVolumeClaim models' } as const;
     const waiting = job({ state: 'Running', finishedAtMs: undefined, trouble });
     const plan = planOf(version(), waiting);
-    expect(reasons(written(plan))).toEqual({ Resolved: 'False/ClaimMissing', Ready: 'False/ClaimMissing', Reconciling: 'True/ClaimMissing' });
+    const reason = 'ClaimMissing';
+    expect(reasons(written(plan))).toEqual({ Resolved: `False/${reason}`, Ready: `False/${reason}`, Reconciling: `True/${reason}` });
     const message = 'the resolve Job waits: there is no PersistentVolumeClaim models';
     expect(plan.events).toEqual([{ type: 'Warning', reason: 'ClaimMissing', message }]);
     const told = version({}, written(plan));
@@ -106,7 +108,12 @@ describe('a new version', () => {
   test('is pinned to what its Job found, once and for all', () => {
     const plan = planOf(version(), job({ state: 'Succeeded', ...said(encodeResolved(RESOLVED)) }));
     expect(written(plan)?.resolved).toEqual(RESOLVED);
-    expect(reasons(written(plan))).toEqual({ Resolved: 'True/Resolved', Verified: 'True/DigestPinned', Ready: 'True/Ready' });
+    expect(reasons(written(plan))).toEqual({
+      Resolved: 'True/Resolved',
+      Verified: 'True/DigestPinned',
+      Durable: 'False/PerPodDownload',
+      Ready: 'True/Ready',
+    });
     expect(plan.events).toEqual([{ type: 'Normal', reason: 'Resolved', message: expect.stringContaining(DIGEST) }]);
     const pinned = version({}, written(plan));
     expect(planOf(pinned, undefined, NOW + 1e9)).toEqual({ actions: [], events: [], requeueAfterMs: undefined });
@@ -177,6 +184,70 @@ describe('the digest of a version', () => {
     const pinned = written(planOf(version(), job({ state: 'Succeeded', ...said(encodeResolved(RESOLVED)) })));
     expect(reasons(written(planOf(version({ digest: OTHER }, pinned))))['Ready']).toBe('False/DigestMismatch');
     expect(planOf(version({ digest: DIGEST }, pinned)).actions).toEqual([]);
+  });
+});
+
+describe('a version with storage', () => {
+  const storage = { claim: { name: 'copies' } };
+  const pinnedBefore = written(planOf(version(), job({ state: 'Succeeded', ...said(encodeResolved(RESOLVED)) })));
+  const of = version({ storage }, pinnedBefore);
+  const stored = job({ state: 'Succeeded', attempt: 2, ...said(encodeResolved(RESOLVED)) }, of);
+
+  test('that is new is pinned and stored by one Job, which writes the claim', () => {
+    const fresh = version({ storage });
+    const [create] = planOf(fresh).actions;
+    const pod = JSON.stringify(create?.type === 'Create' && create.object['spec']);
+    expect(pod).toContain('{"name":"plimsoll-storage","persistentVolumeClaim":{"claimName":"copies"}}');
+    expect(pod).toContain('{"name":"plimsoll-storage","mountPath":"/var/run/plimsoll/storage"}');
+    expect(pod).toContain('"fsGroup":65532');
+    const plan = planOf(fresh, job({ state: 'Succeeded', ...said(encodeResolved(RESOLVED)) }, fresh));
+    expect(written(plan)?.stored).toEqual({ claim: 'copies', storedAt: '2026-11-24T10:00:00.000Z' });
+    expect(reasons(written(plan))).toMatchObject({ Durable: 'True/Stored', Ready: 'True/Ready' });
+    expect(plan.events.map(({ reason }) => reason)).toEqual(['Resolved', 'Stored']);
+  });
+
+  test('that is added later gets a Job for the recorded digest, and stays Ready meanwhile', () => {
+    const plan = planOf(of);
+    const [create] = plan.actions;
+    expect(JSON.stringify(create?.type === 'Create' && create.object['spec'])).toContain(DIGEST);
+    expect(reasons(written(plan))).toMatchObject({ Durable: 'False/Storing', Ready: 'True/Ready' });
+    const told = version({ storage }, written(planOf(of, stored)));
+    expect(reasons(told.status)).toMatchObject({ Durable: 'True/Stored', Ready: 'True/Ready' });
+    expect(planOf(told, undefined, NOW + 1e9)).toEqual({ actions: [], events: [], requeueAfterMs: undefined });
+  });
+
+  test('that cannot be written says why, once, and is tried again', () => {
+    const message = 'The copy could not be written: claim copies is full.';
+    const failed = job({ attempt: 2, ...said(encodeFailure({ reason: 'StorageFailed', message, retryable: true })) }, of);
+    const plan = planOf(of, failed);
+    expect(reasons(written(plan))).toMatchObject({ Durable: 'False/StorageFailed', Ready: 'True/Ready' });
+    expect(plan.events).toEqual([{ type: 'Warning', reason: 'StorageFailed', message: expect.stringContaining(message) }]);
+    expect(plan.requeueAfterMs).toBe(30_000);
+    const told = version({ storage }, written(plan));
+    expect(planOf(told, failed, NOW + 1000).actions).toEqual([]);
+    expect(started(planOf(told, failed, NOW + 30_000))).toBe(1);
+    const again = job({ attempt: 3, state: 'Running', finishedAtMs: undefined }, of);
+    expect(planOf(told, again).actions).toEqual([]);
+  });
+
+  test('whose claim is missing says so by Event as well', () => {
+    const trouble = { class: 'Infrastructure', reason: 'ClaimMissing', message: 'there is no PersistentVolumeClaim copies' } as const;
+    const plan = planOf(of, job({ attempt: 2, state: 'Running', finishedAtMs: undefined, trouble }, of));
+    expect(reasons(written(plan))).toMatchObject({ Durable: 'False/ClaimMissing', Ready: 'True/Ready' });
+    expect(plan.events).toEqual([{ type: 'Warning', reason: 'ClaimMissing', message: expect.stringContaining('copies') }]);
+    expect(plan.requeueAfterMs).toBe(10_000);
+  });
+
+  test('that is taken away or names another claim is not said to be stored', () => {
+    const { status } = version({ storage }, written(planOf(of, stored)));
+    expect(written(planOf(version({}, status)))?.stored).toBeUndefined();
+    const other = planOf(version({ storage: { claim: { name: 'other' } } }, status));
+    expect([started(other), reasons(written(other))['Durable'], written(other)?.stored]).toEqual([1, 'False/Storing', undefined]);
+  });
+
+  test('is told apart from one without, whose Jobs from before an upgrade still count', () => {
+    expect(resolveInputs(version())).toBe('ad093e98b9a28cd0');
+    expect(resolveInputs(version({ storage }))).not.toBe(resolveInputs(version()));
   });
 });
 
