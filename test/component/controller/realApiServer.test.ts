@@ -214,7 +214,7 @@ describe('following', () => {
     expect(written).toBeGreaterThan(Number(resourceVersion));
     expect(Number(event.object.metadata.resourceVersion)).toBeGreaterThanOrEqual(written);
     await watch.return();
-  });
+  }, 30_000);
 
   test('lists come in pages and know their kind; a watch follows, and an object that leaves the selection is gone', async () => {
     for (let index = 0; index < 5; index += 1)
