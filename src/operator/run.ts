@@ -1,8 +1,9 @@
-import { KubeConfig } from '@kubernetes/client-node';
 import { createProber, type Prober } from '../apply/probe.ts';
 import type { Applier } from '../apply/actions.ts';
 import type { Clock } from '../controller/clock.ts';
+import type { ClusterConfig } from '../controller/credentials.ts';
 import { createEventRecorder } from '../controller/events.ts';
+import { inClusterConfig } from '../controller/inCluster.ts';
 import { createKubeClient } from '../controller/kubeClient.ts';
 import { createLeaderElector, type LeaderElector } from '../controller/lease.ts';
 import type { ReconcileResult } from '../controller/loop.ts';
@@ -35,9 +36,7 @@ export async function runOperator(
   signal: AbortSignal,
 ): Promise<void> {
   const metrics = createMetrics({ version: settings.version, commit: '', monotonicMs: clock.monotonic, processMetrics: true });
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromDefault();
-  const client = createKubeClient(kubeConfig, { clock, onCall: metrics.recordApiCall, userAgent: `plimsoll/${settings.version}` });
+  const client = createKubeClient(await configOf(settings), { clock, onCall: metrics.recordApiCall, userAgent: `plimsoll/${settings.version}` });
   const queue = createWorkQueue({ clock, onLength: (length) => metrics.setQueueDepth('all', length) });
   const add = keysOf(queue);
   const caches = createCaches({
@@ -76,6 +75,15 @@ export async function runOperator(
   await health.close();
   metrics.close();
   if (lost.signal.aborted) throw lost.signal.reason;
+}
+
+/** In a cluster its service account; elsewhere a kubeconfig, and with it the library that reads every kind of one. */
+async function configOf({ apiServer }: OperatorSettings): Promise<ClusterConfig> {
+  if (apiServer !== undefined) return inClusterConfig(apiServer);
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  config.loadFromDefault();
+  return config;
 }
 
 /** Leadership by the Lease of this installation; its loss aborts `lost`. */

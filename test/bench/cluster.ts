@@ -1,6 +1,6 @@
 // What the operator meets in the bench: a real API server with our CRDs and Gateway API's, and the operator's own account and rights as
 // deploy/base gives them. No controller of Kubernetes runs, no kubelet and no gateway: standIns.ts does their part.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { ensureCrds } from '../../deploy/local/cluster/build.ts';
@@ -17,9 +17,9 @@ export interface BenchCluster {
   readonly admin: KubeClient;
   readonly makeNamespace: (name: string) => Promise<void>;
   readonly audit: Audit;
-  /** Path of a kubeconfig of the operator's service account. */
-  readonly operatorKubeconfig: string;
-  /** The variables that deploy/base gives the operator's container. */
+  /** Folder of the operator's service account, as the kubelet puts it into a pod. */
+  readonly operatorAccount: string;
+  /** The variables that deploy/base and the kubelet give the operator's container. */
   readonly operatorEnvironment: Readonly<Record<string, string>>;
 }
 
@@ -40,8 +40,8 @@ export async function startCluster(root: string, folder: string): Promise<BenchC
     await server.kubectl(['apply', '--server-side', '--validate=false', '-f', join(crds, '10-gateway-api.yaml')]);
     await server.kubectl(['apply', '--server-side', '-k', join(root, 'deploy/base')]);
     await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
-    const operatorKubeconfig = join(folder, 'operator.kubeconfig');
-    writeFileSync(operatorKubeconfig, await kubeconfigOfAccount(server), { mode: 0o600 });
+    const operatorAccount = join(folder, 'account');
+    await writeAccount(server, operatorAccount);
     return {
       server,
       admin: createKubeClient(server.kubeConfig(), { clock: realClock, rate: { perSecond: 100_000, burst: 100_000 }, userAgent: 'bench' }),
@@ -49,8 +49,12 @@ export async function startCluster(root: string, folder: string): Promise<BenchC
         await server.request('POST', '/api/v1/namespaces', { body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } });
       },
       audit: followAudit(log),
-      operatorKubeconfig,
-      operatorEnvironment: readEnvironment(join(root, 'deploy/base/deployment.yaml')),
+      operatorAccount,
+      operatorEnvironment: {
+        ...readEnvironment(join(root, 'deploy/base/deployment.yaml')),
+        KUBERNETES_SERVICE_HOST: '127.0.0.1',
+        KUBERNETES_SERVICE_PORT: String(server.port),
+      },
     };
   } catch (error) {
     await server.stop();
@@ -58,17 +62,11 @@ export async function startCluster(root: string, folder: string): Promise<BenchC
   }
 }
 
-async function kubeconfigOfAccount(server: PrivateApiServer): Promise<string> {
+async function writeAccount(server: PrivateApiServer, folder: string): Promise<void> {
+  mkdirSync(folder, { mode: 0o700 });
   const token = await server.kubectl(['-n', NAMESPACE, 'create', 'token', ACCOUNT, '--duration=24h']);
-  const cluster = server.kubeConfig().getCurrentCluster();
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'bench', cluster: { server: cluster?.server, 'certificate-authority': cluster?.caFile } }],
-    users: [{ name: ACCOUNT, user: { token: token.trim() } }],
-    contexts: [{ name: 'bench', context: { cluster: 'bench', user: ACCOUNT } }],
-    'current-context': 'bench',
-  });
+  writeFileSync(join(folder, 'token'), token.trim(), { mode: 0o600 });
+  copyFileSync(server.kubeConfig().getCurrentCluster()?.caFile ?? '', join(folder, 'ca.crt'));
 }
 
 interface Container {
