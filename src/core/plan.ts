@@ -11,7 +11,7 @@ import { measuresOf } from './release/measures.ts';
 import { outlookOf, type Outlook } from './release/outlook.ts';
 import { parametersOf, type Parameters } from './release/parameters.ts';
 import { prepare } from './release/preparing.ts';
-import { progressOf, wait, type Progress, type Turn } from './release/progress.ts';
+import { progressOf, quietUntilMs, wait, type Progress, type Turn } from './release/progress.ts';
 import { continuePromotion, promote } from './release/promotion.ts';
 import { recordChecks } from './release/record.ts';
 import { continueRollBack } from './release/rollback.ts';
@@ -77,17 +77,24 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
   if (turn.actions.some(isUrgent)) return planUrgent(scene, release, parameters, turn, evaluation);
   const progress = recordChecks(before, turn.progress, evaluation);
   const finished = progress.finishedAt !== undefined;
+  const quietMs = quietUntilMs(release, progress, scene.now);
   const actions = [
     ...turn.actions,
     ...keepStable(scene, turn.actions.some(isCarrierWrite)),
     ...cleanUp(scene).actions,
-    ...writeStatus(release, progress),
+    ...(quietMs === undefined ? writeStatus(release, progress) : []),
     // A finished release is summed up by the next pass, which sees it in the ledger.
     ...(finished ? [] : deploymentStatus(scene, { release, progress, evaluation })),
   ];
   const measure = finished || !scene.stable ? [] : measures(scene, release, parameters);
   const events = [...turn.events, ...shortageEvents(scene.observed, actions)];
-  return assemble(scene, actions, events, turn.wakeAtMs, measure, viewOf(scene, progress, evaluation));
+  const wakeAtMs = earliest(turn.wakeAtMs, quietMs);
+  return assemble(scene, actions, events, wakeAtMs, measure, viewOf(scene, progress, evaluation));
+}
+
+function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((at) => at !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }
 
 function judge({ observed, now }: Scene, progress: Progress, parameters: Parameters): Evaluation {
@@ -155,7 +162,7 @@ function planRest(scene: Scene): Plan {
   const status = start ? [] : deploymentStatus(scene, outlook);
   const actions = [...keep, ...upkeep.actions, ...(start?.actions ?? pruneHistory(scene)), ...status];
   const wakeAt = [upkeep.wakeAtMs, outlook.state === 'RetryAt' ? outlook.atMs : undefined].filter((at) => at !== undefined);
-  const turn = wait({}, wakeAt.length === 0 ? undefined : Math.min(...wakeAt));
+  const turn = wait({}, earliest(...wakeAt));
   return assemble(scene, actions, start?.events ?? [], turn.wakeAtMs, [], viewOf(scene, undefined, undefined));
 }
 

@@ -50,6 +50,8 @@ export type PodsState =
   | {
       readonly state: 'Starting';
       readonly actions: readonly Action[];
+      /** Something keeps the pods from being Ready that does not pass by itself. */
+      readonly isHindered: boolean;
       readonly message: string;
       readonly sinceMs: number;
       readonly wakeAtMs: number;
@@ -82,6 +84,7 @@ export function bringUp(scene: Scene, snapshot: Snapshot, replicas: number, dead
   return {
     state: 'Starting',
     actions,
+    isHindered: waiting !== undefined,
     message: `waiting for ${replicas} Ready pods of version ${snapshot.version}${waiting === undefined ? '' : `: ${waiting}`}`,
     sinceMs: since,
     wakeAtMs: Math.min(since + deadlineMs, scene.now + LOOK_AGAIN_MS),

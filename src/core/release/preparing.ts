@@ -4,7 +4,7 @@ import { childName, type Snapshot } from '../resources/revision.ts';
 import { candidatePods } from './capacity.ts';
 import type { Parameters } from './parameters.ts';
 import { bringUp, snapshotOf } from './pods.ts';
-import { enter, wait, type Progress, type Turn } from './progress.ts';
+import { enter, quietUntilMs, wait, type Progress, type Turn } from './progress.ts';
 import { rollBack } from './rollback.ts';
 import { revisionState, type Scene } from './scene.ts';
 
@@ -23,7 +23,11 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
   if (!snapshot) return wait(begun(`waiting for ModelVersion ${scene.observed.deployment.spec.model}-${to.version}`));
   const pods = bringUp(scene, snapshot, replicas, parameters.progressDeadlineMs);
   if (pods.state === 'Failed') return rollBack(scene, release, progress, pods);
-  if (pods.state === 'Starting') return { actions: pods.actions, progress: begun(pods.message), events: [], wakeAtMs: pods.wakeAtMs };
+  if (pods.state === 'Starting') {
+    // That pods start is no news for a while, and each message in between would be a write.
+    const isNews = pods.isHindered || quietUntilMs(release, progress, scene.now) === undefined;
+    return { actions: pods.actions, progress: isNews ? begun(pods.message) : progress, events: [], wakeAtMs: pods.wakeAtMs };
+  }
   const probe = scene.observed.probes.get(to.revision);
   switch (probe?.state) {
     case 'Passed':

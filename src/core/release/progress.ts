@@ -30,8 +30,18 @@ export interface Turn {
   readonly wakeAtMs: number | undefined;
 }
 
-export function progressOf(release: ModelRelease): Progress {
-  return release.status ?? { schema: STATUS_SCHEMA };
+/** A release without a status is being prepared since it was made. */
+export function progressOf({ status, metadata }: ModelRelease): Progress {
+  const { creationTimestamp: at } = metadata;
+  if (status !== undefined || at === undefined) return status ?? { schema: STATUS_SCHEMA };
+  const message = 'the release has begun';
+  return { schema: STATUS_SCHEMA, phase: 'Preparing', message, startedAt: at, timeline: [{ at, event: 'Preparing', message }] };
+}
+
+/** Until when it is not worth a write of its own that a release is being prepared: what follows tells it too. Undefined for all else. */
+export function quietUntilMs({ status, metadata }: ModelRelease, progress: Progress, now: number): number | undefined {
+  const untilMs = (parseTime(metadata.creationTimestamp) ?? -Infinity) + WORTH_TELLING_MS;
+  return status === undefined && progress.phase === 'Preparing' && now < untilMs ? untilMs : undefined;
 }
 
 /** Nothing to do but wait; `wakeAtMs` when time alone can change something. */
@@ -43,7 +53,7 @@ export function act(progress: Progress, actions: readonly Action[], events: read
   return { actions, progress, events, wakeAtMs: undefined };
 }
 
-/** A Scaling, Shifting or Promoting that lasts longer than this is written to status; a shorter one would only cost writes. */
+/** A Preparing, Scaling, Shifting or Promoting that lasts longer than this is written to status; a shorter one would only cost writes. */
 export const WORTH_TELLING_MS = 10_000;
 
 const TIMELINE_LENGTH = 64;

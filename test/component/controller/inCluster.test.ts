@@ -47,7 +47,7 @@ test('a pod has the rights of its service account and no others', async () => {
   await expect(refused).rejects.toThrow(`system:serviceaccount:${namespace}:worker`);
 });
 
-test('a token that was rotated away is refused once, and the one that stands in the file by then is taken', async () => {
+test('pitfall 22: a token that was rotated away is refused once, and the one that stands in the file by then is taken', async () => {
   const pod = client();
   account('an old one', authority);
   await expect(pod.list(RESOURCE.configMap, { namespace })).rejects.toMatchObject({ kind: 'Unauthorized' });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ProbeResult } from '../../../../src/core/observed.ts';
 import { plan } from '../../../../src/core/plan.ts';
 import type { PodFate } from '../../../support/world/pods.ts';
-import { ended, releasing, servingWorld } from './scenario.ts';
+import { ended, holdingAt, releasing, servingWorld, writesSince } from './scenario.ts';
 
 describe('before it gets any traffic, a version', () => {
   test('that answers its probe wrongly is condemned', async () => {
@@ -13,6 +13,26 @@ describe('before it gets any traffic, a version', () => {
     expect(world.served('2').requests).toBe(0);
     expect(world.api.writes.every(({ kind }) => kind !== 'HTTPRoute') || world.weight('2') === 0).toBe(true);
     world.assertSound();
+  });
+
+  test('whose pods come up quickly costs its record no write of its own', async () => {
+    const world = await releasing();
+    const from = world.api.writes.length;
+    await holdingAt(world, 5);
+    expect(writesSince(world, from).filter((write) => write.endsWith('ModelRelease'))).toEqual([
+      'create ModelRelease',
+      'applyStatus ModelRelease',
+    ]);
+    expect(world.newest().status?.timeline?.map(({ event }) => event)).toEqual(['Preparing', 'Holding']);
+    expect(world.newest().status?.startedAt).toBe(world.newest().metadata.creationTimestamp);
+  });
+
+  test('whose pods take their time is shown to be prepared: by the deployment at once, by its record when it lasts', async () => {
+    const world = await releasing({ fate: 'NeverReady' });
+    await world.run(5000);
+    expect([world.deployment.status?.phase, world.newest().status]).toEqual(['Preparing', undefined]);
+    await world.run(6000);
+    expect(world.newest().status?.phase).toBe('Preparing');
   });
 
   test('whose probe finds nobody is asked again, and condemned for nothing', async () => {
@@ -29,7 +49,8 @@ describe('before it gets any traffic, a version', () => {
     const world = await releasing({ probe: 'Unreachable' });
     await world.run(20_000);
     const unreachable = (probe: ProbeResult): boolean => probe.state === 'Unreachable';
-    const { observed } = world.passes.findLast((pass) => [...pass.observed.probes.values()].some(unreachable))!;
+    const pass = world.passes.findLast(({ observed }) => [...observed.probes.values()].some(unreachable))!;
+    const observed = { ...pass.observed, releases: world.releases };
     const probe = [...observed.probes.values()].find(unreachable) as Extract<ProbeResult, { state: 'Unreachable' }>;
     const waiting = plan(observed, probe.atMs + 400);
     const asking = plan(observed, probe.atMs + 1000);
