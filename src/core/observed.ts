@@ -64,6 +64,8 @@ export interface PodTrouble {
   readonly class: 'Evidence' | 'Infrastructure';
   readonly reason: string;
   readonly message: string;
+  /** When a container that is not Ready began to run, milliseconds since the epoch: it needs some time, whatever version it serves. */
+  readonly runsSinceMs?: number | undefined;
 }
 
 export interface ServiceState {

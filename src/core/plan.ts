@@ -14,13 +14,13 @@ import { prepare } from './release/preparing.ts';
 import { progressOf, quietUntilMs, wait, type Progress, type Turn } from './release/progress.ts';
 import { continuePromotion, promote } from './release/promotion.ts';
 import { recordChecks } from './release/record.ts';
-import { continueRollBack } from './release/rollback.ts';
+import { continueRollBack, rollBack } from './release/rollback.ts';
 import { routeDecision, sceneOf, type Scene } from './release/scene.ts';
 import { startRelease } from './release/start.ts';
 import { takeSteps } from './release/steps.ts';
 import { candidateSlot } from './release/traffic.ts';
 import { cleanUp, keepStable } from './release/upkeep.ts';
-import { followUser } from './release/user.ts';
+import { DELETED, followUser, isOfAnEarlier } from './release/user.ts';
 import { heedEvidence } from './release/verdict.ts';
 import { isWatching, watch } from './release/watch.ts';
 import { evaluateWatch } from './release/watchEvaluation.ts';
@@ -54,8 +54,8 @@ function isNewer({ deployment, releases }: Observed): boolean {
 }
 
 /**
- * The route may tell of a release whose record is not seen yet: another operator made it, and whatever is planned without it is planned from
- * the past. Until this time it is waited for; after it the record has been deleted, and life goes on without.
+ * The route may tell of a release whose record is not seen yet: another operator made it, and whatever is planned without it is planned
+ * from the past. Until this time it is waited for; after it the record has been deleted, and life goes on without.
  */
 function knowsReleasesAtMs({ route, releases }: Observed): number {
   const newest = releases.at(-1)?.spec.number ?? 0;
@@ -128,6 +128,7 @@ function advance(scene: Scene, release: ModelRelease, progress: Progress, parame
   const written = routeDecision(scene, release)?.decision ?? 'Shift';
   const recorded = progress.decision ?? 'Shift';
   const decided = outranks(written, recorded) ? written : recorded;
+  if (decided !== 'RollBack' && isOfAnEarlier(scene, release)) return rollBack(scene, release, progress, DELETED);
   switch (decided) {
     case 'RollBack':
       return continueRollBack(scene, release, progress);

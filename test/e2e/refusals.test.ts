@@ -200,7 +200,7 @@ describe('a first version that fails', () => {
     const { status } = await first.finished(1, 90_000);
     expect(status).toMatchObject({ outcome: 'Failed', class: 'Evidence', reason: 'ProbeFailed' });
     const message = await conditionBecomes(first, 'Stalled', 'True/FirstVersionFailed');
-    expect(message).toMatch(/give another version, or change its runtime/);
+    expect(message).toMatch(/give another version, change its runtime/);
     const deployment = await first.deployment();
     expect(deployment.status?.phase).toBe('Failed');
     expect(conditionOf(deployment, 'Available')?.is).toBe('False/FirstVersionFailed');

@@ -1,4 +1,5 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import { blame } from '../resources/podTrouble.ts';
 import { formatTime, parseTime, sayDuration } from '../time.ts';
 import { shareOf } from '../traffic/shares.ts';
 import { leastWeight } from './capacity.ts';
@@ -45,7 +46,7 @@ export function guardReadiness(scene: Scene, release: ModelRelease, progress: Pr
   if (scene.now < since + parameters.unavailableGraceMs) return wait(progress, since + parameters.unavailableGraceMs);
   const trouble = revisionState(scene, revision)?.trouble;
   return fail(scene, release, progress, parameters, {
-    class: trouble?.class ?? 'Infrastructure',
+    class: blame(trouble, parameters.unavailableGraceMs, scene.now),
     reason: 'CandidateUnavailable',
     message: `version ${version} had too few Ready pods for its share for longer than ${sayDuration(parameters.unavailableGraceMs)}${trouble ? `: ${trouble.message}` : ''}`,
   });

@@ -2,7 +2,7 @@ import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
 import type { Action, KubeObject, PodTrouble, RevisionState } from '../observed.ts';
 import { controllerRevision, disruptionBudget, revisionService, workload } from '../resources/children.ts';
-import { quotaTrouble } from '../resources/podTrouble.ts';
+import { blame, quotaTrouble } from '../resources/podTrouble.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
 import { portOf, readyPods, renderingOf, revisionState, type Scene } from './scene.ts';
@@ -28,12 +28,18 @@ export function ensureRevision(scene: Scene, snapshot: Snapshot, replicas: numbe
   const known = state?.workload;
   if (known?.replicas !== replicas || (known.scaledAtMs ?? 0) < notBeforeMs)
     missing.push(workload(owner, snapshot, replicas, Math.max(now, notBeforeMs), known?.identity));
-  return missing.map((object) => ({
-    type: 'Apply',
-    object,
-    fieldManager: FIELD_MANAGER.children,
-    expectAbsent: object.kind !== 'Deployment' || !known,
-  }));
+  return missing.map((object) => applyChild(object, object.kind !== 'Deployment' || !known));
+}
+
+function applyChild(object: KubeObject, expectAbsent: boolean): Action {
+  return { type: 'Apply', object, fieldManager: FIELD_MANAGER.children, expectAbsent };
+}
+
+/** What pods whose rendering is lost can still be given: without their Service every request to them fails. */
+export function ensureService(scene: Scene, revision: string): readonly Action[] {
+  const state = revisionState(scene, revision);
+  if (!state?.workload || state.service) return [];
+  return [applyChild(revisionService(scene.owner, revision, portOf(scene, revision)), true)];
 }
 
 /** The worst thing known about a revision's pods. Pods that a quota does not let be are worse than those that are not Ready yet. */
@@ -74,7 +80,7 @@ export function bringUp(scene: Scene, snapshot: Snapshot, replicas: number, dead
     const cause = trouble?.message ?? state?.workload?.failure ?? 'its pods did not become Ready in time';
     return {
       state: 'Failed',
-      class: trouble?.class ?? 'Infrastructure',
+      class: blame(trouble, deadlineMs / 2, scene.now),
       reason: trouble?.reason ?? 'ProgressDeadlineExceeded',
       message: `version ${snapshot.version} had no ${replicas} Ready pods within its progress deadline: ${cause}`,
     };

@@ -1,4 +1,5 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import { ensureRevision, snapshotOf } from './pods.ts';
 import { act, closeWindow, enter, wait, WORTH_TELLING_MS, type Progress, type Turn } from './progress.ts';
 import { routeDecision, type Scene } from './scene.ts';
 import { selectStable, shiftTraffic, weightOf } from './traffic.ts';
@@ -25,6 +26,10 @@ export function continuePromotion(scene: Scene, release: ModelRelease, progress:
   }
   const select = selectStable(scene, to.revision);
   if (select) return act(progress, [select]);
+  // Somebody may have removed what the route leads to: the gateway would never take that over.
+  const snapshot = snapshotOf(scene, release);
+  const missing = snapshot ? ensureRevision(scene, snapshot, scene.size) : [];
+  if (missing.length > 0) return act(progress, missing);
   if (scene.observed.route?.acceptance.state === 'Accepted' || progress.promotedAt !== undefined) return undefined;
   const tellAtMs = written.atMs + WORTH_TELLING_MS;
   if (scene.now < tellAtMs) return wait(progress, tellAtMs);

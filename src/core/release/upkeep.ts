@@ -5,7 +5,7 @@ import { childName } from '../resources/revision.ts';
 import { leadsNowhere, SLOTS } from '../traffic/route.ts';
 import { stablePods } from './capacity.ts';
 import { classOf, isFinished, lastPromoted, leftTrafficAtMs, outcomeOf, UNSEEN_MS } from './ledger.ts';
-import { ensureRevision } from './pods.ts';
+import { ensureRevision, ensureService } from './pods.ts';
 import { renderingOf, revisionState, type Scene, type Side } from './scene.ts';
 import { allTo, selectStable, wantedFrame, writeCarrier } from './traffic.ts';
 
@@ -21,7 +21,7 @@ export interface Upkeep {
 export function keepStable(scene: Scene, isRouteWritten: boolean): readonly Action[] {
   const { observed, stable, active } = scene;
   const snapshot = stable && renderingOf(scene, stable.revision);
-  const pods = snapshot ? ensureRevision(scene, snapshot, stablePods(scene)) : [];
+  const pods = snapshot ? ensureRevision(scene, snapshot, stablePods(scene)) : stable ? ensureService(scene, stable.revision) : [];
   return [
     ...pods,
     ...(isRouteWritten ? [] : active ? keepFrame(scene, pods.length > 0) : keepTraffic(scene, pods.length > 0)),
@@ -30,8 +30,8 @@ export function keepStable(scene: Scene, isRouteWritten: boolean): readonly Acti
 }
 
 /**
- * Hostnames, gateways and timeouts apply at once, also in a release; weights and decision stay what they are. A route that was deleted comes
- * back at once with all traffic to stable, and the release goes on from there.
+ * Hostnames, gateways and timeouts apply at once, also in a release; weights and decision stay what they are. A route that was deleted
+ * comes back at once with all traffic to stable, and the release goes on from there.
  */
 function keepFrame(scene: Scene, isScaled: boolean): readonly Action[] {
   const { observed, stable } = scene;

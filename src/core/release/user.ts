@@ -1,10 +1,26 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import { parseTime } from '../time.ts';
 import { isAsked, sayWho } from './control.ts';
 import { isFrozen } from './failure.ts';
 import { ABORTED } from './ledger.ts';
 import type { Progress, Turn } from './progress.ts';
 import { rollBack, type Failure } from './rollback.ts';
 import type { Scene } from './scene.ts';
+
+/**
+ * A ModelDeployment that was deleted in a release and made anew is another one: nothing of that release is left but its record, and the new
+ * one begins anew.
+ */
+export function isOfAnEarlier({ observed }: Scene, release: ModelRelease): boolean {
+  const [begun, made] = [release.metadata, observed.deployment.metadata].map(({ creationTimestamp }) => parseTime(creationTimestamp));
+  return begun !== undefined && made !== undefined && begun < made;
+}
+
+export const DELETED: Failure = {
+  class: 'User',
+  reason: 'Superseded',
+  message: 'its ModelDeployment was deleted, and another one of its name made',
+};
 
 /** The candidate is not wanted any more: a person aborted the release, or the spec asks for something else by now. */
 export function followUser(scene: Scene, release: ModelRelease, progress: Progress): Turn | undefined {

@@ -1,4 +1,5 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import { blame } from '../resources/podTrouble.ts';
 import { durationMs, formatTime, parseTime, sayDuration } from '../time.ts';
 import { isAsked } from './control.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -73,7 +74,7 @@ function guardServing(scene: Scene, release: ModelRelease, progress: Progress, p
   if (scene.now < deadlineMs) return wait({ ...progress, unavailableSince: formatTime(sinceMs) }, deadlineMs);
   const trouble = revisionState(scene, revision)?.trouble;
   return fail(scene, release, progress, parameters, {
-    class: trouble?.class ?? 'Infrastructure',
+    class: blame(trouble, parameters.unavailableGraceMs, scene.now),
     reason: 'CandidateUnavailable',
     message: `version ${version} had no Ready pod for longer than ${sayDuration(parameters.unavailableGraceMs)} after its promotion${trouble ? `: ${trouble.message}` : ''}`,
   });

@@ -1,4 +1,5 @@
 import type { PodTrouble } from '../observed.ts';
+import { parseTime } from '../time.ts';
 import { decodeTermination } from '../version/termination.ts';
 
 /** A Pod as the API server gives it, as far as it is read. */
@@ -28,7 +29,7 @@ interface ContainerStatus {
 
 interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string };
-  readonly running?: object;
+  readonly running?: { readonly startedAt?: string };
   readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly message?: string };
 }
 
@@ -57,7 +58,8 @@ const FINAL_FETCH = ['FormatUnclear', 'EmptyModel', 'ArchiveRefused', 'TooLarge'
  */
 export function findTrouble(pods: readonly PodObject[]): PodTrouble | undefined {
   const found = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined).flatMap((pod) => troublesOf(pod));
-  return found.sort((a, b) => a.rank - b.rank)[0]?.trouble;
+  const since = ({ trouble }: Ranked): number => trouble.runsSinceMs ?? 0;
+  return found.sort((a, b) => a.rank - b.rank || since(a) - since(b))[0]?.trouble;
 }
 
 interface Ranked {
@@ -136,9 +138,16 @@ export function quotaTrouble(refusal: string | undefined): PodTrouble | undefine
 }
 
 function notReady({ name, ready, state }: ContainerStatus): Ranked | undefined {
-  return state?.running && ready !== true
-    ? evidence(9, 'NotReady', `container ${name} runs, but its readiness probe does not succeed`)
-    : undefined;
+  if (!state?.running || ready === true) return undefined;
+  const { rank, trouble } = evidence(9, 'NotReady', `container ${name} runs, but its readiness probe does not succeed`);
+  return { rank, trouble: { ...trouble, runsSinceMs: parseTime(state.running.startedAt) } };
+}
+
+/** Whom pods that are not Ready after so much patience speak against. One that has only just begun to run had no chance yet. */
+export function blame(trouble: PodTrouble | undefined, patienceMs: number, now: number): PodTrouble['class'] {
+  if (!trouble) return 'Infrastructure';
+  const { runsSinceMs } = trouble;
+  return runsSinceMs !== undefined && now - runsSinceMs < patienceMs ? 'Infrastructure' : trouble.class;
 }
 
 function evidence(rank: number, reason: string, message: string): Ranked {

@@ -14,8 +14,8 @@ export function otherSlot(slot: Slot): Slot {
 }
 
 /**
- * Slots of a route without parents, which no gateway serves: it only carries the decision that a first version was taken off, so that who has
- * not heard of it cannot make the route that gives it traffic.
+ * Slots of a route without parents, which no gateway serves: it only carries the decision that a first version was taken off, so that
+ * whoever has not heard of it cannot make the route that gives it traffic.
  */
 export const NOWHERE: RouteState['slots'] = { a: { revision: '', weight: 0 }, b: { revision: '', weight: 0 } };
 

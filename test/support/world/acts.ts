@@ -1,4 +1,5 @@
 // What can happen to a simulated world: users, nodes, gateways, metrics, the API server and operators at their worst.
+import type { ModelRelease } from '../../../src/api/generated/modelrelease.ts';
 import { LABEL, MANAGED_BY_VALUE } from '../../../src/api/names.ts';
 import { RESOURCE, type ResourceType } from '../../../src/api/resources.ts';
 import type { StoredObject } from '../apiStore.ts';
@@ -8,20 +9,25 @@ import type { GatewayMood, MetricsMood } from './gateway.ts';
 import { deploymentObject, NAME, NAMESPACE, type DeploymentSpec } from './objects.ts';
 
 export const CHILD_KINDS = ['deployment', 'service', 'podDisruptionBudget', 'controllerRevision', 'endpointSlice', 'httpRoute'] as const;
-export const FAULTS = [
-  'Refused',
-  'Conflict',
-  'Invalid',
-  'Busy',
-  'TimedOut',
-  'Lost',
-  'KillBefore',
-  'KillAfter',
-  'Stall',
-  'Delay',
-] as const;
+export const FAULTS = ['Refused', 'Conflict', 'Invalid', 'Busy', 'TimedOut', 'Lost', 'KillBefore', 'KillAfter', 'Stall', 'Delay'] as const;
 export type FaultKind = (typeof FAULTS)[number];
-export type Edit = 'Drain' | 'Image' | 'Steps' | 'Checks' | 'Hostnames';
+export const EDITS = [
+  'Drain',
+  'Image',
+  'Steps',
+  'Checks',
+  'Hostnames',
+  'Paused',
+  'Retry',
+  'KeepPrevious',
+  'OnFailure',
+  'OnInconclusive',
+  'Retries',
+  'HistoryLimit',
+] as const;
+export type Edit = (typeof EDITS)[number];
+
+export type Control = NonNullable<ModelRelease['spec']['control']>['action'];
 
 /** Acts of these names, each with the rest. */
 type Acts<Name extends string, Rest = object> = Name extends string ? { readonly act: Name } & Rest : never;
@@ -34,6 +40,8 @@ export type Act =
   | Acts<'Traffic', { readonly requestsPerSecond: number }>
   | Acts<'Replicas', { readonly replicas: number }>
   | Acts<'Edit', { readonly edit: Edit; readonly choice: number }>
+  /** What a person asks of the newest release, by its record. */
+  | Acts<'Control', { readonly action: Control }>
   /** Of all writes this share goes wrong in one of these ways, and stands still or comes late by up to `ms`. */
   | Acts<'Faults', { readonly share: number; readonly kinds: readonly FaultKind[]; readonly ms: number }>
   /** The caches of one operator fall behind: of one kind, or of all. */
@@ -42,6 +50,8 @@ export type Act =
   | Acts<'Restart' | 'Outage', { readonly ms: number }>
   | Acts<'DeleteChild', { readonly kind: (typeof CHILD_KINDS)[number]; readonly choice: number }>
   | Acts<'LoseStatus', { readonly of: 'modelDeployment' | 'modelRelease' | 'everything' }>
+  /** What is being released gets worse; operators, API server, gateway and metrics are as they should be again. */
+  | Acts<'Worsen' | 'Calm'>
   | Acts<'Alert' | 'Silence' | 'DeleteDeployment' | 'ApplyDeployment' | 'BackUp' | 'RestoreBackup' | 'RestoreObjects'>;
 
 /** What the acts of a story have in common. */
@@ -55,6 +65,11 @@ type Players = { readonly [Name in Act['act']]: (stage: Stage, act: Extract<Act,
 
 const PLAYERS: Players = {
   Behave: ({ world }, { version, behaviour }) => world.behave(version, behaviour),
+  Worsen: ({ world }) => {
+    const version = world.releases.at(-1)?.spec.to.version;
+    if (version !== undefined) world.behave(version, { errorRate: 0.3 });
+  },
+  Calm: ({ world }) => calm(world),
   Metrics: ({ world }, { mood }) => {
     world.gateway.metrics = mood;
   },
@@ -88,6 +103,10 @@ const PLAYERS: Players = {
   Edit: ({ world }, { edit, choice }) => {
     if (world.existing) world.edit(edited(world, edit, choice));
   },
+  Control: ({ world }, { action }) => {
+    const release = world.releases.at(-1);
+    if (release) world.api.put({ ...release, spec: { ...release.spec, control: { action, by: 'alice' } } });
+  },
   RemakeVersion: ({ world }, { version }) => world.remakeVersion(version),
   DeleteVersion: ({ world }, { version }) => world.api.remove(RESOURCE.modelVersion, NAMESPACE, `${NAME}-${version}`),
   DeleteDeployment: ({ world }) => world.api.remove(RESOURCE.modelDeployment, NAMESPACE, NAME),
@@ -112,6 +131,20 @@ export function happen(stage: Stage, act: Act): void {
   (PLAYERS[act.act] as (stage: Stage, act: Act) => void)(stage, act);
 }
 
+/** Operators, API server, gateway and metrics as they should be. */
+export function calm(world: World): void {
+  world.api.fault = () => undefined;
+  world.gateway.mood = 'Accepts';
+  world.gateway.metrics = 'Works';
+  world.gateway.requestsPerSecond = 100;
+  world.alerts = [];
+  world.lags.forEach((_, index) => {
+    world.lags[index] = () => 0;
+    world.skews[index] = 0;
+  });
+  world.wake();
+}
+
 function chooseFault(world: World, kinds: readonly FaultKind[], ms: number): Fault | undefined {
   const kind = kinds[Math.floor(world.random() * kinds.length)];
   if (kind === 'Stall') return { stallMs: Math.floor(world.random() ** 2 * ms) };
@@ -125,7 +158,8 @@ function fallBehind(world: World, operator: number, kind: keyof typeof RESOURCE 
 }
 
 function edited(world: World, edit: Edit, choice: number): Partial<DeploymentSpec> {
-  const { traffic, rollout, analysis } = world.deployment.spec;
+  const { traffic, rollout, analysis, version } = world.deployment.spec;
+  const isEven = choice % 2 === 0;
   switch (edit) {
     case 'Drain':
       return { traffic: { ...traffic, drain: ['5s', '30s', '20s'][choice % 3]! } };
@@ -139,10 +173,24 @@ function edited(world: World, edit: Edit, choice: number): Partial<DeploymentSpe
         { weight: 10, hold: '10s' },
         { weight: 60, hold: '20s' },
       ];
-      return { rollout: { ...rollout, steps: choice % 2 === 0 ? one : two } };
+      return { rollout: { ...rollout, steps: isEven ? one : two } };
     }
     case 'Checks':
       return { analysis: { ...analysis, minRequests: 50 + choice, checks: [{ name: 'errors', errorRate: {} }] } };
+    case 'Paused':
+      return { rollout: { ...rollout, paused: isEven } };
+    case 'Retry':
+      return { rollout: { ...rollout, retry: { version, token: `token-${choice}` } } };
+    case 'KeepPrevious':
+      return { rollout: { ...rollout, keepPrevious: { for: isEven ? '90s' : '20s' } } };
+    case 'OnFailure':
+      return { rollout: { ...rollout, onFailure: isEven ? 'Freeze' : 'Rollback' } };
+    case 'OnInconclusive':
+      return { rollout: { ...rollout, onInconclusive: isEven ? 'Rollback' : 'Pause' } };
+    case 'Retries':
+      return { rollout: { ...rollout, infrastructureRetries: choice } };
+    case 'HistoryLimit':
+      return { rollout: { ...rollout, historyLimit: choice + 1 } };
     case 'Hostnames':
       if (!traffic.gateway) return {};
       return { traffic: { ...traffic, gateway: { parentRefs: [{ name: 'public' }], hostnames: [`fraud${choice}.example.com`] } } };

@@ -36,7 +36,8 @@ export interface Write {
 /**
  * What goes wrong with a write. `Refused` (500), `Conflict` (409), `Invalid` (422), `Busy` (429) and `TimedOut` leave the world as it was;
  * `Lost` is carried out, but the operator gets no answer; `KillBefore` and `KillAfter` end the operator at that moment. `stallMs`: the
- * operator stands still before the write, while the world goes on. `delayMs`: it is told of a timeout, and the write arrives all the same, later.
+ * operator stands still before the write, while the world goes on. `delayMs`: it is told of a timeout, and the write arrives later all the
+ * same.
  */
 export type Fault =
   | 'Refused'
@@ -147,7 +148,13 @@ export class WorldApi {
       apply: (object, { fieldManager, subresource, uid, resourceVersion, dryRun = false }) => {
         const verb = dryRun ? 'rehearse' : subresource === 'status' ? 'applyStatus' : 'apply';
         const locked = resourceVersion !== undefined;
-        return this.#write({ writer, verb, object, locked, change: this.#applying(fieldManager, subresource, uid, resourceVersion, dryRun) });
+        return this.#write({
+          writer,
+          verb,
+          object,
+          locked,
+          change: this.#applying(fieldManager, subresource, uid, resourceVersion, dryRun),
+        });
       },
       create: (object) => {
         const change = (collection: string, body: StoredObject): StoredObject => {

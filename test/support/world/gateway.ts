@@ -9,7 +9,7 @@ import { NAME, NAMESPACE } from './objects.ts';
 /** What a gateway makes of the newest route. */
 export type GatewayMood = 'Accepts' | 'Refuses' | 'Silent';
 
-/** What the metrics store answers about the looks of this time. `Empty`: no such series; `NotANumber`: series of NaN; `Late`: in a while. */
+/** What the metrics store answers about the looks of this time. `Empty`: no series; `NotANumber`: series of NaN; `Late`: after a while. */
 export type MetricsMood = 'Works' | 'Down' | 'Empty' | 'NotANumber' | 'Late';
 
 /** How late is late. */

@@ -45,7 +45,7 @@ export function deploymentObject(spec: Partial<DeploymentSpec> = {}): ModelDeplo
   };
 }
 
-/** A version as the operator leaves it once its bytes are pinned; `state` for one that is not, `remade`: how often it was made anew with other bytes. */
+/** A version as the operator leaves it once its bytes are pinned, `state` for one that is not; `remade` often made anew with other bytes. */
 export function versionObject(version: string, state: 'Ready' | 'Resolving' | 'Refused' = 'Ready', remade = 0): ModelVersion {
   const time = '2026-01-01T00:00:00Z';
   const condition = (type: string, status: 'True' | 'False', reason: string, message: string) =>

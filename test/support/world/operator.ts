@@ -161,7 +161,14 @@ export class SimulatedOperator {
     const probes = (): ReadonlyMap<string, ProbeResult> =>
       new Map([...this.#probes].filter(([, { fromMs }]) => fromMs <= now).map(([revision, { result }]) => [revision, result]));
     return observeDeployment(
-      { client, caches: cachesAt(api, (type) => this.#seen.get(type)?.atMs ?? now), settings, probes, samples: () => this.#samples(now), alerts },
+      {
+        client,
+        caches: cachesAt(api, (type) => this.#seen.get(type)?.atMs ?? now),
+        settings,
+        probes,
+        samples: () => this.#samples(now),
+        alerts,
+      },
       NAMESPACE,
       NAME,
       signal,

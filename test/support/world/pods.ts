@@ -93,7 +93,10 @@ export class Kubelet {
         const workload = this.#workloads.get(deployment.metadata.name);
         const plan = this.#planOf(deployment);
         return (workload?.pods ?? []).map((pod, index) =>
-          podObject(pod, index < plan.room ? plan.fate : 'Unschedulable', readyAt(pod, workload as Workload, plan) <= now),
+          podObject(pod, index < plan.room ? plan.fate : 'Unschedulable', {
+            sinceMs: Math.max(pod.startedMs, workload?.sinceMs ?? 0),
+            isReady: readyAt(pod, workload as Workload, plan) <= now,
+          }),
         );
       });
   }
@@ -151,7 +154,12 @@ function readyAt(pod: Pod, workload: Workload, { fate, readyAfterMs }: PodPlan):
 }
 
 /** What the API server shows of a pod: only what trouble is told from. */
-function podObject({ name }: Pod, fate: PodFate, ready: boolean): KubeObject {
+function podObject(
+  { name }: Pod,
+  fate: PodFate,
+  { sinceMs, isReady }: { readonly sinceMs: number; readonly isReady: boolean },
+): KubeObject {
+  const running = { startedAt: new Date(sinceMs).toISOString() };
   const metadata = { name };
   const base = { apiVersion: 'v1', kind: 'Pod', metadata };
   const server = (state: object, lastState?: object): object => ({
@@ -168,7 +176,7 @@ function podObject({ name }: Pod, fate: PodFate, ready: boolean): KubeObject {
   });
   switch (fate) {
     case 'Ready':
-      return { ...base, status: { phase: 'Running', containerStatuses: [{ name: 'model', ready, state: { running: {} } }] } };
+      return { ...base, status: { phase: 'Running', containerStatuses: [{ name: 'model', ready: isReady, state: { running } }] } };
     case 'Crash':
       return { ...base, status: server({ waiting: { reason: 'CrashLoopBackOff' } }, { terminated: { exitCode: 1, reason: 'Error' } }) };
     case 'OutOfMemory':
@@ -177,7 +185,7 @@ function podObject({ name }: Pod, fate: PodFate, ready: boolean): KubeObject {
         status: server({ waiting: { reason: 'CrashLoopBackOff' } }, { terminated: { exitCode: 137, reason: 'OOMKilled' } }),
       };
     case 'NeverReady':
-      return { ...base, status: server({ running: {} }) };
+      return { ...base, status: server({ running }) };
     case 'ImagePull':
       return { ...base, status: server({ waiting: { reason: 'ImagePullBackOff', message: 'Back-off pulling image "mlserver:1.7.1"' } }) };
     case 'Unschedulable':

@@ -1,5 +1,5 @@
-// Plays stories in a thread of its own until so many steps are done. Not in jest's own thread: its modules look every global up in a context,
-// which makes a simulated world half as fast.
+// Plays stories in a thread of its own until so many steps are done. Not in jest's own thread: its modules look every global up in a
+// context, which makes a simulated world half as fast.
 import { parentPort, workerData } from 'node:worker_threads';
 import fc from 'fast-check';
 import { play, stepsOf, story } from './stories.ts';
@@ -26,7 +26,8 @@ async function work({ seed, steps: wanted }: Task): Promise<Result> {
     const world = await play(told);
     steps += stepsOf(told, world);
     stories += 1;
-    for (const { status } of world.releases) if (status?.outcome !== undefined) endings.add([status.outcome, status.class].filter(Boolean).join('/'));
+    for (const { status } of world.releases)
+      if (status?.outcome !== undefined) endings.add([status.outcome, status.class].filter(Boolean).join('/'));
   });
   for (let next = seed; steps < wanted; next += 1) await fc.assert(property, { seed: next, numRuns: STORIES_AT_ONCE });
   return { steps, stories, endings: [...endings].sort() };

@@ -120,7 +120,9 @@ const modelReadOnly: Invariant = {
       if (kind !== 'Deployment' || !after) return NOTHING;
       const { containers, initContainers = [] } = specOf(after).template.spec;
       const others = [...containers, ...initContainers.filter(({ name }) => name !== 'plimsoll-fetch')];
-      const open = others.filter(({ volumeMounts = [] }) => volumeMounts.some((mount) => mount.name === 'plimsoll-model' && mount.readOnly !== true));
+      const open = others.filter(({ volumeMounts = [] }) =>
+        volumeMounts.some((mount) => mount.name === 'plimsoll-model' && mount.readOnly !== true),
+      );
       return open.map(({ name }) => `container ${name} could write to it`);
     },
   }),

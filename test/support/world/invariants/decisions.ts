@@ -64,9 +64,11 @@ const rolledBackStaysOff: Invariant = {
   name: 'RolledBackStaysOff',
   sentence: 'no weight of a release rises once its roll-back is decided, in the route or in its record',
   watch: (world) => ({
-    onWrite: onDecision((after, before) => {
+    onWrite: onDecision((after, before, { writer }) => {
       const number = after.decision?.release;
-      const release = world.releases.find(({ spec }) => spec.number === number);
+      // Whoever deletes the route takes the decision with it; then it is what the writer saw of the record that counts.
+      const known = before ? world.releases : (writer.observed?.releases ?? []);
+      const release = known.find(({ spec }) => spec.number === number);
       if (!release) return NOTHING;
       const inRoute = before?.decision?.release === number ? before?.decision : undefined;
       const isDecided = inRoute?.decision === 'RollBack' || release.status?.decision === 'RollBack';
@@ -91,7 +93,8 @@ const goesBackToReadyPods: Invariant = {
         return Math.max(world.kubelet.ready(revision), Math.min(state?.workload?.readyReplicas ?? 0, state?.readyEndpoints ?? 0));
       };
       const seen = observed?.revisions.get(to.revision);
-      const isGone = world.kubelet.ready(to.revision) === 0 || Math.min(seen?.workload?.readyReplicas ?? 0, seen?.readyEndpoints ?? 0) === 0;
+      const isGone =
+        world.kubelet.ready(to.revision) === 0 || Math.min(seen?.workload?.readyReplicas ?? 0, seen?.readyEndpoints ?? 0) === 0;
       const carried = (100 * readyOf(from.revision)) / (observed?.deployment.spec.replicas ?? 1);
       return when(is > was && !isGone && is > carried, () => `${is} % go back to ${readyOf(from.revision)} Ready pods`);
     }),
@@ -104,7 +107,9 @@ const rollBackFirst: Invariant = {
   watch: (world) => ({
     onWrite: onDecision((after, before, { writer, index }) => {
       const isNew = after.decision?.decision === 'RollBack' && before?.decision?.decision !== 'RollBack';
-      const earlier = world.api.writes.slice(-40).filter((write) => write.writer === writer && write.index < index);
+      const earlier = world.api.writes
+        .slice(-40)
+        .filter((write) => write.writer === writer && write.index < index && write.before !== write.after);
       return when(isNew && earlier.length > 0, () => `before it came ${earlier.map(({ verb, kind }) => `${verb} ${kind}`).join(', ')}`);
     }),
   }),
@@ -124,7 +129,10 @@ const recordFollowsRoute: Invariant = {
       if (observed.deployment.spec.traffic.none && !observed.revisions.get(spec.to.revision)?.workload) return NOTHING;
       if ((write.before as unknown as ModelRelease | undefined)?.status?.decision === 'RollBack') return NOTHING;
       const { release, decision } = route.decision;
-      return when(release <= spec.number && decision !== 'RollBack', () => `release ${spec.number}; the route says ${decision} of ${release}`);
+      return when(
+        release <= spec.number && decision !== 'RollBack',
+        () => `release ${spec.number}; the route says ${decision} of ${release}`,
+      );
     },
   }),
 };

@@ -35,7 +35,10 @@ const stepsNeedEvidence: Invariant = {
       const asked = (plan.steps[step - 1]?.weight ?? 0) > 0 && plan.checks.length > 0 && plan.evidence !== 'Nobody' ? plan.minRequests : 0;
       return [
         ...when(requests < asked, () => `release ${number} left step ${step - 1} after ${requests} requests`),
-        ...when(ms < durationMs(plan.steps[step - 1]?.hold, '0s') - SKEW_MS, () => `release ${number} left step ${step - 1} after ${ms} ms`),
+        ...when(
+          ms < durationMs(plan.steps[step - 1]?.hold, '0s') - SKEW_MS,
+          () => `release ${number} left step ${step - 1} after ${ms} ms`,
+        ),
       ];
     };
     return {
@@ -59,7 +62,10 @@ const planHolds: Invariant = {
       const { release, step } = reached(world, write) ?? {};
       if (!release || step === undefined || step >= release.spec.plan.steps.length) return NOTHING;
       const weight = weightIn(routeOf(write.after), release.spec.to.revision);
-      return when(weight > (release.spec.plan.steps[step]?.weight ?? 0), () => `${weight} % in step ${step} of release ${release.spec.number}`);
+      return when(
+        weight > (release.spec.plan.steps[step]?.weight ?? 0),
+        () => `${weight} % in step ${step} of release ${release.spec.number}`,
+      );
     },
   }),
 };
@@ -86,7 +92,9 @@ const knownBadStays: Invariant = {
     onWrite: (write) => {
       if (write.kind !== 'ModelRelease' || write.verb !== 'create') return NOTHING;
       const { number, to, cause } = releaseOf(write).spec;
-      const last = world.releases.findLast((release) => release.spec.to.revision === to.revision && release.spec.number < number && isWord(release));
+      const last = world.releases.findLast(
+        (release) => release.spec.to.revision === to.revision && release.spec.number < number && isWord(release),
+      );
       const isAsked = cause.type === 'Retry';
       return when(!isAsked && last !== undefined && classOf(last) === 'Evidence', () => `release ${number} tries revision ${to.revision}`);
     },

@@ -56,13 +56,15 @@ const oneAtATime: Invariant = {
 
 const neverTakenForFirst: Invariant = {
   name: 'NeverTakenForFirst',
-  sentence: 'while something that was promoted has pods, no release is taken for the first',
+  sentence: 'while what was promoted last has pods, and has not had to begin anew since, no release is taken for the first',
   watch: (world) => ({
     onWrite: (write) => {
       if (write.kind !== 'ModelRelease' || write.verb !== 'create') return NOTHING;
       const { number, from } = releaseOf(write).spec;
-      const promoted = world.releases.findLast((release) => release.spec.number < number && wasPromoted(release));
-      const serves = promoted !== undefined && world.kubelet.ready(promoted.spec.to.revision) > 0;
+      const earlier = world.releases.filter(({ spec }) => spec.number < number);
+      const promoted = earlier.findLast(wasPromoted)?.spec;
+      const newest = earlier.findLast(({ spec }) => spec.to.revision === promoted?.to.revision)?.spec;
+      const serves = promoted !== undefined && newest?.number === promoted.number && world.kubelet.ready(promoted.to.revision) > 0;
       return when(serves && from === undefined, () => `release ${number} is`);
     },
   }),
@@ -106,7 +108,9 @@ const transitionsTold: Invariant = {
       }
       const { conditions = [] } = (after['status'] ?? {}) as { readonly conditions?: readonly Condition[] };
       const generation = after.metadata.generation ?? 0;
-      const mute = conditions.filter(({ reason, message, observedGeneration = 0 }) => reason === '' || message === '' || observedGeneration > generation);
+      const mute = conditions.filter(
+        ({ reason, message, observedGeneration = 0 }) => reason === '' || message === '' || observedGeneration > generation,
+      );
       return mute.map(({ type }) => `condition ${type} of ${kind}`);
     },
   }),
@@ -120,7 +124,10 @@ const endsAreEvents: Invariant = {
       if (error || planned.actions.length === 0) return NOTHING;
       const ended = world.api.writes
         .slice(-40)
-        .filter(({ writer, kind, verb, before, after }) => writer.pass === number && kind === 'ModelRelease' && verb === 'applyStatus' && before !== after)
+        .filter(
+          ({ writer, kind, verb, before, after }) =>
+            writer.pass === number && kind === 'ModelRelease' && verb === 'applyStatus' && before !== after,
+        )
         .filter(({ before, after }) => {
           const [was, is] = [before, after].map((object) => (object as unknown as ModelRelease | undefined)?.status);
           return was?.finishedAt === undefined && is?.finishedAt !== undefined;
@@ -138,7 +145,9 @@ const noWriteWasted: Invariant = {
       if (writes === 0 || !world.isFresh(by) || atMs !== world.now) return NOTHING;
       return world.api.writes
         .slice(-40)
-        .filter((write) => write.writer.pass === number && write.verb !== 'rehearse' && write.error === undefined && write.before === write.after)
+        .filter(
+          (write) => write.writer.pass === number && write.verb !== 'rehearse' && write.error === undefined && write.before === write.after,
+        )
         .map(({ verb, kind, name }) => `${verb} ${kind} ${name}`);
     },
   }),

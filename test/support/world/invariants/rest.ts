@@ -43,12 +43,21 @@ const truthIsTold: Invariant = {
       const serves = stable !== undefined && serving.includes(stable.revision);
       return [
         ...when(ready === undefined, () => 'the deployment says nothing'),
-        ...when(ready?.status === 'True' && (status?.stable?.version !== spec.version || !serves), () => `it says Ready, and ${spec.version} does not serve`),
-        ...when(ready?.status === 'True' && stable !== undefined && world.kubelet.ready(stable.revision) === 0, () => 'it says Ready without a Ready pod'),
+        ...when(
+          ready?.status === 'True' && (status?.stable?.version !== spec.version || !serves),
+          () => `it says Ready, and ${spec.version} does not serve`,
+        ),
+        ...when(
+          ready?.status === 'True' && stable !== undefined && world.kubelet.ready(stable.revision) === 0,
+          () => 'it says Ready without a Ready pod',
+        ),
         ...when(!isReleasing && stable !== undefined && !serves, () => `version ${stable?.version} is stable and does not serve`),
         ...when(!isReleasing && stable === undefined && serving.length > 0, () => `nothing is stable, and revision ${serving[0]} serves`),
         ...when(ready?.observedGeneration !== existing.metadata.generation, () => 'what it says is about an older spec'),
-        ...when(status?.stable?.revision !== stable?.revision, () => 'its status names another stable revision than its records'),
+        ...when(
+          !isReleasing && status?.stable?.revision !== stable?.revision,
+          () => 'its status names another stable revision than its records',
+        ),
       ];
     },
   }),
@@ -61,7 +70,9 @@ const recordsAreClosed: Invariant = {
     atRest: (): Findings => {
       const { releases, existing } = world;
       const open = releases.filter((release) => !isOver(release));
-      const unlabelled = releases.filter(({ status, metadata }) => status?.finishedAt !== undefined && metadata.labels?.[LABEL.outcome] !== status.outcome);
+      const unlabelled = releases.filter(
+        ({ status, metadata }) => status?.finishedAt !== undefined && metadata.labels?.[LABEL.outcome] !== status.outcome,
+      );
       return [
         ...when(open.length > 1, () => `${open.length} are`),
         ...(existing ? unlabelled.map(({ metadata }) => `${metadata.name} is not labelled`) : NOTHING),
@@ -78,7 +89,9 @@ const nothingIsLeft: Invariant = {
       const { existing, releases } = world;
       if (!existing) return NOTHING;
       const active = releases.at(-1);
-      const kept = [releases.findLast(wasPromoted), active && !isOver(active) ? active : undefined].map((release) => `${NAME}-${release?.spec.to.revision}`);
+      const kept = [releases.findLast(wasPromoted), active && !isOver(active) ? active : undefined].map(
+        (release) => `${NAME}-${release?.spec.to.revision}`,
+      );
       return [RESOURCE.deployment, RESOURCE.service, RESOURCE.podDisruptionBudget]
         .flatMap((type) => world.api.view(type))
         .filter(({ metadata }) => metadata.name !== NAME && !kept.includes(metadata.name))

@@ -3,7 +3,21 @@ import { RESOURCE } from '../../../../src/api/resources.ts';
 import type { RouteState } from '../../../../src/core/observed.ts';
 import type { Write } from '../api.ts';
 import { NAME, NAMESPACE } from '../objects.ts';
-import { isOver, NOTHING, podsFor, releasesStable, routeOf, SLOTS, wasPromoted, weightIn, when, writesRoute, type Findings, type Invariant, type WatchedWorld } from './watch.ts';
+import {
+  isOver,
+  NOTHING,
+  podsFor,
+  releasesStable,
+  routeOf,
+  SLOTS,
+  wasPromoted,
+  weightIn,
+  when,
+  writesRoute,
+  type Findings,
+  type Invariant,
+  type WatchedWorld,
+} from './watch.ts';
 
 interface RouteSpec {
   readonly rules?: readonly { readonly backendRefs?: readonly { readonly weight: number }[] }[];
@@ -21,13 +35,20 @@ function slots(route: RouteState, isWrong: (slot: { readonly revision: string; r
   return SLOTS.filter((slot) => isWrong(route.slots[slot])).map((slot) => `slot ${slot} (revision ${route.slots[slot].revision})`);
 }
 
+/** Weights as they stand in the route. */
+function written({ after }: Write): readonly number[] {
+  const { rules = [] } = (after?.['spec'] ?? {}) as RouteSpec;
+  return rules.flatMap(({ backendRefs = [] }) => backendRefs).map(({ weight }) => weight);
+}
+
 const weightsSum: Invariant = {
   name: 'WeightsSum',
-  sentence: 'the weights of a route are 100 together, or it leads nowhere',
+  sentence: 'the weights of a route are per cents or hundredths of them, and all of them together',
   watch: () => ({
-    onWrite: onRoute(({ slots: { a, b } }) => {
-      const sum = a.weight + b.weight;
-      return when(sum !== 100 && a.revision + b.revision !== '', () => `they are ${a.weight} and ${b.weight}`);
+    onWrite: onRoute((_, __, write) => {
+      const weights = written(write);
+      const sum = weights.reduce((total, weight) => total + weight, 0);
+      return when(weights.length > 0 && sum !== 100 && sum !== 10_000, () => `they are ${weights.join(' and ')}`);
     }),
   }),
 };
@@ -36,13 +57,13 @@ const idleSlotServes: Invariant = {
   name: 'IdleSlotServes',
   sentence: 'a slot without a share points at what serves and keeps a weight, else gateways drop requests',
   watch: () => ({
-    onWrite: onRoute(({ slots: { a, b } }, _, { after }) => {
-      const backends = ((after?.['spec'] as RouteSpec | undefined)?.rules ?? []).flatMap(({ backendRefs = [] }) => backendRefs);
-      return [
-        ...when(backends.some(({ weight }) => weight === 0), () => 'a backend has no weight'),
-        ...when((a.weight === 0 || b.weight === 0) && a.revision !== b.revision, () => `one of ${a.revision} and ${b.revision} does not serve`),
-      ];
-    }),
+    onWrite: onRoute(({ slots: { a, b } }, _, write) => [
+      ...when(written(write).includes(0), () => 'a backend has no weight'),
+      ...when(
+        (a.weight === 0 || b.weight === 0) && a.revision !== b.revision,
+        () => `one of ${a.revision} and ${b.revision} does not serve`,
+      ),
+    ]),
   }),
 };
 
@@ -70,7 +91,10 @@ const slotsStay: Invariant = {
       return SLOTS.flatMap((slot) => {
         const { revision, weight } = before?.slots[slot] ?? { revision: '', weight: 0 };
         const now = held(after, revision);
-        return when(weight > 0 && revision !== '' && now !== undefined && now !== slot, () => `revision ${revision} went from ${slot} to ${now}`);
+        return when(
+          weight > 0 && revision !== '' && now !== undefined && now !== slot,
+          () => `revision ${revision} went from ${slot} to ${now}`,
+        );
       });
     }),
   }),
@@ -131,7 +155,11 @@ const guardReacts: Invariant = {
         const { route, existing, now } = world;
         const revision = release?.spec.to.revision ?? '';
         const weight = weightIn(route, revision);
-        const asked = world.api.get<{ readonly spec: { readonly replicas: number } }>(RESOURCE.deployment, NAMESPACE, `${NAME}-${revision}`);
+        const asked = world.api.get<{ readonly spec: { readonly replicas: number } }>(
+          RESOURCE.deployment,
+          NAMESPACE,
+          `${NAME}-${revision}`,
+        );
         const needed = Math.max(1, Math.min(podsFor(world, existing?.spec.replicas ?? 1, weight), asked?.spec.replicas ?? Infinity));
         const isCandidate =
           release?.spec.from !== undefined && !isOver(release) && !releasesStable(release) && route?.decision?.decision === 'Shift';

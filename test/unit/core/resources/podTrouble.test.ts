@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { findTrouble, quotaTrouble, type PodObject } from '../../../../src/core/resources/podTrouble.ts';
+import { blame, findTrouble, quotaTrouble, type PodObject } from '../../../../src/core/resources/podTrouble.ts';
 
 type Status = NonNullable<PodObject['status']>;
 
@@ -90,7 +90,9 @@ describe('what keeps pods from being Ready', () => {
       'no node with room',
       {
         phase: 'Pending',
-        conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes are available: 1 Insufficient memory.' }],
+        conditions: [
+          { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes are available: 1 Insufficient memory.' },
+        ],
       },
       'Infrastructure',
       'InsufficientCapacity',
@@ -100,7 +102,12 @@ describe('what keeps pods from being Ready', () => {
       {
         phase: 'Pending',
         conditions: [
-          { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes are available: 1 had untolerated taint(s).' },
+          {
+            type: 'PodScheduled',
+            status: 'False',
+            reason: 'Unschedulable',
+            message: '0/1 nodes are available: 1 had untolerated taint(s).',
+          },
         ],
       },
       'Infrastructure',
@@ -162,7 +169,38 @@ describe('a refusal to make pods', () => {
     });
   });
 
-  test.each([undefined, '', 'pods "x" is forbidden: violates PodSecurity "restricted:latest"'])('of %j is not about capacity', (refusal) => {
-    expect(quotaTrouble(refusal)).toBeUndefined();
+  test.each([undefined, '', 'pods "x" is forbidden: violates PodSecurity "restricted:latest"'])(
+    'of %j is not about capacity',
+    (refusal) => {
+      expect(quotaTrouble(refusal)).toBeUndefined();
+    },
+  );
+});
+
+describe('pods that run without being Ready', () => {
+  const MINUTE = 60_000;
+  const now = Date.parse('2026-01-01T00:10:00Z');
+  const running = (startedAt: string): PodObject => pod(server({ running: { startedAt } }));
+
+  test('speak against their version once they have run for as long as was waited', () => {
+    expect(blame(findTrouble([running('2026-01-01T00:00:00Z')]), 5 * MINUTE, now)).toBe('Evidence');
+  });
+
+  test('say nothing of it when they have only just begun to run', () => {
+    expect(blame(findTrouble([running('2026-01-01T00:09:30Z')]), 5 * MINUTE, now)).toBe('Infrastructure');
+  });
+
+  test('are judged by the one that has run longest', () => {
+    expect(blame(findTrouble([running('2026-01-01T00:09:30Z'), running('2026-01-01T00:01:00Z')]), 5 * MINUTE, now)).toBe('Evidence');
+  });
+
+  test('are not waited for when one ends by itself', () => {
+    expect(blame(findTrouble([running('2026-01-01T00:09:30Z'), pod(server({ terminated: { exitCode: 1 } }))]), 5 * MINUTE, now)).toBe(
+      'Evidence',
+    );
+  });
+
+  test('that cannot be asked say nothing', () => {
+    expect(blame(undefined, 5 * MINUTE, now)).toBe('Infrastructure');
   });
 });
