@@ -1,6 +1,7 @@
 import { FIELD_MANAGER, LABEL } from '../../api/names.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Action, Identity, RevisionState, RouteDecision } from '../observed.ts';
+import { sameJson } from '../canonical.ts';
 import { childName } from '../resources/revision.ts';
 import { leadsNowhere, SLOTS } from '../traffic/route.ts';
 import { stablePods } from './capacity.ts';
@@ -54,8 +55,13 @@ function servingDecision({ observed, owner, now }: Scene, stable: Side): RouteDe
 
 /** Everything to stable. `isScaled`: its pods are made or scaled in this pass, and their Deployment can carry a decision from the next one on. */
 function serveAll(scene: Scene, stable: Side, decision: RouteDecision, isScaled: boolean): readonly Action[] {
-  if (scene.routing === 'None' && (isScaled || !revisionState(scene, stable.revision)?.workload)) return [];
-  return [writeCarrier(scene, stable.revision, allTo(stable.revision, stable.slot), decision)];
+  const slots = allTo(stable.revision, stable.slot);
+  if (scene.routing === 'None') {
+    const workload = revisionState(scene, stable.revision)?.workload;
+    // Other pods may say something else for as long as they are there; stable's have said it.
+    if (isScaled || !workload || sameJson(workload.carried, { slots, decision })) return [];
+  }
+  return [writeCarrier(scene, stable.revision, slots, decision)];
 }
 
 /** Outside a release all traffic is stable's, through the gateway and in the cluster. */
@@ -109,8 +115,9 @@ export function cleanUp(scene: Scene): Upkeep {
 function remove(scene: Scene, state: RevisionState): readonly Action[] {
   const { observed, owner } = scene;
   const { route } = observed;
-  // It has no traffic any more, but the route still names it: that is put right first, or a new candidate takes the place.
-  if (route && SLOTS.some((slot) => route.slots[slot].revision === state.revision)) return [];
+  // It has no traffic any more, but the route still names it: that is put right first, or a new candidate takes the place. Where pods are all
+  // that there is, nothing else names them.
+  if (scene.routing !== 'None' && route && SLOTS.some((slot) => route.slots[slot].revision === state.revision)) return [];
   if (route && route.acceptance.state !== 'Accepted') return [];
   // Locked to what was observed: by now the revision may be tried again.
   const gone = (apiVersion: string, kind: string, identity?: Identity): Action => ({
