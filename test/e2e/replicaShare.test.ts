@@ -68,7 +68,7 @@ beforeAll(async () => {
     20_000,
   );
   fresh = startCallers(clusterIP, scene.name, RATE);
-  kept = startCallers(clusterIP, scene.name, RATE / 2, 12);
+  kept = startCallers(clusterIP, scene.name, RATE / 2, { connections: 12 });
 }, STORY_MS);
 
 afterAll(async () => {
@@ -141,7 +141,9 @@ describe('a version that fails on three of ten inputs', () => {
   beforeAll(async () => {
     await scene.release('3.0.0');
     await holding(3, 0);
-    shared = startCallers((await service()).spec.clusterIP, scene.name, RATE / 2, 12);
+    // kube-proxy hears of the candidate's pod a moment later; and of 30 connections one in four reaches it.
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    shared = startCallers((await service()).spec.clusterIP, scene.name, RATE / 2, { connections: 30 });
     release = await scene.finished(3);
     await new Promise((resolve) => setTimeout(resolve, 2 * BOUND_MS));
     await shared.stop();

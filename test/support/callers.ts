@@ -22,8 +22,14 @@ const BODIES = Array.from({ length: 10 }, (_, i) => {
   return JSON.stringify({ inputs: [{ name: 'predict', shape: [1, 4], datatype: 'FP64', data }] });
 });
 
-/** `connections`: how many stay open; absent when each request has one of its own. */
-export function startCallers(address: string, model: string, rate: number, connections?: number): Callers {
+export interface CallerOptions {
+  /** How many connections stay open; absent when each request has one of its own. */
+  readonly connections?: number;
+  /** Sent one after the other, from the first again after the last. */
+  readonly bodies?: readonly string[];
+}
+
+export function startCallers(address: string, model: string, rate: number, { connections, bodies = BODIES }: CallerOptions = {}): Callers {
   const agents =
     connections === undefined
       ? [new Agent({ keepAlive: false })]
@@ -33,7 +39,7 @@ export function startCallers(address: string, model: string, rate: number, conne
   let count = 0;
   const timer = setInterval(() => {
     const agent = agents[count % agents.length] as Agent;
-    const body = BODIES[count % BODIES.length] ?? '';
+    const body = bodies[count % bodies.length] ?? '';
     count += 1;
     const call = ask(agent, address, model, body).then((answer) => void calls.push(answer));
     running.add(call);

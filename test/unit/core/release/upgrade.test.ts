@@ -9,7 +9,7 @@ import { ended, holdingAt, releasing } from './scenario.ts';
 /** A record as it was written before plans said what capacity is and who counts. */
 function earlier({ spec, ...release }: ModelRelease): StoredObject {
   const { capacity: _, evidence: __, ...plan } = spec.plan;
-  return { ...release, spec: { ...spec, plan } } as StoredObject;
+  return { ...release, spec: { ...spec, plan } };
 }
 
 function upgrade(world: World): void {
