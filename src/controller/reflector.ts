@@ -31,6 +31,11 @@ export type ReflectorOptions<T> = {
   readonly pageSize?: number;
   /** Milliseconds without a byte after which a watch is opened anew, 90,000 when absent (the server sends a bookmark each minute). */
   readonly silenceMs?: number;
+  /**
+   * For a kind that the API server may not have: after so many milliseconds of nothing but "not found" it has no objects, and the reflector
+   * has synced. It goes on asking, since the kind may be installed later. Absent: a kind that is not there is a failure.
+   */
+  readonly absentAfterMs?: number;
   /** First and longest wait after a failure in milliseconds, 1,000 and 30,000 when absent. */
   readonly backoff?: { readonly firstMs: number; readonly capMs: number };
 };
@@ -66,7 +71,7 @@ const shortestWatchMs = 1000;
 /** A reflector that is not running yet. */
 export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
   const store = createStore(options.project, options.indexes ?? {});
-  const state: State = { resourceVersion: undefined, synced: false, activeAt: options.clock.monotonic(), failures: 0 };
+  const state: State = { resourceVersion: undefined, synced: false, activeAt: options.clock.monotonic(), failures: 0, notFoundSince: undefined };
   return {
     run: (signal) => follow(options, store, state, signal),
     hasSynced: () => state.synced,
@@ -88,6 +93,8 @@ type State = {
   synced: boolean;
   activeAt: number;
   failures: number;
+  /** Since when every first LIST has said that there is no such kind. */
+  notFoundSince: number | undefined;
 };
 
 async function follow<T>(options: ReflectorOptions<T>, store: Store<T>, state: State, signal: AbortSignal): Promise<void> {
@@ -126,13 +133,31 @@ async function relist<T>(options: ReflectorOptions<T>, store: Store<T>, state: S
       }
     }
   } catch (error) {
-    if (!signal.aborted) report(options, error, 'list');
+    if (!signal.aborted && !isAbsentKind(options, state, error)) report(options, error, 'list');
     // A list that broke off says nothing about what is gone, and the old watch would lead back behind what it has brought.
     if (seen.size > 0) state.resourceVersion = undefined;
     return false;
   }
   for (const key of store.keys()) if (!seen.has(key)) tell(options, store.remove(key));
   state.resourceVersion = resourceVersion;
+  state.synced = true;
+  state.notFoundSince = undefined;
+  return true;
+}
+
+/**
+ * Takes a kind that the API server does not have for one without objects. Not at once: a server that has just started may say so of any
+ * custom kind. And not where objects were seen before: to lose sight of them is to act as if they were gone.
+ */
+function isAbsentKind<T>({ absentAfterMs, clock }: ReflectorOptions<T>, state: State, error: unknown): boolean {
+  if (absentAfterMs === undefined || (state.synced && state.notFoundSince === undefined)) return false;
+  if (!isKubeError(error, 'NotFound')) {
+    if (!state.synced) state.notFoundSince = undefined;
+    return false;
+  }
+  state.notFoundSince ??= clock.monotonic();
+  if (clock.monotonic() - state.notFoundSince < absentAfterMs) return false;
+  state.activeAt = clock.monotonic();
   state.synced = true;
   return true;
 }

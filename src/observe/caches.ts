@@ -39,6 +39,9 @@ export const BY_DEPLOYMENT = 'deployment';
 /** Index of ModelDeployments by `namespace/name` of the ModelVersion that they name; of Jobs by that of the ModelVersion's label. */
 export const BY_VERSION = 'version';
 
+/** A cluster without the Gateway API has no routes; a server that has just started may not know its own kinds for a moment. */
+const NO_GATEWAY_API_MS = 15_000;
+
 interface Belonging {
   readonly metadata: ObjectMeta;
 }
@@ -49,8 +52,13 @@ export function createCaches(options: CachesOptions): Caches {
     const name = child?.metadata.labels?.[LABEL.deployment];
     if (name !== undefined) options.onDeployment(child?.metadata.namespace ?? '', name);
   };
-  const children = <T extends Belonging>(resource: ResourceType, projection: (object: KubeObject) => T): Reflector<T> =>
+  const children = <T extends Belonging>(
+    resource: ResourceType,
+    projection: (object: KubeObject) => T,
+    more: { readonly absentAfterMs?: number } = {},
+  ): Reflector<T> =>
     reflect(options, resource, projection, {
+      ...more,
       labelSelector: `${LABEL.managedBy}=${MANAGED_BY_VALUE}`,
       indexes: { [BY_DEPLOYMENT]: (child: T) => byDeployment(child) },
       onChange: (before, after) => tellDeployment(after ?? before),
@@ -83,7 +91,7 @@ export function createCaches(options: CachesOptions): Caches {
     budgets: children(RESOURCE.podDisruptionBudget, project.child),
     snapshots: children(RESOURCE.controllerRevision, project.snapshot),
     endpoints: children(RESOURCE.endpointSlice, project.endpoints),
-    routes: children(RESOURCE.httpRoute, project.route),
+    routes: children(RESOURCE.httpRoute, project.route, { absentAfterMs: NO_GATEWAY_API_MS }),
     jobs: reflect(options, RESOURCE.job, project.job, {
       labelSelector: `${LABEL.managedBy}=${MANAGED_BY_VALUE}`,
       indexes: {
@@ -151,6 +159,7 @@ function reflect<T>(
   projection: (object: KubeObject) => T,
   more: {
     readonly labelSelector?: string;
+    readonly absentAfterMs?: number;
     readonly indexes: Readonly<Record<string, (value: T) => readonly string[]>>;
     readonly onChange: (before: T | undefined, after: T | undefined) => void;
   },

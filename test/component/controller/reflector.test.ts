@@ -390,6 +390,29 @@ describe('learning from answers', () => {
     expect(reflector.list().map(({ name }) => name)).toEqual(['early']);
   });
 
+  test('a kind that the server does not have counts as one without objects after a while, and is seen when it comes', async () => {
+    server.inject({ verb: 'list', status: 404, times: 8 });
+    put('a', 1);
+    const reflector = start({ absentAfterMs: 150, backoff: { firstMs: 50, capMs: 50 } });
+    await until(() => errors.length > 0);
+    expect(reflector.hasSynced()).toBe(false);
+    await until(() => reflector.hasSynced());
+    expect(reflector.list()).toEqual([]);
+    const told = errors.length;
+    await until(() => replicasOf(reflector, 'a') === 1);
+    expect(errors).toHaveLength(told);
+  });
+
+  test('a kind whose objects were seen is not taken for absent', async () => {
+    put('a', 1);
+    const reflector = start({ absentAfterMs: 1, resyncMs: 30 });
+    await until(() => reflector.hasSynced());
+    server.inject({ verb: 'list', status: 404, times: 5 });
+    await until(() => errors.length >= 3);
+    expect(replicasOf(reflector, 'a')).toBe(1);
+    expect(errors[0]).toMatch(/^list: /);
+  });
+
   test('a list is believed also when it is older: etcd may have been restored', async () => {
     const reflector = start({ resyncMs: 1000 });
     await until(() => reflector.hasSynced() && server.openWatches() === 1);
