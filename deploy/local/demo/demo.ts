@@ -1,19 +1,23 @@
 // The story: set up, let users come, release three versions one after the other, say what happened, take everything down.
 import { writeFileSync } from 'node:fs';
 import type { ModelRelease } from '../../../src/api/generated/modelrelease.ts';
-import { kubeconfigPath, PORTS, stateFolder } from '../cluster/index.ts';
-import type { DemoOptions } from './arguments.ts';
+import type { ContextOptions, DemoOptions } from './arguments.ts';
+import { cleanContext, setUpContext } from './context/setUp.ts';
 import { sayError } from './failure.ts';
-import { describeReport, makeReport, SCENARIOS, type Answer, type ReleaseRecord, type Report, type Scenario } from './figures.ts';
+import { describeReport, makeReport, type Answer, type ReleaseRecord, type Report, type Setting } from './figures.ts';
+import type { Scenario } from './scenarios.ts';
 import { followRelease } from './follow.ts';
 import { createErrands, createTeardown, Interrupted } from './interruption.ts';
 import { FIRST_VERSION, MODEL, NAMESPACE } from './manifests.ts';
 import type { Narrator } from './narrator.ts';
-import { setUp, type Ready } from './setup.ts';
+import type { Ready } from './ready.ts';
+import { setUp } from './setup.ts';
 import type { Stage } from './stage.ts';
-import { REQUESTS_PER_SECOND, startUsers, type Users } from './users.ts';
+import type { Users } from './users.ts';
 
 const STABLE_MS = 60_000;
+/** With --only somebody is in a hurry. */
+const STABLE_HURRIED_MS = 10_000;
 /** Between two releases: late answers come in, and stable gets the machine to itself again. */
 const REST_MS = 10_000;
 const RELEASE_DEADLINE_MS = 600_000;
@@ -26,6 +30,8 @@ const INTERRUPTED = 130;
 
 /** What is known so far, for a report also when the demo ends early. */
 interface Known {
+  setting: Setting;
+  scenarios: readonly Scenario[];
   setupSeconds: number | undefined;
   readonly releases: ReleaseRecord[];
   answers: readonly Answer[];
@@ -40,16 +46,29 @@ export async function runDemo(
   signal: AbortSignal,
 ): Promise<number> {
   const stage: Stage = { narrator, errands: createErrands(signal), teardown: createTeardown(), now };
-  const known: Known = { setupSeconds: undefined, releases: [], answers: [] };
+  const { cluster } = options;
+  if (cluster?.clean === true) return await clean(stage, cluster);
+  const setting: Setting = { context: cluster?.context ?? null, traffic: null, evidence: null };
+  const known: Known = { setting, scenarios: [], setupSeconds: undefined, releases: [], answers: [] };
   const code = await perform(stage, known, options, reportFile);
-  await takeDown(stage);
-  return code;
+  const isDown = await takeDown(stage);
+  return code === AS_DESCRIBED && !isDown ? NOT_AS_DESCRIBED : code;
+}
+
+async function clean(stage: Stage, cluster: ContextOptions): Promise<number> {
+  try {
+    await cleanContext(stage, cluster);
+    return AS_DESCRIBED;
+  } catch (error) {
+    stage.narrator.tell(sayError(error), 'bad');
+    return NOT_AS_DESCRIBED;
+  }
 }
 
 async function perform(stage: Stage, known: Known, options: DemoOptions, reportFile: string | undefined): Promise<number> {
   let ready: Ready;
   try {
-    ready = await tellStory(stage, known);
+    ready = await tellStory(stage, known, options);
   } catch (error) {
     const isInterrupted = error instanceof Interrupted;
     conclude(stage, known, isInterrupted ? 'The demo was interrupted before its end.' : sayError(error), reportFile);
@@ -61,19 +80,22 @@ async function perform(stage: Stage, known: Known, options: DemoOptions, reportF
   return code;
 }
 
-async function tellStory(stage: Stage, known: Known): Promise<Ready> {
+async function tellStory(stage: Stage, known: Known, { cluster, only }: DemoOptions): Promise<Ready> {
   const { narrator, teardown, errands } = stage;
   const started = performance.now();
-  const ready = await setUp(stage);
+  const ready = cluster === undefined ? await setUp(stage, only) : await setUpContext(stage, cluster, only);
+  known.setting = ready.setting;
+  known.scenarios = ready.scenarios;
   known.setupSeconds = (performance.now() - started) / 1000;
-  narrator.tell(`version ${FIRST_VERSION} serves through the gateway, ${known.setupSeconds.toFixed(1)} s after the start`, 'good');
+  narrator.tell(`version ${FIRST_VERSION} serves, ${known.setupSeconds.toFixed(1)} s after the start`, 'good');
 
-  narrator.heading(`Users: ${REQUESTS_PER_SECOND} requests a second, for a minute with nothing new`);
-  const users = startUsers(ready.models.heldOut);
+  const stableMs = only === undefined ? STABLE_MS : STABLE_HURRIED_MS;
+  narrator.heading(`Users: ${ready.rate} requests a second, for ${stableMs / 1000} s with nothing new`);
+  const users = await ready.startUsers();
   known.answers = users.answers();
   teardown.add('ending the requests', async () => await users.stop());
-  await serveFor(stage, users, STABLE_MS);
-  for (const [index, scenario] of SCENARIOS.entries()) {
+  await serveFor(stage, users, stableMs);
+  for (const [index, scenario] of ready.scenarios.entries()) {
     await release(stage, ready, users, known.releases, scenario, index);
     await errands.pause(REST_MS);
   }
@@ -96,7 +118,7 @@ async function serveFor({ narrator, errands }: Stage, users: Users, milliseconds
 /** Changes spec.version, as a user would, and follows what comes of it. The record stands in `records` from the beginning. */
 async function release(
   stage: Stage,
-  { kubectl, observer }: Ready,
+  { kubectl, observer, keyOf }: Ready,
   users: Users,
   records: ReleaseRecord[],
   scenario: Scenario,
@@ -120,13 +142,14 @@ async function release(
   };
   records.push(nothing);
   const firstAnswer = users.answers().length;
-  const nameOf = (revision: string): string => (revision === from?.revision ? (from.version ?? revision) : version);
+  const stable = from === undefined ? undefined : keyOf(from.version ?? '', from.revision ?? '');
+  const nameOf = (key: string): string => (key === stable ? (from?.version ?? key) : version);
   const live = (): string => users.describe(firstAnswer, nameOf);
   const patch = JSON.stringify({ spec: { version } });
   await kubectl.show(['-n', NAMESPACE, 'patch', 'modeldeployment', MODEL, '--type=merge', '-p', patch]);
   const update = async (found: Promise<ModelRelease | undefined>): Promise<void> => {
     const seen = await found;
-    if (seen !== undefined) records[records.length - 1] = recordOf(nothing, seen);
+    if (seen !== undefined) records[records.length - 1] = recordOf(nothing, seen, keyOf);
   };
   try {
     await update(followRelease(stage, observer, version, before?.spec.number ?? 0, RELEASE_DEADLINE_MS, live));
@@ -142,13 +165,13 @@ async function release(
   narrator.tell(`release ${scenario.name} ${end}`, last?.outcome === scenario.outcome ? 'good' : 'bad');
 }
 
-function recordOf(empty: ReleaseRecord, { spec, status }: ModelRelease): ReleaseRecord {
+function recordOf(empty: ReleaseRecord, { spec, status }: ModelRelease, keyOf: Ready['keyOf']): ReleaseRecord {
   if (spec.to.version !== empty.to) return empty;
   const finished = status?.finishedAt;
   return {
     ...empty,
     from: spec.from?.version ?? empty.from,
-    revision: spec.to.revision,
+    revision: keyOf(spec.to.version, spec.to.revision),
     outcome: status?.outcome,
     reason: status?.reason,
     explanation: status?.message,
@@ -160,7 +183,7 @@ function recordOf(empty: ReleaseRecord, { spec, status }: ModelRelease): Release
 /** Tells the figures, and writes them. `trouble` is what ended the demo early. Gives whether all went as described. */
 function conclude({ narrator }: Stage, known: Known, trouble: string | undefined, reportFile: string | undefined): boolean {
   narrator.live(undefined);
-  const report = makeReport(known.setupSeconds, known.releases, known.answers, trouble);
+  const report = makeReport(known.setting, known.scenarios, known.setupSeconds, known.releases, known.answers, trouble);
   if (report.releases.length > 0) {
     narrator.heading('What happened');
     for (const line of describeReport(report)) narrator.show(line);
@@ -183,18 +206,18 @@ function writeReport(narrator: Narrator, report: Report, file: string | undefine
   }
 }
 
-function tellWhereToLook(narrator: Narrator, { folder }: Ready): void {
+function tellWhereToLook(narrator: Narrator, { folder, hints, scenarios }: Ready): void {
   const namespace = `-n ${NAMESPACE}`;
   narrator.heading('Look further');
+  const record = `${MODEL}-r${Math.min(3, 1 + scenarios.length)}`;
   const lines = [
-    `export KUBECONFIG=${kubeconfigPath()} PATH=${stateFolder()}/bin:$PATH`,
+    ...hints,
     `kubectl ${namespace} get mver,mdep,mrel`,
     `kubectl ${namespace} describe mdep ${MODEL}                 # Events that read like a log of decisions`,
-    `kubectl ${namespace} get mrel ${MODEL}-r3 -o yaml           # the record of a release, with its evidence`,
+    `kubectl ${namespace} get mrel ${record} -o yaml           # the record of a release, with its evidence`,
     `kubectl explain modeldeployment.spec.analysis`,
     'kubectl -n plimsoll-system logs deployment/plimsoll',
     "kubectl get --raw /api/v1/namespaces/plimsoll-system/services/plimsoll:8080/proxy/metrics | grep '^plimsoll_'",
-    `Prometheus  http://127.0.0.1:${PORTS.prometheus}/query?g0.expr=plimsoll_traffic_weight_percent&g0.tab=graph`,
     `what was applied  ${folder}`,
   ];
   for (const line of lines) narrator.show(`  ${line}`);
@@ -209,8 +232,8 @@ async function stayUp({ narrator, errands }: Stage): Promise<void> {
   }
 }
 
-/** Ends what was started. What is still under way when Ctrl-C came must rest first: a cluster cannot go down while it comes up. */
-async function takeDown({ narrator, errands, teardown }: Stage): Promise<void> {
+/** Ends what was started; gives whether all of it ended. What is still under way when Ctrl-C came must rest first: a cluster cannot go down while it comes up. */
+async function takeDown({ narrator, errands, teardown }: Stage): Promise<boolean> {
   narrator.heading('Taking everything down');
   if (!(await errands.settle(SETTLE_MS))) {
     narrator.tell(
@@ -219,6 +242,8 @@ async function takeDown({ narrator, errands, teardown }: Stage): Promise<void> {
     );
   }
   narrator.live(undefined);
-  for (const failure of await teardown.run()) narrator.tell(`failed: ${failure}`, 'bad');
+  const failures = await teardown.run();
+  for (const failure of failures) narrator.tell(`failed: ${failure}`, 'bad');
   narrator.tell('done');
+  return failures.length === 0;
 }

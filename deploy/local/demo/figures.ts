@@ -1,4 +1,5 @@
 // What happened, in figures: a pure account of the answers that users got and of what the releases say about themselves.
+import type { ReleaseName, Scenario } from './scenarios.ts';
 
 /** One answer, or the lack of one, as the user of the gateway saw it. Times are milliseconds since 1970. */
 export interface Answer {
@@ -12,43 +13,6 @@ export interface Answer {
   /** What the server or the connection said of a failure. */
   readonly error?: string;
 }
-
-/** The three releases of the demo. */
-export type ReleaseName = 'better' | 'failing' | 'slow';
-
-/** What is to happen in a release, and what a bad answer of its candidate is. */
-export interface Scenario {
-  readonly name: ReleaseName;
-  readonly title: string;
-  readonly version: string;
-  readonly outcome: 'Promoted' | 'RolledBack';
-  /** Reason that the record of the release is to give. */
-  readonly reason: string;
-  /** Good answers that take longer are bad ones too. Undefined: only failures are bad. */
-  readonly slowerThanMs: number | undefined;
-}
-
-export const SLOWER_THAN_MS = 50;
-
-export const SCENARIOS: readonly Scenario[] = [
-  { name: 'better', title: 'v2, a better model', version: 'v2', outcome: 'Promoted', reason: 'Promoted', slowerThanMs: undefined },
-  {
-    name: 'failing',
-    title: 'v7, which answers the probe but fails a quarter of the real rows',
-    version: 'v7',
-    outcome: 'RolledBack',
-    reason: 'ErrorRateWorse',
-    slowerThanMs: undefined,
-  },
-  {
-    name: 'slow',
-    title: 'v4, which is right but slow',
-    version: 'v4',
-    outcome: 'RolledBack',
-    reason: 'LatencyWorse',
-    slowerThanMs: SLOWER_THAN_MS,
-  },
-];
 
 /** A release as its ModelRelease tells it. */
 export interface ReleaseRecord {
@@ -88,7 +52,17 @@ export interface ReleaseFigures {
   readonly secondsFirstBadToLast: number | null;
 }
 
-export interface Report {
+/** Where the demo ran, and how. */
+export interface Setting {
+  /** Context of the cluster; null for the local one. */
+  readonly context: string | null;
+  /** How requests reached the versions; null when that was never chosen. */
+  readonly traffic: 'gateway' | 'replicaShare' | null;
+  /** Whether there were metrics to judge versions by; null when nobody knows. */
+  readonly evidence: boolean | null;
+}
+
+export interface Report extends Setting {
   /** From the start of the demo to the first version serving through the gateway; null when that did not come. */
   readonly setupSeconds: number | null;
   /** Requests that failed for any other reason than a bad version. */
@@ -164,6 +138,8 @@ export function describeFailures(failures: readonly Answer[]): readonly string[]
 
 /** The whole report. `trouble` is what ended the demo early, in a sentence. */
 export function makeReport(
+  setting: Setting,
+  scenarios: readonly Scenario[],
   setupSeconds: number | undefined,
   records: readonly ReleaseRecord[],
   answers: readonly Answer[],
@@ -173,7 +149,7 @@ export function makeReport(
   const other = otherFailures(records, answers);
   const problems = [
     ...(trouble === undefined ? [] : [trouble]),
-    ...SCENARIOS.flatMap((scenario) =>
+    ...scenarios.flatMap((scenario) =>
       problemsOf(
         scenario,
         records.find((record) => record.scenario === scenario),
@@ -184,6 +160,7 @@ export function makeReport(
     ...(other.length === 0 ? [] : [`requests that failed for another reason than a bad version: ${describeFailures(other).join('; ')}`]),
   ];
   return {
+    ...setting,
     setupSeconds: setupSeconds === undefined ? null : Math.round(setupSeconds * 10) / 10,
     failedOther: other.length,
     releases,
@@ -206,8 +183,15 @@ function problemsOf(
   if (record.outcome !== scenario.outcome) problems.push(`release ${name} ended as ${record.outcome}, not as ${scenario.outcome}`);
   else if (record.reason !== scenario.reason)
     problems.push(`release ${name} gives the reason ${record.reason ?? 'none'}, not ${scenario.reason}`);
-  if (figures.requestsToCandidate === 0) problems.push(`no request met the candidate of release ${name}`);
-  if (scenario.outcome === 'RolledBack' && figures.requestsToCandidate > 0 && figures.secondsFirstBadToLast === null) {
+  if (!scenario.meetsUsers && figures.requestsToCandidate > 0)
+    problems.push(`${figures.requestsToCandidate} requests met the candidate of release ${name}`);
+  if (scenario.meetsUsers && figures.requestsToCandidate === 0) problems.push(`no request met the candidate of release ${name}`);
+  if (
+    scenario.outcome === 'RolledBack' &&
+    scenario.meetsUsers &&
+    figures.requestsToCandidate > 0 &&
+    figures.secondsFirstBadToLast === null
+  ) {
     problems.push(`the candidate of release ${name} gave no bad answer`);
   }
   if (scenario.outcome === 'Promoted' && !['5', '25', '50'].every((weight) => record.weights.map(String).includes(weight))) {

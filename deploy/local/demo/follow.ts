@@ -3,7 +3,7 @@ import type { ModelDeployment } from '../../../src/api/generated/modeldeployment
 import type { ModelRelease } from '../../../src/api/generated/modelrelease.ts';
 import { DemoError } from './failure.ts';
 import { Interrupted } from './interruption.ts';
-import { MODEL, VERSIONS } from './manifests.ts';
+import { MODEL } from './manifests.ts';
 import type { Narrator, Tone } from './narrator.ts';
 import type { Observer } from './observer.ts';
 import type { Stage } from './stage.ts';
@@ -90,8 +90,8 @@ function tellVerdicts(narrator: Narrator, deployment: ModelDeployment | undefine
   }
 }
 
-/** Waits until the first version serves through the gateway. */
-export async function awaitServing(stage: Stage, observer: Observer): Promise<void> {
+/** Waits until the first version serves, and all of so many versions are pinned. */
+export async function awaitServing(stage: Stage, observer: Observer, versions: number): Promise<void> {
   let refusal: string | undefined;
   const sight = await look(
     stage,
@@ -109,19 +109,19 @@ export async function awaitServing(stage: Stage, observer: Observer): Promise<vo
   );
   if (refusal !== undefined) throw new DemoError(`The first version does not serve: ${refusal}`);
   if (sight === undefined) throw new DemoError(await whyNotServing(observer));
-  await awaitVersions(stage, observer);
+  await awaitVersions(stage, observer, versions);
   stage.narrator.live(undefined);
 }
 
 /** The versions to come are pinned before the first release, so that a release does not begin with a download. */
-async function awaitVersions({ errands }: Stage, observer: Observer): Promise<void> {
+async function awaitVersions({ errands }: Stage, observer: Observer, count: number): Promise<void> {
   const deadline = performance.now() + SERVING_DEADLINE_MS;
   for (;;) {
     const versions = await errands.run(observer.versions());
     const ready = versions.filter(({ status }) =>
       status?.conditions?.some(({ type, status: holds }) => type === 'Ready' && holds === 'True'),
     );
-    if (ready.length === VERSIONS.length) return;
+    if (ready.length === count) return;
     if (performance.now() > deadline) throw new DemoError(await whyNotServing(observer));
     await errands.pause(LOOK_MS);
   }

@@ -1,18 +1,33 @@
 // What the demo applies, as a user would write it. The texts are kept in a folder for the reader.
-import { MLSERVER_IMAGE } from '../images/mlserver.ts';
-import { SLOWER_THAN_MS } from './figures.ts';
+import { SLOWER_THAN_MS } from './scenarios.ts';
 
 export const NAMESPACE = 'plimsoll-demo';
 /** Name of the ModelDeployment, and of the model. */
 export const MODEL = 'digits';
 export const HOST = 'digits.example.com';
 export const FIRST_VERSION = 'v1';
-export const VERSIONS = ['v1', 'v2', 'v4', 'v7'] as const;
 
 /** A file to apply. */
 export interface Manifest {
   readonly file: string;
   readonly text: string;
+}
+
+export type Traffic =
+  { readonly kind: 'gateway'; readonly gateway: { readonly namespace: string; readonly name: string } } | { readonly kind: 'replicaShare' };
+
+/** What differs between clusters. */
+export interface Serving {
+  readonly traffic: Traffic;
+  /** Whether there are metrics to judge versions by. */
+  readonly evidence: boolean;
+  /** Between two looks at them. */
+  readonly intervalSeconds: number;
+  /** The image of the model server. */
+  readonly image: string;
+  readonly imagePullPolicy: 'Never' | 'IfNotPresent';
+  /** All versions, the first one first. */
+  readonly versions: readonly string[];
 }
 
 /** v7 knows only the values up to this of one pixel; a row below it is one that every version answers. */
@@ -26,25 +41,29 @@ export function probeRow(rows: readonly (readonly number[])[]): readonly number[
   return row;
 }
 
-/** All files, in the order in which they are applied. `urlOf` gives the address of a path on the server of the models. */
-export function manifests(urlOf: (path: string) => string, rows: readonly (readonly number[])[]): readonly Manifest[] {
+/** All files but that of the namespace, in the order in which they are applied. `urlOf` gives the address of a path on the server of the models. */
+export function manifests(serving: Serving, urlOf: (path: string) => string, rows: readonly (readonly number[])[]): readonly Manifest[] {
   return [
-    { file: '1-namespace.yaml', text: namespace() },
-    { file: '2-versions.yaml', text: VERSIONS.map((version) => modelVersion(version, urlOf(`/${version}/model.joblib`))).join('---\n') },
+    {
+      file: '2-versions.yaml',
+      text: serving.versions.map((version) => modelVersion(version, urlOf(`/${version}/model.joblib`))).join('---\n'),
+    },
     { file: '3-probe.yaml', text: probe(probeRow(rows)) },
-    { file: '4-gateway.yaml', text: gatewayPolicy() },
-    { file: '5-deployment.yaml', text: modelDeployment() },
+    ...(serving.traffic.kind === 'gateway' ? [{ file: '4-gateway.yaml', text: gatewayPolicy() }] : []),
+    { file: '5-deployment.yaml', text: modelDeployment(serving) },
   ];
 }
 
-function namespace(): string {
-  return `apiVersion: v1
+/** `labels` come beside the one of Pod Security. */
+export function namespaceManifest(labels: Readonly<Record<string, string>>): Manifest {
+  const all = Object.entries({ 'pod-security.kubernetes.io/enforce': 'restricted', ...labels });
+  const text = `apiVersion: v1
 kind: Namespace
 metadata:
   name: ${NAMESPACE}
   labels:
-    pod-security.kubernetes.io/enforce: restricted
-`;
+${all.map(([key, value]) => `    ${key}: ${value}\n`).join('')}`;
+  return { file: '1-namespace.yaml', text };
 }
 
 function modelVersion(version: string, url: string): string {
@@ -92,7 +111,7 @@ spec:
 `;
 }
 
-function modelDeployment(): string {
+function modelDeployment({ traffic, evidence, intervalSeconds, image, imagePullPolicy }: Serving): string {
   return `apiVersion: plimsoll.dev/v1alpha1
 kind: ModelDeployment
 metadata:
@@ -101,15 +120,15 @@ metadata:
 spec:
   model: ${MODEL}
   version: ${FIRST_VERSION}          # changing this line is a release
-  replicas: 2
+  replicas: ${traffic.kind === 'gateway' ? 2 : 3}
   runtime:
     preset: mlserver
     template:
       spec:
         containers:
           - name: model
-            image: ${MLSERVER_IMAGE}
-            imagePullPolicy: Never
+            image: ${image}
+            imagePullPolicy: ${imagePullPolicy}
             env:
               # With 0 a busy slow model would not answer its readiness probe, and would be taken off for that instead.
               - {name: MLSERVER_PARALLEL_WORKERS, value: "1"}
@@ -117,10 +136,7 @@ spec:
               requests: {cpu: 50m, memory: 256Mi}
               limits: {memory: 1536Mi}
   traffic:
-    gateway:
-      parentRefs: [{name: eg, namespace: default}]
-      hostnames: [${HOST}]
-      timeouts: {request: 10s}
+${trafficLines(traffic)}
     drain: 10s
   probe:
     requests: {configMapRef: {name: ${MODEL}-probe}}
@@ -132,9 +148,26 @@ spec:
     progressDeadline: 5m
     evidenceDeadline: 5m
   analysis:
-    interval: 5s
-    checks:
+    interval: ${intervalSeconds}s
+${evidence ? CHECKS : NO_CHECKS}`;
+}
+
+const CHECKS = `    checks:
       - {name: errors, errorRate: {relativeMargin: 50%, absoluteFloor: 1%}}
       - {name: latency, latency: {slowerThan: ${SLOWER_THAN_MS}ms, relativeMargin: 20%, absoluteFloor: 5%}}
 `;
+
+const NO_CHECKS = `    checks: []            # nothing here can be measured: readiness and probe alone decide
+`;
+
+function trafficLines(traffic: Traffic): string {
+  switch (traffic.kind) {
+    case 'gateway':
+      return `    gateway:
+      parentRefs: [{name: ${traffic.gateway.name}, namespace: ${traffic.gateway.namespace}}]
+      hostnames: [${HOST}]
+      timeouts: {request: 10s}`;
+    case 'replicaShare':
+      return '    replicaShare: {}';
+  }
 }

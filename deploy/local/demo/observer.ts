@@ -1,5 +1,5 @@
 // Reads what the operator says: status of the ModelDeployment and of its ModelReleases, and the Events about them.
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import type { ModelDeployment } from '../../../src/api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../../src/api/generated/modelrelease.ts';
 import type { ModelVersion } from '../../../src/api/generated/modelversion.ts';
@@ -27,10 +27,8 @@ export interface Observer {
   readonly exists: (ref: Parameters<ReturnType<typeof createKubeClient>['get']>[0]) => Promise<KubeObject | undefined>;
 }
 
-/** An observer with the administrator's rights. `now` is wall-clock milliseconds. */
-export function createObserver(kubeconfig: string, now: () => number): Observer {
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
+/** An observer with the rights of the current context. `now` is wall-clock milliseconds. */
+export function createObserver(config: KubeConfig, now: () => number): Observer {
   const client = createKubeClient(config, { clock: createSystemClock(now), userAgent: 'plimsoll-demo' });
   const told = new Set<string>();
   return {

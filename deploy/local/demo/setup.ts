@@ -1,27 +1,31 @@
 // From nothing to the first version serving through the gateway, in the steps that a user would take.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
 import { RESOURCE } from '../../../src/api/resources.ts';
-import { down, importImages, isUp, kubeconfigPath, stateFolder, up } from '../cluster/index.ts';
+import { down, importImages, isUp, kubeconfigPath, kubectl as localKubectl, PORTS, stateFolder, up } from '../cluster/index.ts';
 import { readIfPresent } from '../cluster/configuration.ts';
 import { isRunning, parseRecord, startTimeOf } from '../cluster/processes.ts';
 import { buildImages } from '../images/main.ts';
+import { MLSERVER_IMAGE } from '../images/mlserver.ts';
 import { buildModels, type DigitsModels } from '../models/digits.ts';
 import { startFileServer } from '../models/server.ts';
 import { DemoError } from './failure.ts';
+import { SCENARIOS, type ReleaseName, type Scenario } from './scenarios.ts';
 import { awaitServing } from './follow.ts';
 import { Interrupted, type Teardown } from './interruption.ts';
 import { createKubectl, type Kubectl } from './kubectl.ts';
-import { manifests, NAMESPACE } from './manifests.ts';
+import { FIRST_VERSION, manifests, NAMESPACE, namespaceManifest, type Serving } from './manifests.ts';
 import { createObserver, type Observer } from './observer.ts';
+import { chooseScenarios, type Ready } from './ready.ts';
 import type { Stage } from './stage.ts';
+import { REQUESTS_PER_SECOND, startUsers } from './users.ts';
 
-/** What is there once the set-up is done. */
-export interface Ready {
+/** What the demo serves, and where from. */
+interface Site {
   readonly models: DigitsModels;
+  readonly scenarios: readonly Scenario[];
   readonly kubectl: Kubectl;
-  readonly observer: Observer;
-  /** Folder of the manifests that were applied. */
   readonly folder: string;
   /** Whether the cluster was there before and stays. */
   readonly clusterStays: boolean;
@@ -33,7 +37,8 @@ const ROOT = resolve(import.meta.dirname, '../../..');
 const IMAGE_ANNOTATION = 'plimsoll.dev/local-image';
 
 /** Does it all; every step that starts something says first how it is ended. */
-export async function setUp(stage: Stage): Promise<Ready> {
+export async function setUp(stage: Stage, only: ReleaseName | undefined): Promise<Ready> {
+  const scenarios = chooseScenarios(SCENARIOS, only);
   const { narrator, errands, teardown } = stage;
   const folder = claimFolder(teardown);
   const clusterStays = isUp();
@@ -48,13 +53,38 @@ export async function setUp(stage: Stage): Promise<Ready> {
   await errands.run(importImages(images.map(({ archive }) => archive)));
   narrator.tell(`the node has ${images.map(({ reference }) => reference).join(' and ')}`);
 
-  const kubectl = createKubectl(stage, folder);
-  const observer = createObserver(kubeconfigPath(), stage.now);
+  const kubectl = createKubectl(stage, folder, localKubectl);
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfigPath());
+  const observer = createObserver(config, stage.now);
   await install(stage, kubectl, observer, images[0]?.digest ?? '');
-  const ready = { models, kubectl, observer, folder, clusterStays };
-  await applyManifests(stage, ready);
-  await awaitServing(stage, observer);
-  return ready;
+  await applyManifests(stage, { models, scenarios, kubectl, folder, clusterStays });
+  await awaitServing(stage, observer, scenarios.length + 1);
+  return {
+    kubectl,
+    observer,
+    folder,
+    scenarios,
+    setting: { context: null, traffic: 'gateway', evidence: true },
+    rate: REQUESTS_PER_SECOND,
+    keyOf: (_, revision) => revision,
+    startUsers: () => Promise.resolve(startUsers(models.heldOut)),
+    hints: [
+      `export KUBECONFIG=${kubeconfigPath()} PATH=${stateFolder()}/bin:$PATH`,
+      `Prometheus  http://127.0.0.1:${PORTS.prometheus}/query?g0.expr=plimsoll_traffic_weight_percent&g0.tab=graph`,
+    ],
+  };
+}
+
+function servingOf(scenarios: readonly Scenario[]): Serving {
+  return {
+    traffic: { kind: 'gateway', gateway: { namespace: 'default', name: 'eg' } },
+    evidence: true,
+    intervalSeconds: 5,
+    image: MLSERVER_IMAGE,
+    imagePullPolicy: 'Never',
+    versions: [FIRST_VERSION, ...scenarios.map(({ version }) => version)],
+  };
 }
 
 /** The folder of this demo. It is one demo's at a time, since all of them would use the same namespace. */
@@ -102,7 +132,10 @@ function annotationOf(deployment: { readonly spec?: unknown }): string | undefin
   return spec?.template?.metadata?.annotations?.[IMAGE_ANNOTATION];
 }
 
-async function applyManifests({ narrator, errands, teardown }: Stage, { kubectl, models, folder, clusterStays }: Ready): Promise<void> {
+async function applyManifests(
+  { narrator, errands, teardown }: Stage,
+  { kubectl, models, scenarios, folder, clusterStays }: Site,
+): Promise<void> {
   narrator.heading(`Model digits, in namespace ${NAMESPACE}`);
   if ((await kubectl.quietly(['get', 'namespace', NAMESPACE, '--ignore-not-found', '-o', 'name'])) !== '') {
     narrator.tell(`namespace ${NAMESPACE} is left from a demo that did not end well: it is deleted first`);
@@ -117,7 +150,8 @@ async function applyManifests({ narrator, errands, teardown }: Stage, { kubectl,
     );
     await kubectl.atTheEnd(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=90s']);
   });
-  for (const { file, text } of manifests((path) => server.url(path), models.heldOut.rows)) {
+  const files = [namespaceManifest({}), ...manifests(servingOf(scenarios), (path) => server.url(path), models.heldOut.rows)];
+  for (const { file, text } of files) {
     writeFileSync(join(folder, file), text);
     await kubectl.show(['apply', '-f', join(folder, file)]);
     if (text.includes('kind: ModelDeployment')) narrator.show(text.replaceAll(/^/gm, '        ').trimEnd());

@@ -2,12 +2,13 @@
 import { PORTS } from '../cluster/index.ts';
 import { startLoad } from '../load/generator.ts';
 import type { HeldOut } from '../models/digits.ts';
-import { countByRevision, SLOWER_THAN_MS, type Answer } from './figures.ts';
+import { countByRevision, type Answer } from './figures.ts';
+import { SLOWER_THAN_MS } from './scenarios.ts';
 import { HOST, MODEL } from './manifests.ts';
 
 export const REQUESTS_PER_SECOND = 50;
 /** More than the route's own limit, so that it is the gateway that gives a request up, and says which version did not answer. */
-const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 30_000;
 
 export interface Users {
   /** All answers so far, in order of arrival. */
@@ -19,20 +20,30 @@ export interface Users {
   readonly stop: () => Promise<unknown>;
 }
 
+/** Users on this machine, through the gateway of the local cluster. */
 export function startUsers({ rows, labels }: HeldOut): Users {
+  return gatherAnswers((tell) => {
+    const load = startLoad({
+      port: PORTS.gateway,
+      host: HOST,
+      model: MODEL,
+      rate: REQUESTS_PER_SECOND,
+      rows,
+      labels,
+      timeoutMs: PATIENCE_MS,
+      onRecord: ({ sentAt, receivedAt, latencyMs, status, revision, error }) =>
+        tell({ sentAt, receivedAt, latencyMs, status, revision, ...(error === undefined ? {} : { error }) }),
+    });
+    return async () => await load.stop();
+  });
+}
+
+/** Keeps what users are answered; `start` lets them begin, and gives what ends them. */
+export function gatherAnswers(start: (tell: (answer: Answer) => void) => () => Promise<unknown>): Users {
   const answers: Answer[] = [];
   let keep = true;
-  const load = startLoad({
-    port: PORTS.gateway,
-    host: HOST,
-    model: MODEL,
-    rate: REQUESTS_PER_SECOND,
-    rows,
-    labels,
-    timeoutMs: PATIENCE_MS,
-    onRecord: ({ sentAt, receivedAt, latencyMs, status, revision, error }) => {
-      if (keep) answers.push({ sentAt, receivedAt, latencyMs, status, revision, ...(error === undefined ? {} : { error }) });
-    },
+  const stop = start((answer) => {
+    if (keep) answers.push(answer);
   });
   return {
     answers: () => answers,
@@ -40,7 +51,7 @@ export function startUsers({ rows, labels }: HeldOut): Users {
     forget: () => {
       keep = false;
     },
-    stop: async () => await load.stop(),
+    stop,
   };
 }
 

@@ -2,6 +2,7 @@
 // A client that waits for answers sends less to a slow version and so hides how slow it is (coordinated omission).
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Tally, type LoadFigures, type LoadRecord } from './figures.ts';
+import { askWho } from './introduction.ts';
 
 /** What to send, where to, and how often. */
 export interface LoadOptions {
@@ -24,6 +25,11 @@ export interface LoadOptions {
   readonly timeoutMs?: number;
   /** Response header that names the revision. Default `plimsoll-revision`. */
   readonly revisionHeader?: string;
+  /**
+   * Behind a Service nobody names the revision, least of all in a failure. With this each request has a connection of its own, over which
+   * the server is first asked which version it has; that takes the place of the revision, and counts as latency.
+   */
+  readonly asksVersion?: boolean;
   /** Good answers slower than this count as slow, and as bad for `firstBadAt`. Default: none does. */
   readonly slowerThanMs?: number;
   /** Told each record as it is complete. */
@@ -41,6 +47,8 @@ export interface Load {
 }
 
 const MAX_ERROR_TEXT = 300;
+const DEFAULT_ADDRESS = '127.0.0.1';
+const DEFAULT_TIMEOUT_MS = 15_000;
 
 function inferenceBody(row: readonly number[]): Buffer {
   const input = { name: 'predict', shape: [1, row.length], datatype: 'FP64', data: row };
@@ -57,6 +65,11 @@ function prediction(text: string): number | undefined {
   }
 }
 
+/** `ECONNRESET`; of an error without a code its message. */
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : String(error));
+}
+
 interface Answer {
   readonly status: number;
   readonly revision: string;
@@ -67,16 +80,34 @@ interface Answer {
 /** Sends one request; `done` is called exactly once. */
 type Send = (index: number, done: (answer: Answer) => void) => void;
 
-function sender(options: LoadOptions, agent: Agent): Send {
+/** As Send, over a connection of `agent`. `who`: its other end, as it has said over the only connection that there is. */
+type Post = (agent: Agent, index: number, done: (answer: Answer) => void, who?: string) => void;
+
+/** Each request over a connection of its own, whose other end has said which version it is. */
+function introducedSender(options: LoadOptions, post: Post): Send {
+  const { address = DEFAULT_ADDRESS, port, host, model, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  return (index, done) => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const finish = (answer: Answer): void => {
+      agent.destroy();
+      done(answer);
+    };
+    askWho({ agent, address, port, host, model, timeoutMs }).then(
+      (version) => post(agent, index, finish, version),
+      (error: unknown) => finish({ status: 0, revision: '', error: codeOf(error) }),
+    );
+  };
+}
+
+function poster(options: LoadOptions): Post {
   const bodies = options.rows.map(inferenceBody);
   const header = options.revisionHeader ?? 'plimsoll-revision';
   const common = {
-    agent,
-    host: options.address ?? '127.0.0.1',
+    host: options.address ?? DEFAULT_ADDRESS,
     port: options.port,
     method: 'POST',
     path: `/v2/models/${options.model}/infer`,
-    timeout: options.timeoutMs ?? 15_000,
+    timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
   };
   const read = (index: number, response: IncomingMessage, done: (answer: Answer) => void): void => {
     const status = response.statusCode ?? 0;
@@ -96,15 +127,16 @@ function sender(options: LoadOptions, agent: Agent): Send {
     });
     response.on('error', (error: NodeJS.ErrnoException) => done({ status: 0, revision, error: error.code ?? error.message }));
   };
-  return (index, done) => {
+  return (agent, index, done, who) => {
     const body = bodies[index % bodies.length]!;
     let finished = false;
     const finish = (answer: Answer): void => {
-      if (!finished) done(answer);
+      // Over a second connection somebody else may have answered.
+      if (!finished) done(who === undefined ? answer : { ...answer, revision: request.reusedSocket ? who : '' });
       finished = true;
     };
     const headers = { host: options.host, 'content-type': 'application/json', 'content-length': body.length };
-    const request = httpRequest({ ...common, headers }, (response) => read(index, response, finish));
+    const request = httpRequest({ ...common, agent, headers }, (response) => read(index, response, finish));
     request.on('timeout', () => request.destroy(Object.assign(new Error('no byte in time'), { code: 'ETIMEDOUT' })));
     request.on('error', (error: NodeJS.ErrnoException) => finish({ status: 0, revision: '', error: error.code ?? error.message }));
     request.end(body);
@@ -133,7 +165,8 @@ function startSchedule(rate: number, fire: (dueAt: number) => void): { setRate: 
 export function startLoad(options: LoadOptions): Load {
   if (options.rows.length === 0) throw new Error('There must be at least one row to send.');
   const agent = new Agent({ keepAlive: true, maxSockets: options.maxConnections ?? 256, maxFreeSockets: options.maxConnections ?? 256 });
-  const send = sender(options, agent);
+  const post = poster(options);
+  const send: Send = options.asksVersion === true ? introducedSender(options, post) : (index, done) => post(agent, index, done);
   const tally = new Tally(options.slowerThanMs);
   const wallClock = performance.timeOrigin;
   let sent = 0;

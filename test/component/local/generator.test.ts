@@ -145,3 +145,49 @@ describe('the load generator', () => {
     expect(revisions['a']!.wrong).toBe(Math.floor((sent + 1) / 3));
   });
 });
+
+describe('behind a Service, which names no version', () => {
+  const index = (version: string): string =>
+    JSON.stringify([
+      { name: 'other', version: 'v0' },
+      { name: 'digits', version, state: 'READY' },
+    ]);
+  const asked = async (listener: RequestListener): Promise<LoadRecord[]> => {
+    const records: LoadRecord[] = [];
+    const load = startLoad(options(await serve(listener), { asksVersion: true, rate: 50, onRecord: (record) => records.push(record) }));
+    await sleep(300);
+    await load.stop();
+    return records;
+  };
+
+  test('each request has a connection of its own, whose server has said its version; its failures are its own too', async () => {
+    const ports: (number | undefined)[] = [];
+    const records = await asked((request, response) => {
+      if (request.url === '/v2/repository/index') return void response.end(index('v7'));
+      ports.push(request.socket.remotePort);
+      // As MLServer does: a traceback, and the connection is closed.
+      if (ports.length % 2 === 0) return void response.writeHead(500, { connection: 'close' }).end('Traceback');
+      response.end(answer(0));
+    });
+    expect(records.length).toBeGreaterThan(5);
+    expect(new Set(ports).size).toBe(records.length);
+    expect(new Set(records.map(({ revision }) => revision))).toEqual(new Set(['v7']));
+    expect(records.filter(({ status }) => status === 500).length).toBe(Math.floor(records.length / 2));
+  });
+
+  test("an answer over another connection than the one that was asked is nobody's", async () => {
+    const records = await asked((request, response) => {
+      response.writeHead(200, { connection: 'close' }).end(request.url === '/v2/repository/index' ? index('v7') : answer(0));
+    });
+    expect(new Set(records.map(({ revision, status }) => `${status} ${revision}`))).toEqual(new Set(['200 ']));
+  });
+
+  test('a server that does not say its version has failed', async () => {
+    const records = await asked((_, response) => void response.end('{}'));
+    expect(records[0]).toMatchObject({
+      status: 0,
+      revision: '',
+      error: expect.stringContaining('does not say which version of digits') as unknown,
+    });
+  });
+});

@@ -2,16 +2,56 @@ import { describe, expect, test } from '@jest/globals';
 import { loadAll } from 'js-yaml';
 import { parseArguments } from '../../../deploy/local/demo/arguments.ts';
 import { createErrands, createTeardown, Interrupted, parseFamily } from '../../../deploy/local/demo/interruption.ts';
-import { manifests, probeRow, VERSIONS } from '../../../deploy/local/demo/manifests.ts';
+import { manifests, namespaceManifest, probeRow, type Serving } from '../../../deploy/local/demo/manifests.ts';
 import { createNarrator, stopwatch, type Screen } from '../../../deploy/local/demo/narrator.ts';
 import { describeCounts } from '../../../deploy/local/demo/users.ts';
 
 describe('the arguments of the demo', () => {
   test('are none, or --once and --report in any order', () => {
-    expect(parseArguments([])).toEqual({ kind: 'run', options: { once: false, report: undefined } });
-    expect(parseArguments(['--report', 'a.json', '--once'])).toEqual({ kind: 'run', options: { once: true, report: 'a.json' } });
-    expect(parseArguments(['--report=a.json'])).toEqual({ kind: 'run', options: { once: false, report: 'a.json' } });
+    const run = (options: object) => ({
+      kind: 'run',
+      options: { once: false, report: undefined, only: undefined, cluster: undefined, ...options },
+    });
+    expect(parseArguments([])).toEqual(run({}));
+    expect(parseArguments(['--report', 'a.json', '--once'])).toEqual(run({ once: true, report: 'a.json' }));
+    expect(parseArguments(['--report=a.json', '--only', 'slow'])).toEqual(run({ report: 'a.json', only: 'slow' }));
     expect(parseArguments(['-h'])).toEqual({ kind: 'help' });
+  });
+
+  test('name a cluster by its context, and what of it to use', () => {
+    expect(parseArguments(['--context', 'prod'])).toMatchObject({
+      options: { cluster: { context: 'prod', traffic: undefined, clean: false } },
+    });
+    const all = ['--context=prod', '--kubeconfig=f', '--traffic=replicaShare', '--gateway=a/b', '--gateway-address=10.0.0.1:80', '--clean'];
+    const images = ['--prometheus=http://p.m:9090', '--operator-image=r/p:1', '--server-image=r/m:1'];
+    expect(parseArguments([...all, ...images])).toMatchObject({
+      options: {
+        cluster: {
+          context: 'prod',
+          kubeconfig: 'f',
+          traffic: 'replicaShare',
+          gateway: 'a/b',
+          gatewayAddress: '10.0.0.1:80',
+          prometheus: 'http://p.m:9090',
+          operatorImage: 'r/p:1',
+          serverImage: 'r/m:1',
+          clean: true,
+        },
+      },
+    });
+  });
+
+  test.each([
+    [['--traffic', 'gateway'], '--traffic belongs to a cluster of your own: name its --context.'],
+    [['--clean'], '--clean belongs to a cluster of your own'],
+    [['--context', 'a', '--traffic', 'mesh'], '--traffic must be gateway or replicaShare, not "mesh".'],
+    [['--context', 'a', '--gateway', 'eg'], '--gateway must be NAMESPACE/NAME, not "eg".'],
+    [['--context', 'a', '--gateway-address', 'eg'], '--gateway-address must be HOST:PORT'],
+    [['--context', 'a', '--prometheus', 'p:9090'], '--prometheus must be none, or an address such as'],
+    [['--context', ''], '--context needs a value.'],
+    [['--only', 'worse'], '--only must be one of better, failing, slow, refused'],
+  ])('%j is refused: %s', (argv, message) => {
+    expect(parseArguments(argv)).toMatchObject({ kind: 'refused', message: expect.stringContaining(message) as unknown });
   });
 
   test.each([[['--twice']], [['fast']], [['--report']], [['--report', '']], [['--once=yes']]])('%j is refused, with the usage', (argv) => {
@@ -23,21 +63,68 @@ describe('the arguments of the demo', () => {
 
 describe('the manifests of the demo', () => {
   const rows = [Array.from({ length: 64 }, () => 13), Array.from({ length: 64 }, (_, i) => (i === 20 ? 12 : 3))];
-  const objects = manifests((path) => `http://10.0.0.1:80${path}`, rows).flatMap(({ text }) => loadAll(text) as Record<string, never>[]);
+  const local: Serving = {
+    traffic: { kind: 'gateway', gateway: { namespace: 'default', name: 'eg' } },
+    evidence: true,
+    intervalSeconds: 5,
+    image: 'images.local/mlserver:1',
+    imagePullPolicy: 'Never',
+    versions: ['v1', 'v2'],
+  };
+  const objectsOf = (serving: Serving) =>
+    manifests(serving, (path) => `http://10.0.0.1:80${path}`, rows).flatMap(({ text }) => loadAll(text) as Record<string, never>[]);
+  const objects = objectsOf(local);
 
-  test('are YAML: a namespace, all versions, the probe, and last the deployment of the first version', () => {
+  test('are YAML: all versions, the probe, and last the deployment of the first version', () => {
     expect(objects.map(({ kind }) => kind)).toEqual([
-      'Namespace',
-      ...VERSIONS.map(() => 'ModelVersion'),
+      'ModelVersion',
+      'ModelVersion',
       'ConfigMap',
       'BackendTrafficPolicy',
       'ModelDeployment',
     ]);
-    expect(objects.at(-1)).toMatchObject({ spec: { model: 'digits', version: 'v1', analysis: { interval: '5s' } } });
-    expect(objects[1]).toMatchObject({
+    expect(objects.at(-1)).toMatchObject({
+      spec: {
+        model: 'digits',
+        version: 'v1',
+        replicas: 2,
+        traffic: { gateway: { parentRefs: [{ name: 'eg', namespace: 'default' }] } },
+        analysis: { interval: '5s', checks: [{ name: 'errors' }, { name: 'latency' }] },
+      },
+    });
+    expect(objects[0]).toMatchObject({
       metadata: { name: 'digits-v1' },
       spec: { source: { http: { url: 'http://10.0.0.1:80/v1/model.joblib' } } },
     });
+  });
+
+  test('without a gateway and without metrics share by pods and check nothing', () => {
+    const others = objectsOf({
+      ...local,
+      traffic: { kind: 'replicaShare' },
+      evidence: false,
+      intervalSeconds: 30,
+      imagePullPolicy: 'IfNotPresent',
+    });
+    expect(others.map(({ kind }) => kind)).not.toContain('BackendTrafficPolicy');
+    expect(others.at(-1)).toMatchObject({
+      spec: {
+        replicas: 3,
+        runtime: { template: { spec: { containers: [{ image: 'images.local/mlserver:1', imagePullPolicy: 'IfNotPresent' }] } } },
+        traffic: { replicaShare: {}, drain: '10s' },
+        analysis: { interval: '30s', checks: [] },
+      },
+    });
+  });
+
+  test('begin with a namespace under Pod Security, with labels if there are some', () => {
+    expect(loadAll(namespaceManifest({ 'plimsoll.dev/demo': 'context' }).text)).toEqual([
+      {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name: 'plimsoll-demo', labels: { 'pod-security.kubernetes.io/enforce': 'restricted', 'plimsoll.dev/demo': 'context' } },
+      },
+    ]);
   });
 
   test('ask in the probe for a row that every version can answer', () => {

@@ -6,10 +6,10 @@ import {
   figuresOf,
   makeReport,
   otherFailures,
-  SCENARIOS,
   type Answer,
   type ReleaseRecord,
 } from '../../../deploy/local/demo/figures.ts';
+import { SCENARIOS, UNMEASURED_SCENARIOS } from '../../../deploy/local/demo/scenarios.ts';
 
 const [better, failing, slow] = SCENARIOS as [(typeof SCENARIOS)[number], (typeof SCENARIOS)[number], (typeof SCENARIOS)[number]];
 
@@ -42,6 +42,10 @@ const promoted = record({
   finishedAt: 5_000,
 });
 const slowed = record({ scenario: slow, to: 'v4', revision: 'late', reason: 'LatencyWorse', finishedAt: 20_000 });
+
+const LOCAL = { context: null, traffic: 'gateway', evidence: true } as const;
+const reportOf = (...rest: [number | undefined, readonly ReleaseRecord[], readonly Answer[], string | undefined]) =>
+  makeReport(LOCAL, SCENARIOS, ...rest);
 
 const whole: readonly Answer[] = [
   answer('first', 0),
@@ -122,7 +126,7 @@ describe('failures for another reason', () => {
 
 describe('the report', () => {
   test('finds no problem when all went as described', () => {
-    const report = makeReport(61.26, [promoted, record({}), slowed], whole, undefined);
+    const report = reportOf(61.26, [promoted, record({}), slowed], whole, undefined);
     expect(report).toMatchObject({ setupSeconds: 61.3, failedOther: 0, problems: [] });
     expect(report.releases.map(({ name, secondsFirstBadToLast }) => [name, secondsFirstBadToLast])).toEqual([
       ['better', null],
@@ -137,14 +141,12 @@ describe('the report', () => {
     ['no end', record({ outcome: undefined }), 'release failing did not come to an end'],
     ['no traffic', record({ revision: 'nobody' }), 'no request met the candidate of release failing'],
   ])('names %s', (_, wrong, problem) => {
-    expect(makeReport(1, [promoted, wrong, slowed], whole, undefined).problems.filter((each) => each.includes('failing'))).toEqual([
-      problem,
-    ]);
+    expect(reportOf(1, [promoted, wrong, slowed], whole, undefined).problems.filter((each) => each.includes('failing'))).toEqual([problem]);
   });
 
   test('names a promotion that left out a step, and a candidate that was never bad', () => {
     const answers = whole.filter(({ status }) => status === 200);
-    expect(makeReport(1, [record({ ...promoted, weights: [5, 50] }), record({}), slowed], answers, undefined).problems).toEqual([
+    expect(reportOf(1, [record({ ...promoted, weights: [5, 50] }), record({}), slowed], answers, undefined).problems).toEqual([
       'release better did not hold 5, 25 and 50 %, but 5, 50',
       'the candidate of release failing gave no bad answer',
     ]);
@@ -152,7 +154,7 @@ describe('the report', () => {
 
   test('names failures for another reason, and releases that did not begin', () => {
     const answers = [answer('good', 1), answer('first', 3, { status: 503 })];
-    expect(makeReport(1, [promoted], answers, undefined).problems).toEqual([
+    expect(reportOf(1, [promoted], answers, undefined).problems).toEqual([
       'release failing did not begin',
       'release slow did not begin',
       'requests that failed for another reason than a bad version: 503 from revision first, 1 times, first at 1970-01-01T00:00:00.013Z',
@@ -160,7 +162,8 @@ describe('the report', () => {
   });
 
   test('says of a demo that ended early why, and no more than is known', () => {
-    expect(makeReport(undefined, [], [], 'Go is missing.')).toEqual({
+    expect(reportOf(undefined, [], [], 'Go is missing.')).toEqual({
+      ...LOCAL,
       setupSeconds: null,
       failedOther: 0,
       releases: [],
@@ -168,8 +171,22 @@ describe('the report', () => {
     });
   });
 
+  test('of a cluster without metrics wants a promotion, and a refusal before any user met the version', () => {
+    const unmeasured = { context: 'prod', traffic: 'replicaShare', evidence: false } as const;
+    const refusal = record({ scenario: UNMEASURED_SCENARIOS[1]!, to: 'v5', revision: 'v5', reason: 'ProbeFailed', weights: [] });
+    const answers = whole.slice(0, 3);
+    expect(makeReport(unmeasured, UNMEASURED_SCENARIOS, 1, [promoted, refusal], answers, undefined)).toMatchObject({
+      ...unmeasured,
+      problems: [],
+    });
+    const met = [...answers, answer('v5', 9_000)];
+    expect(makeReport(unmeasured, UNMEASURED_SCENARIOS, 1, [promoted, refusal], met, undefined).problems).toEqual([
+      '1 requests met the candidate of release refused',
+    ]);
+  });
+
   test('is a table with a line for each release and one for other failures', () => {
-    const lines = describeReport(makeReport(1, [promoted, record({}), slowed], whole, undefined));
+    const lines = describeReport(reportOf(1, [promoted, record({}), slowed], whole, undefined));
     expect(lines).toHaveLength(5);
     expect(lines[3]).toMatch(/^slow +v2 -> v4 +RolledBack +2 +0 +2 +0\.9 s$/);
     expect(lines[4]).toBe('requests that failed for any other reason: 0');
