@@ -2,12 +2,14 @@ import { FIELD_MANAGER, LABEL, MANAGED_BY_VALUE } from '../api/names.ts';
 import { resourceOf, type KubeObject as StoredObject, type ObjectBody } from '../api/resources.ts';
 import type { KubeClient } from '../controller/client.ts';
 import { isKubeError, KubeError } from '../controller/errors.ts';
-import type { Action, KubeObject } from '../core/observed.ts';
+import type { Action, KubeObject, QueryTrial } from '../core/observed.ts';
 import type { Prober } from './probe.ts';
 
 export interface Applier {
   readonly client: KubeClient;
   readonly prober: Prober;
+  /** Why Prometheus can never answer this query, in a sentence; undefined when it may. */
+  readonly findQueryProblem: (promql: string) => Promise<string | undefined>;
   /** Throws when this process may no longer lead; returns how long a write may take, in milliseconds. */
   readonly mustStillLead: () => number;
   /** Called with the object as the API server has it after a write. */
@@ -34,6 +36,10 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
   const { client, prober, onWritten } = applier;
   if (action.type === 'Probe') {
     prober.start(action);
+    return;
+  }
+  if (action.type === 'TryQueries') {
+    await tryQueries(applier, action.queries);
     return;
   }
   const options = { signal, deadlineMs: Math.min(applier.mustStillLead(), 10_000) };
@@ -107,6 +113,18 @@ async function refuseExisting(client: KubeClient, object: KubeObject, signal: Ab
   const isShown = Object.entries(object.metadata.labels ?? {}).every(([label, value]) => labels[label] === value);
   if (isShown) throw new KubeError('Conflict', `${object.kind} ${name} exists already; what was known of the world is out of date`);
   return found.metadata.resourceVersion;
+}
+
+async function tryQueries({ findQueryProblem }: Applier, queries: readonly QueryTrial[]): Promise<void> {
+  for (const { check, query } of queries) {
+    const problem = query.ok ? await findQueryProblem(query.promql) : query.problem;
+    if (problem !== undefined) throw new QueryRefused(`check ${check} can never have a value, so no release is begun: ${problem}`);
+  }
+}
+
+/** A query of the user's can never be answered as it is written. */
+export class QueryRefused extends Error {
+  override readonly name = 'QueryRefused';
 }
 
 /** The API server will not have this action, however often it is tried: somebody has to mend something first. */

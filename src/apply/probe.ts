@@ -8,9 +8,9 @@ type ProbeAction = Extract<Action, { type: 'Probe' }>;
 
 /** Asks revisions one real inference before they get traffic, and remembers what they said. Asking again does no harm, so nothing is stored. */
 export interface Prober {
-  /** Begins to ask, unless this revision is being asked already. */
+  /** Begins to ask, unless it is asking for this release already. */
   readonly start: (action: ProbeAction) => void;
-  /** What the revisions of a deployment said, by revision. */
+  /** What was said to the newest release that was asked for, by its name. A release that tries a revision again asks anew. */
   readonly results: (namespace: string, deployment: string) => ReadonlyMap<string, ProbeResult>;
   readonly forget: (namespace: string, deployment: string) => void;
 }
@@ -30,18 +30,17 @@ export interface ProberOptions {
 const NO_RESULTS: ReadonlyMap<string, ProbeResult> = new Map();
 
 export function createProber(options: ProberOptions): Prober {
-  const results = new Map<string, Map<string, ProbeResult>>();
+  const results = new Map<string, ReadonlyMap<string, ProbeResult>>();
   const running = new Set<string>();
   return {
     start: (action) => {
       const key = `${action.namespace}/${action.deployment}`;
-      const one = `${key}/${action.revision}`;
+      const one = `${action.namespace}/${action.release}`;
       if (running.has(one)) return;
       running.add(one);
       void probe(options, action).then((result) => {
         running.delete(one);
-        const known = results.get(key) ?? new Map<string, ProbeResult>();
-        results.set(key, known.set(action.revision, result));
+        results.set(key, new Map([[action.release, result]]));
         options.onResult(action.namespace, action.deployment, action.revision, result);
       });
     },

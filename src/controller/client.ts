@@ -19,6 +19,7 @@ export type ListOptions = CallOptions & {
   /** All namespaces when absent. */
   readonly namespace?: string | undefined;
   readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
   /** Objects per request; 500 when absent. */
   readonly pageSize?: number | undefined;
 };

@@ -127,7 +127,12 @@ async function* readPages(
       resource: resource.plural,
       title: `list ${resource.plural}${list.namespace === undefined ? '' : ` in ${list.namespace}`}`,
       path: pathOf(resource, list.namespace),
-      query: { labelSelector: list.labelSelector, limit: list.pageSize ?? defaultPageSize, continue: next },
+      query: {
+        labelSelector: list.labelSelector,
+        fieldSelector: list.fieldSelector,
+        limit: list.pageSize ?? defaultPageSize,
+        continue: next,
+      },
     };
     const page = parseJson(call, await transport.send(call, patience)) as {
       readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };

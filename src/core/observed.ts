@@ -1,8 +1,13 @@
-import type { ModelDeployment, ModelDeploymentRuntimeCustomProbe } from '../api/generated/modeldeployment.ts';
+import type {
+  ModelDeployment,
+  ModelDeploymentRuntimeCustomProbe,
+  ModelDeploymentTrafficGateway,
+} from '../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../api/generated/modelrelease.ts';
 import type { ModelVersion } from '../api/generated/modelversion.ts';
 import type { CheckSamples, MeasureRequest, Slot } from './analysis/measurement.ts';
 import type { FiringAlert } from './analysis/alert.ts';
+import type { PromqlResult } from './analysis/promql.ts';
 import type { Snapshot } from './resources/revision.ts';
 
 /** All that a pass over one ModelDeployment may know of the world. Built once, never changed. */
@@ -18,13 +23,23 @@ export interface Observed {
   readonly service: ServiceState | undefined;
   /** What carries the traffic: the HTTPRoute or, by spec.traffic, what is there in its place and says the same. */
   readonly route: RouteState | undefined;
+  /** Why the route must not become what the spec asks for. */
+  readonly obstacle?: Obstacle | undefined;
   /** A carrier of ours that somebody brought out of the form that it is written in; it is written anew. */
   readonly spoiltRoute: Identity | undefined;
-  /** What the probe of a revision said, as far as this operator has asked. */
+  /** What the probe of a release said, by the name of the release, as far as this operator has asked. */
   readonly probes: ReadonlyMap<string, ProbeResult>;
   readonly samples: readonly CheckSamples[];
   readonly alerts: readonly FiringAlert[];
   readonly settings: Settings;
+}
+
+/** Host names that another deployment has, or a Gateway that does not exist. */
+export interface Obstacle {
+  readonly reason: 'HostnameTaken' | 'GatewayMissing';
+  readonly message: string;
+  /** The way that requests go now, and go on going. */
+  readonly kept: ModelDeploymentTrafficGateway | undefined;
 }
 
 /** What the administrator decides, for all deployments. */
@@ -135,6 +150,8 @@ export type Action =
       readonly expectAbsent?: boolean;
       readonly dryRun?: boolean;
     }
+  /** Asks for each query whether it can be answered at all; one that cannot ends the pass. */
+  | { readonly type: 'TryQueries'; readonly queries: readonly QueryTrial[] }
   | { readonly type: 'ApplyStatus'; readonly object: KubeObject }
   | { readonly type: 'Create'; readonly object: KubeObject }
   | {
@@ -149,10 +166,17 @@ export type Action =
       readonly type: 'Probe';
       readonly namespace: string;
       readonly deployment: string;
+      readonly release: string;
       readonly revision: string;
       readonly service: string;
       readonly request: ProbeRequest;
     };
+
+/** The query of a check as it will be asked, or why it cannot be put together. */
+export interface QueryTrial {
+  readonly check: string;
+  readonly query: PromqlResult;
+}
 
 /** What a revision is asked before it gets traffic. */
 export type ProbeRequest =

@@ -25,6 +25,7 @@ import { heedEvidence } from './release/verdict.ts';
 import { isWatching, watch } from './release/watch.ts';
 import { evaluateWatch } from './release/watchEvaluation.ts';
 import { deploymentStatus } from './status/deploymentStatus.ts';
+import { troubleEvents } from './status/events.ts';
 import { shortageEvents } from './status/shortage.ts';
 import { viewOf } from './status/view.ts';
 import { writeStatus } from './status/write.ts';
@@ -152,6 +153,9 @@ function promoteFirst(scene: Scene, release: ModelRelease, progress: Progress): 
     : pause(scene, release, progress, why);
 }
 
+/** Gateways and other deployments' routes are not watched for the sake of this one. */
+const LOOK_AGAIN_MS = 10_000;
+
 /** A pass while nothing is being released. */
 function planRest(scene: Scene): Plan {
   const { target, stable } = scene;
@@ -162,8 +166,8 @@ function planRest(scene: Scene): Plan {
   const keep = keepStable(scene, false);
   const status = start ? [] : deploymentStatus(scene, outlook);
   const actions = [...keep, ...upkeep.actions, ...(start?.actions ?? pruneHistory(scene)), ...status];
-  const wakeAt = [upkeep.wakeAtMs, outlook.state === 'RetryAt' ? outlook.atMs : undefined].filter((at) => at !== undefined);
-  const turn = wait({}, earliest(...wakeAt));
+  const lookAgainMs = scene.observed.obstacle && scene.now + LOOK_AGAIN_MS;
+  const turn = wait({}, earliest(lookAgainMs, upkeep.wakeAtMs, outlook.state === 'RetryAt' ? outlook.atMs : undefined));
   return assemble(scene, actions, start?.events ?? [], turn.wakeAtMs, [], viewOf(scene, undefined, undefined));
 }
 
@@ -180,5 +184,5 @@ function assemble(
   view: Plan['view'],
 ): Plan {
   const requeueAfterMs = wakeAtMs === undefined ? undefined : Math.max(0, wakeAtMs - scene.now);
-  return { actions, events, requeueAfterMs, measure, view };
+  return { actions, events: [...events, ...troubleEvents(scene.observed.deployment, actions)], requeueAfterMs, measure, view };
 }

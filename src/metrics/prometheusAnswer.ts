@@ -16,6 +16,7 @@ export type FailureReason =
   | 'unreachable' // no connection, or it broke
   | 'timeout'
   | 'unavailable' // 429, 502, 503, 504
+  | 'unreadable' // the query itself cannot be parsed or has a wrong type
   | 'refused' // any other status: wrong query, wrong credentials, wrong path
   | 'malformed' // not the JSON that the API promises
   | 'tooLarge'
@@ -116,7 +117,8 @@ export function readNumber(text: string): number | undefined {
 
 function refusal(status: number, json: unknown, body: string): QueryFailure {
   const told = isRecord(json) && typeof json['error'] === 'string' ? json['error'] : body;
-  const reason: FailureReason = [429, 502, 503, 504].includes(status) ? 'unavailable' : 'refused';
+  const isBadQuery = status === 400 && isRecord(json) && json['errorType'] === 'bad_data';
+  const reason: FailureReason = [429, 502, 503, 504].includes(status) ? 'unavailable' : isBadQuery ? 'unreadable' : 'refused';
   const hint = status === 401 || status === 403 ? ' Check the bearer token and the tenant header.' : '';
   return failure(reason, `Prometheus answered ${String(status)}: ${clip(told, 200) || 'no text'}.${hint}`);
 }

@@ -108,12 +108,14 @@ function firstBoundary(
   return { problem: `The threshold of ${String(thresholdMs)} ms is above ${highest} ms, the last boundary of the ${whose} histogram.` };
 }
 
+export const RANGE_VECTOR = 'The query gives a range vector: wrap it in a function such as rate() or max_over_time().';
+
 /** One number of a user's query: a scalar, or an instant vector with exactly one element. Anything else is no data. */
 export async function readValue(prometheus: Prometheus, span: Span, promql: string): Promise<Reading> {
   const result = await ask(prometheus, span, promql);
   if (!result.ok) return { ticks: [], problem: result.sentence };
   if (result.type === 'matrix' && span.fromMs === span.toMs) {
-    return { ticks: [], problem: 'The query gives a range vector: wrap it in a function such as rate() or max_over_time().' };
+    return { ticks: [], problem: RANGE_VECTOR };
   }
   const found = new Map<number, number[]>();
   for (const { points } of result.series) for (const { atMs, value } of points) found.set(atMs, [...(found.get(atMs) ?? []), value]);

@@ -8,6 +8,7 @@ import type { Clock, Random } from '../controller/clock.ts';
 import { createReflector, type Reflector } from '../controller/reflector.ts';
 import { keyOf } from '../controller/store.ts';
 import { versionLabel } from '../core/resources/resolveJob.ts';
+import { hostKeys } from '../core/traffic/hostnames.ts';
 import * as project from './projections.ts';
 
 /** Local copies of everything that a pass looks at, by label: no pass waits for the API server to learn the state of the world. */
@@ -38,6 +39,8 @@ export interface CachesOptions {
 export const BY_DEPLOYMENT = 'deployment';
 /** Index of ModelDeployments by `namespace/name` of the ModelVersion that they name; of Jobs by that of the ModelVersion's label. */
 export const BY_VERSION = 'version';
+/** Index of routes by Gateway and host name. */
+export const BY_HOST = 'host';
 
 /** A cluster without the Gateway API has no routes; a server that has just started may not know its own kinds for a moment. */
 const NO_GATEWAY_API_MS = 15_000;
@@ -45,6 +48,17 @@ const NO_GATEWAY_API_MS = 15_000;
 interface Belonging {
   readonly metadata: ObjectMeta;
 }
+
+/** What the cache of one kind of children has beside what all have. */
+interface MoreOf<T> {
+  readonly absentAfterMs?: number;
+  readonly indexes?: Readonly<Record<string, (child: T) => readonly string[]>>;
+}
+
+const ROUTES: MoreOf<project.RouteChild> = {
+  absentAfterMs: NO_GATEWAY_API_MS,
+  indexes: { [BY_HOST]: ({ holder }) => hostKeys(holder.namespace, holder.gateway) },
+};
 
 /** Caches that are not running yet. */
 export function createCaches(options: CachesOptions): Caches {
@@ -55,12 +69,12 @@ export function createCaches(options: CachesOptions): Caches {
   const children = <T extends Belonging>(
     resource: ResourceType,
     projection: (object: KubeObject) => T,
-    more: { readonly absentAfterMs?: number } = {},
+    more: MoreOf<T> = {},
   ): Reflector<T> =>
     reflect(options, resource, projection, {
       ...more,
       labelSelector: `${LABEL.managedBy}=${MANAGED_BY_VALUE}`,
-      indexes: { [BY_DEPLOYMENT]: (child: T) => byDeployment(child) },
+      indexes: { [BY_DEPLOYMENT]: (child: T) => byDeployment(child), ...more.indexes },
       onChange: (before, after) => tellDeployment(after ?? before),
     });
   const deployments: Reflector<ModelDeployment> = reflect(
@@ -91,7 +105,7 @@ export function createCaches(options: CachesOptions): Caches {
     budgets: children(RESOURCE.podDisruptionBudget, project.child),
     snapshots: children(RESOURCE.controllerRevision, project.snapshot),
     endpoints: children(RESOURCE.endpointSlice, project.endpoints),
-    routes: children(RESOURCE.httpRoute, project.route, { absentAfterMs: NO_GATEWAY_API_MS }),
+    routes: children(RESOURCE.httpRoute, project.route, ROUTES),
     jobs: reflect(options, RESOURCE.job, project.job, {
       labelSelector: `${LABEL.managedBy}=${MANAGED_BY_VALUE}`,
       indexes: {

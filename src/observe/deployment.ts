@@ -1,17 +1,18 @@
 import type { ModelDeployment } from '../api/generated/modeldeployment.ts';
 import { LABEL } from '../api/names.ts';
-import { RESOURCE } from '../api/resources.ts';
 import type { KubeClient } from '../controller/client.ts';
 import { keyOf } from '../controller/store.ts';
 import type { FiringAlert } from '../core/analysis/alert.ts';
 import type { CheckSamples } from '../core/analysis/measurement.ts';
 import type { Identity, Observed, PodTrouble, ProbeResult, RevisionState, RouteState, Settings } from '../core/observed.ts';
-import { findTrouble, type PodObject } from '../core/resources/podTrouble.ts';
+import { activeRelease } from '../core/release/ledger.ts';
 import { identityOf } from '../core/status/write.ts';
 import { newestCarried } from '../core/traffic/carrier.ts';
 import { routingOf } from '../core/traffic/routing.ts';
 import { BY_DEPLOYMENT, type Caches } from './caches.ts';
+import { findObstacle } from './obstacle.ts';
 import type { Child } from './projections.ts';
+import { findPodTrouble } from './trouble.ts';
 
 export interface DeploymentSources {
   readonly client: KubeClient;
@@ -34,14 +35,17 @@ export async function observeDeployment(
   if (!deployment) return undefined;
   const key = keyOf(namespace, name);
   const service = ownOf(deployment, caches.services.get(namespace, name));
+  const releases = [...caches.releases.byIndex(BY_DEPLOYMENT, key)].sort((a, b) => a.spec.number - b.spec.number);
+  const route = ownOf(deployment, caches.routes.get(namespace, name));
   const revisions = await observeRevisions(sources, deployment, key, signal);
   return {
     deployment,
     version: caches.versions.get(namespace, `${deployment.spec.model}-${deployment.spec.version}`),
-    releases: [...caches.releases.byIndex(BY_DEPLOYMENT, key)].sort((a, b) => a.spec.number - b.spec.number),
+    releases,
     revisions,
     service: service && { revision: service.selects, identity: identityOf(service.metadata) },
     ...observeCarrier(caches, deployment, revisions),
+    obstacle: await findObstacle({ ...sources, deployment, route, isReleasing: activeRelease(releases) !== undefined }, signal),
     probes: sources.probes(namespace, name),
     samples: sources.samples(namespace, name),
     alerts: sources.alerts(namespace),
@@ -87,11 +91,14 @@ async function observeRevisions(
   const revisions = new Set(
     [...workloads, ...services, ...budgets, ...snapshots].flatMap(({ revision }) => (revision === undefined ? [] : [revision])),
   );
+  const { namespace = '', name } = deployment.metadata;
+  // Pods that are Ready and do not answer may have ended just now.
+  const isUnanswered = [...sources.probes(namespace, name).values()].some(({ state }) => state === 'Unreachable');
   const states = await Promise.all(
     [...revisions].sort().map(async (revision): Promise<RevisionState> => {
       const workload = of(workloads, revision)?.state;
       const service = of(services, revision);
-      const troubled = workload !== undefined && workload.readyReplicas < workload.replicas;
+      const troubled = workload !== undefined && (workload.readyReplicas < workload.replicas || isUnanswered);
       return {
         revision,
         snapshot: of(snapshots, revision)?.snapshot,
@@ -99,23 +106,19 @@ async function observeRevisions(
         service: service && { revision: service.selects, identity: identityOf(service.metadata) },
         hasDisruptionBudget: of(budgets, revision) !== undefined,
         readyEndpoints: endpoints.filter((slice) => slice.revision === revision).reduce((sum, { ready }) => sum + ready, 0),
-        trouble: troubled ? await findPodTrouble(sources.client, deployment, revision, signal) : undefined,
+        trouble: troubled ? await troubleOf(sources.client, deployment, revision, signal) : undefined,
       };
     }),
   );
   return new Map(states.map((state) => [state.revision, state]));
 }
 
-async function findPodTrouble(
+async function troubleOf(
   client: KubeClient,
   { metadata }: ModelDeployment,
   revision: string,
   signal: AbortSignal,
 ): Promise<PodTrouble | undefined> {
-  const { items } = await client.list(RESOURCE.pod, {
-    namespace: metadata.namespace,
-    labelSelector: `${LABEL.deployment}=${metadata.name},${LABEL.revision}=${revision}`,
-    signal,
-  });
-  return findTrouble(items as unknown as readonly PodObject[]);
+  const labelSelector = `${LABEL.deployment}=${metadata.name},${LABEL.revision}=${revision}`;
+  return (await findPodTrouble(client, { namespace: metadata.namespace, labelSelector }, signal)).trouble;
 }

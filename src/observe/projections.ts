@@ -8,7 +8,8 @@ import type { Snapshot } from '../core/resources/revision.ts';
 import { parseTime } from '../core/time.ts';
 import { identityOf } from '../core/status/write.ts';
 import { decodeCarried, readShareService } from '../core/traffic/carrier.ts';
-import { readRoute, type HttpRouteObject } from '../core/traffic/route.ts';
+import type { Holder } from '../core/traffic/hostnames.ts';
+import { gatewayOf, readRoute, type HttpRouteObject } from '../core/traffic/route.ts';
 
 /** What a cache keeps of each kind: the few fields that are read. Whole objects of thousands of deployments would not fit into memory. */
 
@@ -40,6 +41,8 @@ export interface Endpoints extends Child {
 
 export interface RouteChild extends Child {
   readonly state: RouteState | undefined;
+  /** Who gets which requests by it. */
+  readonly holder: Holder;
 }
 
 export interface JobChild {
@@ -128,7 +131,13 @@ export function endpoints(object: KubeObject): Endpoints {
 }
 
 export function route(object: KubeObject): RouteChild {
-  return { ...child(object), state: readRoute(object as unknown as HttpRouteObject) };
+  const { name, namespace = '', creationTimestamp = '' } = object.metadata;
+  const route = object as unknown as HttpRouteObject;
+  return {
+    ...child(object),
+    state: readRoute(route),
+    holder: { namespace, name, createdAt: creationTimestamp, gateway: gatewayOf(route) },
+  };
 }
 
 export function job(object: KubeObject): JobChild {

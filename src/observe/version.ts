@@ -1,8 +1,6 @@
-import { RESOURCE } from '../api/resources.ts';
 import type { KubeClient } from '../controller/client.ts';
 import { keyOf } from '../controller/store.ts';
 import type { Settings } from '../core/observed.ts';
-import { findTrouble, type PodObject } from '../core/resources/podTrouble.ts';
 import { versionLabel } from '../core/resources/resolveJob.ts';
 import { awaitsJob } from '../core/version/copy.ts';
 import type { JobState } from '../core/version/job.ts';
@@ -10,6 +8,7 @@ import type { ObservedVersion } from '../core/version/plan.ts';
 import { decodeTermination } from '../core/version/termination.ts';
 import { BY_VERSION, type Caches } from './caches.ts';
 import type { JobChild } from './projections.ts';
+import { findPodTrouble } from './trouble.ts';
 
 export interface VersionSources {
   readonly client: KubeClient;
@@ -35,8 +34,9 @@ export async function observeVersion(
 
 async function observeJob(client: KubeClient, job: JobChild, signal: AbortSignal): Promise<JobState> {
   const { name, namespace } = job.metadata;
-  const { items } = await client.list(RESOURCE.pod, { namespace, labelSelector: `batch.kubernetes.io/job-name=${name}`, signal });
-  const pods = items as unknown as readonly PodObject[];
+  const labelSelector = `batch.kubernetes.io/job-name=${name}`;
+  const running = job.state === 'Running' ? name : undefined;
+  const { pods, trouble } = await findPodTrouble(client, { namespace, labelSelector, job: running }, signal);
   const ended = pods.flatMap((pod) => pod.status?.containerStatuses ?? []).find(({ state }) => state?.terminated !== undefined)
     ?.state?.terminated;
   return {
@@ -44,7 +44,7 @@ async function observeJob(client: KubeClient, job: JobChild, signal: AbortSignal
     attempt: job.attempt,
     state: job.state,
     termination: ended ? decodeTermination(ended.message) : undefined,
-    trouble: job.state === 'Succeeded' || ended ? undefined : findTrouble(pods),
+    trouble: job.state === 'Succeeded' || ended ? undefined : trouble,
     finishedAtMs: job.finishedAtMs,
     inputs: job.inputs,
   };

@@ -1,4 +1,4 @@
-import { ActionRefused, applyActions, NameTaken, type Applier } from '../apply/actions.ts';
+import { ActionRefused, applyActions, NameTaken, QueryRefused, type Applier } from '../apply/actions.ts';
 import type { EventRecorder } from '../controller/events.ts';
 import type { Action, Observed } from '../core/observed.ts';
 import { refusalStatus, type Refusal } from '../core/status/refusal.ts';
@@ -23,6 +23,7 @@ export async function carryOut(shell: Shell, observed: Observed, actions: readon
 /** What the user can mend; undefined for what passes by itself. */
 function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof NameTaken) return { reason: 'NameTaken', message: error.message };
+  if (error instanceof QueryRefused) return { reason: 'InvalidQuery', message: error.message };
   if (!(error instanceof ActionRefused)) return undefined;
   const { action, message } = error;
   const isTemplate = action.type === 'Apply' && action.object.kind === 'Deployment';

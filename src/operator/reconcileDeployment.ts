@@ -60,7 +60,7 @@ function tell({ events, metrics }: DeploymentReconciler, observed: Observed, pla
   if (planned.actions.length > 0) {
     logger.debug('Pass done', {
       actions: planned.actions.map((action) =>
-        action.type === 'Probe' || action.type === 'Delete'
+        action.type === 'Probe' || action.type === 'TryQueries' || action.type === 'Delete'
           ? action.type
           : `${action.type} ${action.object.kind} ${action.object.metadata.name}`,
       ),

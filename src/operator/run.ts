@@ -12,6 +12,7 @@ import type { Settings } from '../core/observed.ts';
 import { createAlerts } from '../metrics/alerts.ts';
 import { createMeasurements } from '../metrics/measurements.ts';
 import { createPrometheus, type Prometheus } from '../metrics/prometheus.ts';
+import { findQueryProblem } from '../metrics/trial.ts';
 import { allCaches, createCaches, forget, learn, type Caches } from '../observe/caches.ts';
 import { startHealthServer } from '../telemetry/health.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -176,7 +177,7 @@ function workOf({ settings, logger, metrics, clock, client, caches, elector, add
     onError: (error, note) => logger.warn('An Event could not be written', { error, reason: note.reason }),
   });
   const prober = proberOf(client, clock, logger, add);
-  const applier = applierOf(client, prober, elector, caches);
+  const applier = applierOf(client, prober, elector, caches, (promql) => findQueryProblem(prometheus, promql, clock.now()));
   const core: Settings = { image: settings.image, imagePullPolicy: settings.imagePullPolicy, settleMs: settings.settleMs };
   const { now } = clock;
   const version: VersionReconciler = { sources: { client, caches, settings: core }, applier, events, logger, now };
@@ -215,10 +216,17 @@ function workOf({ settings, logger, metrics, clock, client, caches, elector, add
 }
 
 /** What the API server answers to a write goes into the caches: the next pass sees it, however far the watches are behind. */
-function applierOf(client: Parts['client'], prober: Prober, elector: LeaderElector, caches: Caches): Applier {
+function applierOf(
+  client: Parts['client'],
+  prober: Prober,
+  elector: LeaderElector,
+  caches: Caches,
+  findProblem: Applier['findQueryProblem'],
+): Applier {
   return {
     client,
     prober,
+    findQueryProblem: findProblem,
     mustStillLead: () => elector.mustStillLead(),
     onWritten: (object) => learn(caches, object),
     onRemoved: (removed) => forget(caches, removed),

@@ -40,6 +40,7 @@ export async function startCluster(root: string, folder: string): Promise<BenchC
     await server.kubectl(['apply', '--server-side', '--validate=false', '-f', join(crds, '10-gateway-api.yaml')]);
     await server.kubectl(['apply', '--server-side', '-k', join(root, 'deploy/base')]);
     await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+    await makeGateway(server);
     const operatorAccount = join(folder, 'account');
     await writeAccount(server, operatorAccount);
     return {
@@ -60,6 +61,17 @@ export async function startCluster(root: string, folder: string): Promise<BenchC
     await server.stop();
     throw error;
   }
+}
+
+/** The Gateway that the fleet's routes attach to; standIns.ts answers for it. */
+async function makeGateway(server: PrivateApiServer): Promise<void> {
+  const namespace = 'gateways';
+  const spec = { gatewayClassName: 'bench', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] };
+  const gateway = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { name: 'public', namespace }, spec };
+  await server.request('POST', '/api/v1/namespaces', { body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } } });
+  const path = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/gateways`;
+  const { status, message } = await server.request('POST', path, { body: gateway });
+  if (status !== 201) throw new Error(`the Gateway of the bench was not taken: ${status} ${message}`);
 }
 
 async function writeAccount(server: PrivateApiServer, folder: string): Promise<void> {

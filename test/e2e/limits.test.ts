@@ -57,8 +57,8 @@ test('a value within the limit, of the candidate alone, does not hold the releas
   );
 }, 120_000);
 
-test('a query that Prometheus cannot read neither promotes nor rolls back, and its sentence is shown; mending it is another release', async () => {
-  await scene.deploy('4', spec({ name: 'typo', limit: { query: 'sum(rate(', max: '5' } }));
+test('a query without an answer neither promotes nor rolls back, and its sentence is shown', async () => {
+  await scene.deploy('4', spec({ name: 'unknown', limit: { query: 'nobody_exports_this', max: '5' } }));
   const paused = await scene.until(
     'the release is paused for want of data',
     async () => {
@@ -67,9 +67,9 @@ test('a query that Prometheus cannot read neither promotes nor rolls back, and i
     },
     90_000,
   );
-  const verdict = paused.status?.verdicts?.find(({ check }) => check === 'typo');
+  const verdict = paused.status?.verdicts?.find(({ check }) => check === 'unknown');
   expect(verdict?.verdict).toBe('Inconclusive/NoData');
-  expect(verdict?.explanation).toMatch(/no data: .*parse error/);
+  expect(verdict?.explanation).toMatch(/no data: The query gives no series/);
   expect(paused.status).toMatchObject({ weight: 50, verdict: 'Inconclusive/NoData' });
   const until = Date.now() + 10_000;
   while (Date.now() < until) {

@@ -138,13 +138,22 @@ export const STATES: readonly ConditionState[] = [
     },
     'InvalidTemplate',
   ),
-  moving({ name: 'a first version comes up', phase: 'Preparing', available: NO_VERSION, enter: async () => {
-    const world = createWorld();
-    world.behave('1', { readyAfterMs: 60_000 });
-    world.serve('1');
-    return await atRest(world, 5000);
-  } }),
-  moving({ name: 'the candidate comes up', phase: 'Preparing', enter: async () => await atRest(await releasing({ readyAfterMs: 60_000 }), 5000) }),
+  moving({
+    name: 'a first version comes up',
+    phase: 'Preparing',
+    available: NO_VERSION,
+    enter: async () => {
+      const world = createWorld();
+      world.behave('1', { readyAfterMs: 60_000 });
+      world.serve('1');
+      return await atRest(world, 5000);
+    },
+  }),
+  moving({
+    name: 'the candidate comes up',
+    phase: 'Preparing',
+    enter: async () => await atRest(await releasing({ readyAfterMs: 60_000 }), 5000),
+  }),
   moving({ name: 'the candidate has weight', phase: 'Holding', enter: async () => await inPhase(await releasing(), 'Holding') }),
   moving({
     name: 'pods for the next step are missing',
@@ -176,7 +185,10 @@ export const STATES: readonly ConditionState[] = [
       return await inPhase(world, 'Paused');
     },
   }),
-  paused({ name: 'a person paused the release', enter: async () => await inPhase(ask(await inPhase(await releasing(), 'Holding'), 'Pause'), 'Paused') }),
+  paused({
+    name: 'a person paused the release',
+    enter: async () => await inPhase(ask(await inPhase(await releasing(), 'Holding'), 'Pause'), 'Paused'),
+  }),
   paused({
     name: 'rollout.paused keeps the next release from starting',
     enter: async () => {
@@ -200,7 +212,10 @@ export const STATES: readonly ConditionState[] = [
     enter: async () =>
       await inPhase(await releasing({}, { rollout: { steps: [{ weight: 50 }], keepPrevious: { for: '10m' } } }), 'Watching'),
   }),
-  stalled({ name: 'the release was rolled back on evidence', phase: 'RolledBack', enter: async () => await atRest(await failing()) }, 'RolledBack'),
+  stalled(
+    { name: 'the release was rolled back on evidence', phase: 'RolledBack', enter: async () => await atRest(await failing()) },
+    'RolledBack',
+  ),
   stalled(
     {
       name: 'spec names what an earlier release found bad',
@@ -291,6 +306,19 @@ export const STATES: readonly ConditionState[] = [
       },
     },
     'RouteRefused',
+  ),
+  moving(
+    {
+      name: 'no gateway has taken the route over',
+      phase: 'Serving',
+      enter: async () => {
+        const world = await serving();
+        world.gateway.mood = 'Silent';
+        world.edit({ traffic: { gateway: { parentRefs: [{ name: 'public' }], hostnames: ['x.example.com'] } } });
+        return await atRest(world);
+      },
+    },
+    'RoutePending',
   ),
   settled({
     name: 'a newer operator wrote the status',

@@ -1,7 +1,10 @@
+import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Arms, MeasureRequest, Slot } from '../analysis/measurement.ts';
 import { substitutePromql } from '../analysis/promql.ts';
 import { DEFAULT_ANALYSIS } from '../analysis/config.ts';
+import type { QueryTrial } from '../observed.ts';
+import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
 import type { Check, Parameters } from './parameters.ts';
 
@@ -46,4 +49,12 @@ export function measuresOf(
     ...(parameters.counting === 'Nobody' ? [] : [traffic]),
     ...parameters.checks.map((check) => ({ check: check.name, measurand: measurand(check), intervalMs, fromMs })),
   ];
+}
+
+/** The queries of the user's own that a release of this revision would ask. */
+export function queryTrials({ metadata, spec }: ModelDeployment, { revision, version }: Snapshot): readonly QueryTrial[] {
+  const names = { namespace: metadata.namespace ?? 'default', deployment: metadata.name, revision, version };
+  return (spec.analysis?.checks ?? []).flatMap(({ name, limit }) =>
+    limit ? [{ check: name, query: substitutePromql(limit.query, names) }] : [],
+  );
 }

@@ -2,7 +2,7 @@ import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
 import type { Action, KubeObject, PodTrouble, RevisionState } from '../observed.ts';
 import { controllerRevision, disruptionBudget, revisionService, workload } from '../resources/children.ts';
-import { blame, quotaTrouble } from '../resources/podTrouble.ts';
+import { blame, quotaTrouble, troubleOfEvent } from '../resources/podTrouble.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
 import { portOf, readyPods, renderingOf, revisionState, type Scene } from './scene.ts';
@@ -56,9 +56,9 @@ export type PodsState =
   | {
       readonly state: 'Starting';
       readonly actions: readonly Action[];
-      /** Something keeps the pods from being Ready that does not pass by itself. */
-      readonly isHindered: boolean;
       readonly message: string;
+      /** What keeps them from being Ready and does not pass by itself. */
+      readonly trouble: Pick<PodTrouble, 'reason' | 'message'> | undefined;
       readonly sinceMs: number;
       readonly wakeAtMs: number;
     }
@@ -75,9 +75,9 @@ export function bringUp(scene: Scene, snapshot: Snapshot, replicas: number, dead
   const actions = ensureRevision(scene, snapshot, wanted, startedMs);
   if (actions.length === 0 && readyPods(scene, snapshot.revision) >= replicas) return { state: 'Ready' };
   const since = actions.length === 0 ? (state?.workload?.scaledAtMs ?? scene.now) : scene.now;
-  const trouble = troubleOf(state);
+  const trouble = troubleOf(state) ?? troubleOfWorkload(state?.workload?.failure);
   if (scene.now >= since + deadlineMs) {
-    const cause = trouble?.message ?? state?.workload?.failure ?? 'its pods did not become Ready in time';
+    const cause = trouble?.message ?? 'its pods did not become Ready in time';
     return {
       state: 'Failed',
       class: blame(trouble, deadlineMs / 2, scene.now),
@@ -86,13 +86,18 @@ export function bringUp(scene: Scene, snapshot: Snapshot, replicas: number, dead
     };
   }
   // A pod that starts is not Ready yet: that is no news, and telling it would only cost writes.
-  const waiting = (trouble?.reason === 'NotReady' ? undefined : trouble?.message) ?? state?.workload?.failure;
+  const waiting = trouble?.reason === 'NotReady' ? undefined : trouble;
   return {
     state: 'Starting',
     actions,
-    isHindered: waiting !== undefined,
-    message: `waiting for ${replicas} Ready pods of version ${snapshot.version}${waiting === undefined ? '' : `: ${waiting}`}`,
+    message: `waiting for ${replicas} Ready pods of version ${snapshot.version}${waiting ? `: ${waiting.message}` : ''}`,
+    trouble: waiting,
     sinceMs: since,
     wakeAtMs: Math.min(since + deadlineMs, scene.now + LOOK_AGAIN_MS),
   };
+}
+
+/** A Deployment that cannot make its pods says why in the words of its Event. */
+function troubleOfWorkload(failure: string | undefined): PodTrouble | undefined {
+  return failure === undefined ? undefined : troubleOfEvent({ reason: 'FailedCreate', message: failure });
 }

@@ -1,5 +1,6 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
-import type { Action, ProbeRequest } from '../observed.ts';
+import type { Action, PlanEvent, ProbeRequest } from '../observed.ts';
+import { INSUFFICIENT_CAPACITY } from '../resources/podTrouble.ts';
 import { childName, type Snapshot } from '../resources/revision.ts';
 import { candidatePods } from './capacity.ts';
 import type { Parameters } from './parameters.ts';
@@ -24,11 +25,16 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
   const pods = bringUp(scene, snapshot, replicas, parameters.progressDeadlineMs);
   if (pods.state === 'Failed') return rollBack(scene, release, progress, pods);
   if (pods.state === 'Starting') {
+    const { actions, trouble, wakeAtMs } = pods;
     // That pods start is no news for a while, and each message in between would be a write.
-    const isNews = pods.isHindered || quietUntilMs(release, progress, scene.now) === undefined;
-    return { actions: pods.actions, progress: isNews ? begun(pods.message) : progress, events: [], wakeAtMs: pods.wakeAtMs };
+    const isNews = trouble !== undefined || quietUntilMs(release, progress, scene.now) === undefined;
+    const told = isNews ? begun(pods.message) : progress;
+    // Want of capacity has an Event of its own, at any step.
+    const isTold = trouble !== undefined && told !== progress && trouble.reason !== INSUFFICIENT_CAPACITY;
+    const events: readonly PlanEvent[] = isTold ? [{ type: 'Warning', reason: trouble.reason, message: pods.message }] : [];
+    return { actions, progress: told, events, wakeAtMs };
   }
-  const probe = scene.observed.probes.get(to.revision);
+  const probe = scene.observed.probes.get(release.metadata.name);
   switch (probe?.state) {
     case 'Passed':
       return undefined;
@@ -39,17 +45,20 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
         message: `version ${to.version} failed its probe before any traffic: ${probe.message}`,
       });
     case undefined:
-      return { ...wait(progress), actions: [probeAction(scene, snapshot)] };
+      return { ...wait(progress), actions: [probeAction(scene, release, snapshot)] };
     case 'Unreachable':
       if (scene.now >= (revisionState(scene, to.revision)?.workload?.scaledAtMs ?? scene.now) + parameters.progressDeadlineMs) {
+        // A server that ends again and again may be Ready for a moment: what its pods say counts more than that nobody answered.
+        const trouble = revisionState(scene, to.revision)?.trouble;
         return rollBack(scene, release, progress, {
-          class: 'Infrastructure',
-          reason: 'ProbeUnreachable',
-          message: `the probe of version ${to.version} had no answer within its progress deadline: ${probe.message}`,
+          class: trouble?.class ?? 'Infrastructure',
+          reason: trouble?.reason ?? 'ProbeUnreachable',
+          message: `the probe of version ${to.version} had no answer within its progress deadline: ${trouble?.message ?? probe.message}`,
         });
       }
       return askAgain(
         scene,
+        release,
         snapshot,
         begun(`the probe of version ${to.version} has no answer yet: ${probe.message}`),
         probe.atMs + PROBE_AGAIN_MS,
@@ -58,11 +67,11 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
 }
 
 /** Once it is asked the answer brings the next pass: to be woken by a time that is over would be to spin, and no answer would ever come in. */
-function askAgain(scene: Scene, snapshot: Snapshot, progress: Progress, atMs: number): Turn {
-  return scene.now < atMs ? wait(progress, atMs) : { ...wait(progress), actions: [probeAction(scene, snapshot)] };
+function askAgain(scene: Scene, release: ModelRelease, snapshot: Snapshot, progress: Progress, atMs: number): Turn {
+  return scene.now < atMs ? wait(progress, atMs) : { ...wait(progress), actions: [probeAction(scene, release, snapshot)] };
 }
 
-function probeAction(scene: Scene, { revision, custom }: Snapshot): Action {
+function probeAction(scene: Scene, release: ModelRelease, { revision, custom }: Snapshot): Action {
   const { model, probe } = scene.observed.deployment.spec;
   const request: ProbeRequest = custom
     ? { protocol: 'Custom', probe: custom.probe }
@@ -71,6 +80,7 @@ function probeAction(scene: Scene, { revision, custom }: Snapshot): Action {
     type: 'Probe',
     namespace: scene.owner.namespace,
     deployment: scene.owner.name,
+    release: release.metadata.name,
     revision,
     service: childName(scene.owner.name, revision),
     request,

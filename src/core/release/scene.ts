@@ -44,7 +44,7 @@ export type Wanted =
   | { readonly state: 'Waiting'; readonly reason: 'VersionMissing' | 'VersionNotReady'; readonly message: string }
   | {
       readonly state: 'Refused';
-      readonly reason: 'InvalidTemplate' | 'VersionRefused' | 'ChecksNotCountable' | 'PortChanged';
+      readonly reason: 'InvalidTemplate' | 'VersionRefused' | 'ChecksNotCountable' | 'PortChanged' | 'HostnameTaken' | 'GatewayMissing';
       readonly message: string;
     };
 
@@ -54,7 +54,7 @@ export function sceneOf(observed: Observed, now: number): Scene {
   const routing = routingOf(deployment);
   const stable = stableOf(observed);
   return {
-    observed,
+    observed: withRouteAsItIs(observed),
     now,
     owner: { kind: 'ModelDeployment', name: metadata.name, namespace: metadata.namespace ?? 'default', uid: metadata.uid ?? '' },
     size: spec.replicas ?? 1,
@@ -65,6 +65,15 @@ export function sceneOf(observed: Observed, now: number): Scene {
     active: activeRelease(observed.releases),
     target: routing === 'ReplicaShare' ? withSamePort(observed, stable, wantedOf(observed)) : wantedOf(observed),
   };
+}
+
+/** Requests keep going the way they go while they cannot go the way that the spec says. */
+function withRouteAsItIs(observed: Observed): Observed {
+  const kept = observed.obstacle?.kept;
+  if (!kept) return observed;
+  const { deployment } = observed;
+  const { spec } = deployment;
+  return { ...observed, deployment: { ...deployment, spec: { ...spec, traffic: { ...spec.traffic, gateway: kept } } } };
 }
 
 /**
@@ -118,14 +127,17 @@ function besideCandidate(observed: Observed): Slot | undefined {
 }
 
 function wantedOf(observed: Observed): Wanted {
-  const { deployment, version, settings } = observed;
+  const { deployment, version, settings, obstacle } = observed;
+  if (obstacle) return { state: 'Refused', reason: obstacle.reason, message: obstacle.message };
   const { spec } = deployment;
   const name = `${spec.model}-${spec.version}`;
   if (!version) {
+    const serving = observed.deployment.status?.stable?.version;
+    const goesOn = serving === undefined ? '' : `; version ${serving} goes on serving`;
     return {
       state: 'Waiting',
       reason: 'VersionMissing',
-      message: `there is no ModelVersion ${name} in this namespace; apply it, or name another one in spec.version`,
+      message: `there is no ModelVersion ${name} in this namespace; apply it, or name another one in spec.version${goesOn}`,
     };
   }
   const digest = version.status?.resolved?.digest;

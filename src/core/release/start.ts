@@ -4,6 +4,7 @@ import type { Action, KubeObject, PlanEvent } from '../observed.ts';
 import { workload } from '../resources/children.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { nextNumber } from './ledger.ts';
+import { queryTrials } from './measures.ts';
 import { planSnapshot, sayApproximations } from './parameters.ts';
 import type { Scene } from './scene.ts';
 
@@ -20,7 +21,8 @@ export interface Again {
 /**
  * The record of a new release, with the plan that holds for it. Its name holds its number, so that two operators that start the same release
  * make one object. It has no owner: the audit trail outlives the deployment. Before it, the API server is asked whether it would have these
- * pods: a template that it refuses is told at once and makes no release.
+ * pods, and Prometheus whether it can read the queries of the checks: what one of them refuses is told at once and makes no release, since a
+ * release keeps the checks that it started with.
  */
 export function startRelease(
   scene: Scene,
@@ -62,8 +64,10 @@ export function startRelease(
     fieldManager: FIELD_MANAGER.children,
     dryRun: true,
   };
+  const queries = queryTrials(observed.deployment, snapshot);
+  const trial: readonly Action[] = queries.length === 0 ? [] : [{ type: 'TryQueries', queries }];
   return {
-    actions: [rehearsal, { type: 'Create', object }],
+    actions: [rehearsal, ...trial, { type: 'Create', object }],
     events: [
       { type: 'Normal', reason: 'ReleaseStarted', message: `release ${number} ${from} (revision ${revision})` },
       ...(stable ? approximations(scene) : []),

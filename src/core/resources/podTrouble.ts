@@ -68,6 +68,30 @@ interface Ranked {
   readonly trouble: PodTrouble;
 }
 
+/** A pod that has a node and whose containers still cannot be made: why that is, only its Events say. */
+export function isHeldUp({ metadata, status }: PodObject): boolean {
+  const is = (type: string): string | undefined => status?.conditions?.find((condition) => condition.type === type)?.status;
+  return metadata.deletionTimestamp === undefined && is('PodScheduled') === 'True' && is('PodReadyToStartContainers') === 'False';
+}
+
+/** What a pod can name and may be missing, as the API server and kubelet write it. */
+const NAMED: readonly (readonly [written: string, kind: string, reason: string])[] = [
+  ['secret', 'Secret', 'SecretMissing'],
+  ['configmap', 'ConfigMap', 'ConfigMapMissing'],
+  ['serviceaccount', 'ServiceAccount', 'ServiceAccountMissing'],
+];
+
+/** What a Warning Event says of a pod that does not begin. Kubelet and controllers go on trying, so whatever is missing may still come. */
+export function troubleOfEvent(event: { readonly reason: string; readonly message: string }): PodTrouble {
+  for (const [written, kind, reason] of NAMED) {
+    const name = new RegExp(`\\b${written} "([^"]{1,253})" not found`).exec(event.message)?.[1];
+    if (name === undefined) continue;
+    const message = `there is no ${kind} ${name} in this namespace; create it, or name another one`;
+    return { class: 'Infrastructure', reason, message };
+  }
+  return { class: 'Infrastructure', ...event };
+}
+
 function troublesOf(pod: PodObject): readonly Ranked[] {
   const { status } = pod;
   const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');

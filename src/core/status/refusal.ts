@@ -10,8 +10,8 @@ type Status = NonNullable<ModelDeployment['status']>;
 
 /** Why a write that the spec asks for cannot be done until somebody mends something. */
 export interface Refusal {
-  /** `NameTaken`: an object of that name is somebody else's. `InvalidTemplate`, `Refused`: the API server says no. */
-  readonly reason: 'NameTaken' | 'InvalidTemplate' | 'Refused';
+  /** `NameTaken`: an object of that name is somebody else's. `InvalidTemplate`, `Refused`: the API server says no; `InvalidQuery`: Prometheus does. */
+  readonly reason: 'NameTaken' | 'InvalidTemplate' | 'InvalidQuery' | 'Refused';
   readonly message: string;
 }
 

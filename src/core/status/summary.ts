@@ -70,6 +70,8 @@ function summarizeServing(scene: Scene, version: string): Summary {
   const route = observed.route?.acceptance;
   if (route?.state === 'Refused')
     return { phase: 'Serving', ready: false, motion: 'Stalled', reason: 'RouteRefused', message: route.message };
+  if (route?.state === 'Pending')
+    return { phase: 'Serving', ready: false, motion: 'Reconciling', reason: 'RoutePending', message: route.message };
   return { phase: 'Serving', ready: true, motion: 'AtRest', reason: 'Serving', message: `version ${version} serves` };
 }
 

@@ -1,4 +1,8 @@
-import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
+import type {
+  ModelDeployment,
+  ModelDeploymentTrafficGateway,
+  ModelDeploymentTrafficGatewayTimeouts,
+} from '../../api/generated/modeldeployment.ts';
 import { ANNOTATION, LABEL, REVISION_HEADER } from '../../api/names.ts';
 import { shortHash } from '../canonical.ts';
 import type { Slot } from '../analysis/measurement.ts';
@@ -115,15 +119,21 @@ function backendRef(owner: Owner, revision: string, weight: number): object {
 export interface HttpRouteObject {
   readonly metadata: {
     readonly name: string;
+    readonly namespace?: string;
     readonly uid?: string;
     readonly resourceVersion?: string;
     readonly generation?: number;
+    readonly creationTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec?: {
     readonly parentRefs?: readonly ParentRef[];
-    readonly rules?: readonly { readonly backendRefs?: readonly { readonly name?: string; readonly weight?: number }[] }[];
+    readonly hostnames?: readonly string[];
+    readonly rules?: readonly {
+      readonly backendRefs?: readonly { readonly name?: string; readonly weight?: number }[];
+      readonly timeouts?: ModelDeploymentTrafficGatewayTimeouts;
+    }[];
   };
   readonly status?: { readonly parents?: readonly ParentStatus[] };
 }
@@ -131,6 +141,8 @@ export interface HttpRouteObject {
 interface ParentRef {
   readonly name?: string;
   readonly namespace?: string;
+  readonly sectionName?: string;
+  readonly port?: number;
 }
 
 interface ParentStatus {
@@ -171,34 +183,59 @@ function readSlots({ metadata, spec }: HttpRouteObject): RouteState['slots'] | u
   return { a: { ...a, weight: weights.a }, b: { ...b, weight: weights.b } };
 }
 
+/** The frame that a route has, in the words of spec. */
+export function gatewayOf({ spec }: HttpRouteObject): ModelDeploymentTrafficGateway {
+  const timeouts = spec?.rules?.[0]?.timeouts;
+  return {
+    // Without what the API server adds to each.
+    parentRefs: (spec?.parentRefs ?? []).map(({ name = '', namespace, sectionName, port }) => ({
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(sectionName === undefined ? {} : { sectionName }),
+      ...(port === undefined ? {} : { port }),
+    })),
+    ...(spec?.hostnames === undefined ? {} : { hostnames: spec.hostnames }),
+    ...(timeouts === undefined ? {} : { timeouts }),
+  };
+}
+
 /**
- * Judged by every parent's Accepted and ResolvedRefs at the newest generation. A Gateway's Programmed is no help: it stays False where the
- * gateway has no address to show, though it serves.
+ * Judged by the Accepted and ResolvedRefs of every parent at the newest generation. A Gateway's Programmed is no help: it stays False where the
+ * gateway has no address to show, though it serves. What is said about other parents counts for nothing: Envoy Gateway leaves it standing when
+ * a parentRef has got another listener or port.
  */
 function acceptanceOf(route: HttpRouteObject): Acceptance {
-  const generation = route.metadata.generation ?? 0;
-  const parents = route.status?.parents ?? [];
-  const wanted = (route.spec?.parentRefs ?? []).map(nameOf);
-  if (parents.length < wanted.length) {
-    const silent = wanted.filter((name) => !parents.some(({ parentRef }) => parentRef && nameOf(parentRef) === name)).join(', ');
+  const { namespace = '' } = route.metadata;
+  const said = route.status?.parents ?? [];
+  const answers = (route.spec?.parentRefs ?? []).map((ref) => ({
+    ref,
+    parents: said.filter(({ parentRef }) => parentRef && placeOf(parentRef, namespace) === placeOf(ref, namespace)),
+  }));
+  const silent = answers.filter(({ parents }) => parents.length === 0).map(({ ref }) => nameOf(ref));
+  if (silent.length > 0)
     return {
       state: 'Pending',
-      message: `no gateway answers for ${silent} of spec.traffic.gateway.parentRefs; check that this Gateway exists and lets routes of this namespace in`,
+      message: `no gateway answers for ${silent.join(', ')} of spec.traffic.gateway.parentRefs; check that this Gateway exists and lets routes of this namespace in`,
     };
-  }
-  for (const parent of parents) {
-    for (const type of ['Accepted', 'ResolvedRefs']) {
-      const condition = parent.conditions?.find((candidate) => candidate.type === type);
-      if (!condition || (condition.observedGeneration ?? 0) < generation) {
-        return { state: 'Pending', message: `gateway ${parent.parentRef?.name ?? '?'} has not yet seen the newest route` };
-      }
-      if (condition.status !== 'True') {
-        const reason = condition.reason ?? type;
-        return { state: 'Refused', reason, message: `gateway ${parent.parentRef?.name ?? '?'}: ${reason}: ${condition.message ?? ''}` };
-      }
-    }
+  const worst = answers.flatMap(({ parents }) => parents).map((parent) => judgeParent(parent, route.metadata.generation ?? 0));
+  return worst.find(({ state }) => state !== 'Accepted') ?? { state: 'Accepted' };
+}
+
+function judgeParent({ parentRef, conditions }: ParentStatus, generation: number): Acceptance {
+  const gateway = `gateway ${parentRef?.name ?? '?'}`;
+  for (const type of ['Accepted', 'ResolvedRefs']) {
+    const condition = conditions?.find((candidate) => candidate.type === type);
+    if (!condition || (condition.observedGeneration ?? 0) < generation)
+      return { state: 'Pending', message: `${gateway} has not yet seen the newest route` };
+    const reason = condition.reason ?? type;
+    if (condition.status !== 'True') return { state: 'Refused', reason, message: `${gateway}: ${reason}: ${condition.message ?? ''}` };
   }
   return { state: 'Accepted' };
+}
+
+/** A parentRef as one text; without a namespace it is the route's own. */
+function placeOf({ name, namespace, sectionName, port }: ParentRef, own: string): string {
+  return JSON.stringify([namespace ?? own, name, sectionName, port]);
 }
 
 function nameOf({ name = '?', namespace }: ParentRef): string {

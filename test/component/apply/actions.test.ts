@@ -18,6 +18,7 @@ beforeEach(async () => {
   applier = {
     client: createKubeClient(server.kubeConfig(), { clock: realClock }),
     prober: { start: () => undefined, results: () => new Map(), forget: () => undefined },
+    findQueryProblem: () => Promise.resolve(undefined),
     mustStillLead: () => 15_000,
     onWritten: ({ kind, metadata }) => written.push(`${kind} ${metadata.resourceVersion ?? ''}`),
     onRemoved: ({ kind }) => written.push(`no ${kind}`),

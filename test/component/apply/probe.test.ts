@@ -55,7 +55,15 @@ async function ask(request: ProbeRequest, port = (server.address() as AddressInf
       baseUrl: () => `http://127.0.0.1:${port}`,
       onResult: (_, __, ___, result) => resolve(result),
     });
-    prober.start({ type: 'Probe', namespace: 'risk', deployment: 'fraud', revision: 'r', service: 'fraud-r', request });
+    prober.start({
+      type: 'Probe',
+      namespace: 'risk',
+      deployment: 'fraud',
+      release: 'fraud-r2',
+      revision: 'r',
+      service: 'fraud-r',
+      request,
+    });
   });
 }
 

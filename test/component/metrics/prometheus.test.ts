@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { createPrometheus } from '../../../src/metrics/prometheus.ts';
 import type { Prometheus, PrometheusOptions } from '../../../src/metrics/prometheus.ts';
 import { readValue } from '../../../src/metrics/readings.ts';
+import { findQueryProblem } from '../../../src/metrics/trial.ts';
 import { always, HOSTILE, startFakePrometheus } from '../../support/prometheus.ts';
 import type { FakePrometheus } from '../../support/prometheus.ts';
 
@@ -97,9 +98,30 @@ describe('answers that are no data', () => {
     fake.answer('x', { kind: 'text', status: 400, text });
     expect(await connect().instant('x', 0)).toEqual({
       ok: false,
-      reason: 'refused',
+      reason: 'unreadable',
       sentence: 'Prometheus answered 400: 1:5: parse error: unexpected ).',
     });
+  });
+});
+
+describe('a query that is tried before anything depends on it', () => {
+  test('is found out when Prometheus cannot parse it, or when it gives a range', async () => {
+    const text =
+      '{"status":"error","errorType":"bad_data","error":"invalid parameter \\"query\\": 1:10: parse error: unclosed left parenthesis"}';
+    fake.answer('sum(rate(', { kind: 'text', status: 400, text });
+    const matrix = '{"status":"success","data":{"resultType":"matrix","result":[]}}';
+    fake.answer('up[1m]', { kind: 'text', status: 200, text: matrix });
+    expect(await findQueryProblem(connect(), 'sum(rate(', 0)).toMatch(/parse error: unclosed left parenthesis/);
+    expect(await findQueryProblem(connect(), 'up[1m]', 0)).toMatch(/range vector: wrap it in a function/);
+  });
+
+  test.each(Object.entries(HOSTILE))('is let through by %s: what may pass keeps no release from starting', async (_, answer) => {
+    fake.answer('x', answer);
+    expect(await findQueryProblem(connect(), 'x', 0)).toBeUndefined();
+  });
+
+  test('is let through by a Prometheus that is down', async () => {
+    expect(await findQueryProblem(connect({ url: 'http://127.0.0.1:1' }), 'x', 0)).toBeUndefined();
   });
 });
 

@@ -91,7 +91,11 @@ export class Gateway {
       if (this.takesOver) this.#effective = readRoute(route)?.slots;
     }
     const status = {
-      parents: [{ parentRef: { name: 'public' }, controllerName: 'example.com/gateway', conditions: this.#conditions(route, generation) }],
+      parents: parentRefs.map((parentRef) => ({
+        parentRef,
+        controllerName: 'example.com/gateway',
+        conditions: this.#conditions(route, generation),
+      })),
     };
     if (JSON.stringify(route['status']) !== JSON.stringify(status)) api.put({ ...route, status });
   }

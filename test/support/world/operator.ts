@@ -11,7 +11,8 @@ import type { FiringAlert } from '../../../src/core/analysis/alert.ts';
 import type { CheckSamples, MeasureRequest, Tick } from '../../../src/core/analysis/measurement.ts';
 import type { Observed, Plan, PlanEvent, ProbeResult, Settings } from '../../../src/core/observed.ts';
 import { plan } from '../../../src/core/plan.ts';
-import type { Caches } from '../../../src/observe/caches.ts';
+import { hostKeys } from '../../../src/core/traffic/hostnames.ts';
+import { BY_HOST, type Caches } from '../../../src/observe/caches.ts';
 import { observeDeployment } from '../../../src/observe/deployment.ts';
 import * as project from '../../../src/observe/projections.ts';
 import { carryOut } from '../../../src/operator/carryOut.ts';
@@ -142,7 +143,7 @@ export class SimulatedOperator {
     try {
       // Nothing is learned from answers: caches that lag behind are the harder case.
       const deaf = { onWritten: () => undefined, onRemoved: () => undefined };
-      const applier = { client, prober: this.#prober(clock), mustStillLead: () => 10_000, ...deaf };
+      const applier = { client, prober: this.#prober(clock), findQueryProblem, mustStillLead: () => 10_000, ...deaf };
       await carryOut({ applier, events: { record: this.#options.tell }, now: () => clock }, observed, planned.actions, signal);
       this.#wanted = planned.measure;
       this.#dueMs = planned.requeueAfterMs === undefined ? Infinity : now + planned.requeueAfterMs;
@@ -159,7 +160,7 @@ export class SimulatedOperator {
   #observe(client: KubeClient, now: number, signal: AbortSignal): Promise<Observed | undefined> {
     const { api, settings, alerts } = this.#options;
     const probes = (): ReadonlyMap<string, ProbeResult> =>
-      new Map([...this.#probes].filter(([, { fromMs }]) => fromMs <= now).map(([revision, { result }]) => [revision, result]));
+      new Map([...this.#probes].filter(([, { fromMs }]) => fromMs <= now).map(([release, { result }]) => [release, result]));
     return observeDeployment(
       {
         client,
@@ -177,8 +178,8 @@ export class SimulatedOperator {
 
   #prober(clock: number): Prober {
     return {
-      start: ({ revision }) => {
-        const running = this.#probes.get(revision);
+      start: ({ revision, release }) => {
+        const running = this.#probes.get(release);
         if (running && running.fromMs > this.#passedMs) return;
         const state = this.#options.probe(revision);
         const message = {
@@ -187,7 +188,7 @@ export class SimulatedOperator {
           Unreachable: 'connection refused',
         }[state];
         const result = state === 'Unreachable' ? { state, message, atMs: clock + PROBE_MS } : { state, message };
-        this.#probes.set(revision, { result, fromMs: this.#passedMs + PROBE_MS });
+        this.#probes.set(release, { result, fromMs: this.#passedMs + PROBE_MS });
       },
       results: () => new Map(),
       forget: () => undefined,
@@ -216,6 +217,12 @@ export class SimulatedOperator {
   }
 }
 
+/** Prometheus as far as a trial sees it: where parentheses do not match there is no query. */
+function findQueryProblem(promql: string): Promise<string | undefined> {
+  const isQuery = promql.split('(').length === promql.split(')').length;
+  return Promise.resolve(isQuery ? undefined : 'Prometheus answered 400: parse error: unclosed left parenthesis.');
+}
+
 const NO_PLAN: Plan = { actions: [], events: [], requeueAfterMs: undefined, measure: [], view: undefined };
 
 function isEmpty({ stable, value }: Tick): boolean {
@@ -235,7 +242,11 @@ function cachesAt(api: WorldApi, atMs: (type: ResourceType) => number): Caches {
       secondsSinceActivity: () => 0,
       get: (namespace, name) => shown.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)?.projected,
       list: () => shown.map(({ projected }) => projected),
-      byIndex: (_, key) => shown.filter(({ index }) => index === key).map(({ projected }) => projected),
+      byIndex: (name, key) =>
+        (name === BY_HOST
+          ? shown.filter(({ projected }) => hostKeysOf(projected as project.RouteChild).includes(key))
+          : shown.filter(({ index }) => index === key)
+        ).map(({ projected }) => projected),
     };
   };
   return {
@@ -250,6 +261,10 @@ function cachesAt(api: WorldApi, atMs: (type: ResourceType) => number): Caches {
     routes: cache(RESOURCE.httpRoute, project.route),
     jobs: cache(RESOURCE.job, project.job),
   };
+}
+
+function hostKeysOf({ holder }: project.RouteChild): readonly string[] {
+  return hostKeys(holder.namespace, holder.gateway);
 }
 
 interface Listed<T> {

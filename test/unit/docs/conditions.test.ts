@@ -13,17 +13,17 @@ const SOURCES = [
   'src/core/status/*.ts',
   'src/core/version/{plan,job,copy,failure}.ts',
   'src/core/resources/podTrouble.ts',
-  'src/operator/reconcileDeployment.ts',
+  'src/operator/{carryOut,reconcileDeployment}.ts',
 ];
 const sources = globSync(SOURCES, { cwd: root }).map((file) => readFileSync(join(root, file), 'utf8'));
 
 /** Words of the code that are no user's: kinds of objects and actions, inner states, statuses of conditions and of containers. */
 const INNER = [
-  ['Deployment', 'PodDisruptionBudget', 'ControllerRevision', 'Service', 'ModelDeployment', 'ModelRelease'],
-  ['Apply', 'ApplyStatus', 'Create', 'Delete', 'Probe', 'Custom'],
-  ['AtRest', 'Known', 'Starting', 'Passed', 'Unreachable', 'Pinned', 'Contradicted', 'Retrying', 'Running', 'Succeeded'],
+  ['Deployment', 'PodDisruptionBudget', 'ControllerRevision', 'Service', 'ModelDeployment', 'ModelRelease', 'Secret', 'ConfigMap', 'ServiceAccount'],
+  ['Apply', 'ApplyStatus', 'Create', 'Delete', 'Probe', 'Custom', 'TryQueries'],
+  ['AtRest', 'Pending', 'Known', 'Starting', 'Passed', 'Unreachable', 'Pinned', 'Contradicted', 'Retrying', 'Running', 'Succeeded'],
   ['Found', 'NotAsked', 'Missing'],
-  ['True', 'False', 'Unknown', 'Normal', 'Warning', 'CrashLoopBackOff', 'RunContainerError', 'PodScheduled'],
+  ['True', 'False', 'Unknown', 'Normal', 'Warning', 'CrashLoopBackOff', 'RunContainerError', 'PodScheduled', 'PodReadyToStartContainers'],
   ['Shift', 'Promote', 'RollBack', 'First', 'Version', 'Template', 'Retry'],
   ['Abort', 'Pause', 'Freeze', 'Rollback'],
   ['Free', 'Settled', 'Start', 'RetryAt', 'GivenUp', 'Newest', 'Earlier'],

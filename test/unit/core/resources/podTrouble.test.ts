@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { blame, findTrouble, quotaTrouble, type PodObject } from '../../../../src/core/resources/podTrouble.ts';
+import { blame, findTrouble, isHeldUp, quotaTrouble, troubleOfEvent, type PodObject } from '../../../../src/core/resources/podTrouble.ts';
 
 type Status = NonNullable<PodObject['status']>;
 
@@ -202,5 +202,47 @@ describe('pods that run without being Ready', () => {
 
   test('that cannot be asked say nothing', () => {
     expect(blame(undefined, 5 * MINUTE, now)).toBe('Infrastructure');
+  });
+});
+
+describe('what an Event says of a pod that does not begin', () => {
+  test.each([
+    [
+      'FailedMount',
+      'MountVolume.SetUp failed for volume "plimsoll-access" : secret "reader" not found',
+      'SecretMissing',
+      'there is no Secret reader in this namespace; create it, or name another one',
+    ],
+    [
+      'FailedMount',
+      'MountVolume.SetUp failed for volume "c" : configmap "conf" not found',
+      'ConfigMapMissing',
+      'there is no ConfigMap conf',
+    ],
+    [
+      'FailedCreate',
+      'Error creating: pods "x-" is forbidden: error looking up service account risk/me: serviceaccount "me" not found',
+      'ServiceAccountMissing',
+      'there is no ServiceAccount me',
+    ],
+    ['FailedCreate', 'Error creating: pods "x-" is forbidden: exceeded quota: small', 'FailedCreate', 'exceeded quota: small'],
+  ])('%s: %s', (reason, message, told, sentence) => {
+    const trouble = troubleOfEvent({ reason, message });
+    expect(trouble).toMatchObject({ class: 'Infrastructure', reason: told, message: expect.stringContaining(sentence) as unknown });
+  });
+
+  test('is asked of a pod that has a node and no containers, and of no other', () => {
+    const held = (scheduled: string, ready: string): boolean =>
+      isHeldUp(
+        pod({
+          phase: 'Pending',
+          conditions: [
+            { type: 'PodScheduled', status: scheduled },
+            { type: 'PodReadyToStartContainers', status: ready },
+          ],
+        }),
+      );
+    expect([held('True', 'False'), held('False', 'False'), held('True', 'True')]).toEqual([true, false, false]);
+    expect(isHeldUp(pod({}))).toBe(false);
   });
 });

@@ -164,6 +164,21 @@ describe("the gateway's word", () => {
     });
   });
 
+  test('about a listener that the route is not at any more counts for nothing', () => {
+    const { spec } = build() as unknown as { readonly spec: object };
+    const elsewhere = { ...parent({ Accepted: 'False' }, 2), parentRef: { name: 'public', sectionName: 'gone' } };
+    expect(readRoute(observed({ status: { parents: [elsewhere, parent()] } }))?.acceptance.state).toBe('Accepted');
+    expect(readRoute(observed({ status: { parents: [elsewhere] } }))?.acceptance.state).toBe('Pending');
+    const here = { ...spec, parentRefs: [{ name: 'public', sectionName: 'gone' }] };
+    const refused = { ...parent({ Accepted: 'False' }), parentRef: { name: 'public', sectionName: 'gone' } };
+    expect(readRoute(observed({ spec: here, status: { parents: [parent({}, 2), refused] } }))?.acceptance.state).toBe('Refused');
+  });
+
+  test('is known by the namespace of the route where the parentRef names none', () => {
+    const named = { ...parent(), parentRef: { name: 'public', namespace: observed({}).metadata.namespace } };
+    expect(readRoute(observed({ status: { parents: [named] } }))?.acceptance.state).toBe('Accepted');
+  });
+
   test('that refuses names the gateway and its reason', () => {
     const acceptance = readRoute(
       observed({ status: { parents: [parent({ Accepted: 'False', AcceptedReason: 'NoMatchingParent' })] } }),
