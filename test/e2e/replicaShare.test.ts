@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ModelRelease } from '../../src/api/generated/modelrelease.ts';
 import { lost, shareOf, startCallers, type Callers } from '../support/callers.ts';
-import { request } from '../support/cluster.ts';
+import { kubectl, request } from '../support/cluster.ts';
 import { conditionOf } from '../support/expectations.ts';
 import { QUICK_ROLLOUT, Scenario } from '../support/scenario.ts';
 
@@ -53,6 +53,7 @@ beforeAll(async () => {
     scene.version('2.0.0'),
     // By the input and not by chance: the probe's zeros are answered, 3 of the 10 rows of the callers are not.
     scene.version('3.0.0', { failWhenFirstAtLeast: 7 }),
+    scene.version('4.0.0'),
   ]);
   await scene.deploy('1.0.0', SHARED);
   await scene.ready();
@@ -135,45 +136,64 @@ describe('a good version', () => {
 
 describe('a version that fails on three of ten inputs', () => {
   let release: ModelRelease;
-  /** Connections that were opened while both versions took them, and stay. */
-  let shared: Callers;
 
   beforeAll(async () => {
     await scene.release('3.0.0');
-    await holding(3, 0);
-    // kube-proxy hears of the candidate's pod a moment later; and of 30 connections one in four reaches it.
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    shared = startCallers((await service()).spec.clusterIP, scene.name, RATE / 2, { connections: 30 });
     release = await scene.finished(3);
     await new Promise((resolve) => setTimeout(resolve, 2 * BOUND_MS));
-    await shared.stop();
   }, STORY_MS);
 
   test('is rolled back on what its pods counted', () => {
     expect(release.status).toMatchObject({ outcome: 'RolledBack', class: 'Evidence', reason: 'ErrorRateWorse' });
   });
 
-  test('answers nobody any more a moment after the decision, also over connections that were open', () => {
-    const decidedAt = Date.parse(release.status?.timeline?.find(({ event }) => event === 'RollingBack')?.at ?? '');
-    const last = (calls: Callers): number =>
-      Math.max(...calls.calls.filter(({ version, status }) => version === '3.0.0' || status === 500).map(({ sentAt }) => sentAt)) -
-      decidedAt;
-    process.stdout.write(
-      `last request to the candidate after the decision: new connections ${last(fresh)} ms, open ones ${last(shared)} ms\n`,
-    );
-    expect(last(fresh)).toBeLessThan(2000);
-    expect(last(shared)).toBeLessThan(BOUND_MS);
-    expect(shared.calls.some(({ version }) => version === '3.0.0')).toBe(true);
+  test('answers no new connection any more a moment after the decision', () => {
+    expect(lastTo('3.0.0', fresh) - decidedAt(release)).toBeLessThan(2000);
   });
 
   test('costs nobody else a request, and leaves no pod', async () => {
     expect(lost(fresh.calls).slice(0, 5)).toEqual([]);
     expect(lost(kept.calls).slice(0, 5)).toEqual([]);
-    process.stdout.write(`over connections shared with the candidate: ${shared.calls.length} requests, ${lost(shared.calls).length} lost\n`);
-    const { body } = await request(
-      'GET',
-      `/api/v1/namespaces/${scene.namespace}/pods?labelSelector=plimsoll.dev%2Frevision%3D${release.spec.to.revision}`,
-    );
-    expect((body as { items: unknown[] }).items).toEqual([]);
+    expect(await podsOf(release)).toEqual([]);
   });
 });
+
+describe('a version that is aborted while connections to it are open', () => {
+  test(
+    'answers them no longer than its pods take to end',
+    async () => {
+      const rollout = { ...SHARED.rollout, steps: [{ weight: 50, hold: '1h' }] };
+      await scene.deploy('4.0.0', { ...SHARED, rollout });
+      await holding(4, 0);
+      const open = startCallers((await service()).spec.clusterIP, scene.name, RATE / 2, { connections: 30 });
+      const reached = (): boolean => open.calls.some(({ version }) => version === '4.0.0');
+      await scene.until('an open connection leads to the candidate', () => Promise.resolve(reached() ? true : undefined), 20_000);
+      const patch = JSON.stringify({ spec: { control: { action: 'Abort', by: 'admin' } } });
+      await kubectl(['-n', scene.namespace, 'patch', 'mrel', `${scene.name}-r4`, '--type=merge', '-p', patch]);
+      const release = await scene.finished(4);
+      await new Promise((resolve) => setTimeout(resolve, 2 * BOUND_MS));
+      await open.stop();
+      const late = lastTo('4.0.0', open) - decidedAt(release);
+      process.stdout.write(`over open connections the candidate's last answer came ${late} ms after the decision\n`);
+      expect(late).toBeLessThan(BOUND_MS);
+      expect(await podsOf(release)).toEqual([]);
+      expect(lost(fresh.calls).slice(0, 5)).toEqual([]);
+    },
+    STORY_MS,
+  );
+});
+
+function decidedAt({ status }: ModelRelease): number {
+  return Date.parse(status?.timeline?.find(({ event }) => event === 'RollingBack')?.at ?? '');
+}
+
+/** When the last request was sent that this version answered, well or badly. */
+function lastTo(version: string, { calls }: Callers): number {
+  return Math.max(...calls.filter((call) => call.version === version || call.status === 500).map(({ sentAt }) => sentAt));
+}
+
+async function podsOf({ spec }: ModelRelease): Promise<readonly unknown[]> {
+  const selector = encodeURIComponent(`plimsoll.dev/revision=${spec.to.revision}`);
+  const { items } = await scene.read<{ items: unknown[] }>(`/api/v1/namespaces/${scene.namespace}/pods?labelSelector=${selector}`);
+  return items;
+}

@@ -17,7 +17,7 @@ describe('a release that a person pauses', () => {
     const world = await releasing();
     await holdingAt(world, 5);
     ask(world, 'Pause', 'the campaign');
-    await world.run(900_000);
+    await world.run(300_000);
     expect(world.weight('2')).toBe(5);
     expect(world.newest().status?.message).toContain('at 5 %: paused by alice: the campaign');
     expect(world.condition('Ready')).toBe('False/Paused');
@@ -73,7 +73,7 @@ describe('spec.rollout.paused', () => {
     const world = await releasing();
     await holdingAt(world, 25);
     world.edit({ rollout: { ...world.deployment.spec.rollout, paused: true } });
-    await world.run(900_000);
+    await world.run(300_000);
     expect(world.weight('2')).toBe(25);
     world.edit({ rollout: { ...world.deployment.spec.rollout, paused: false } });
     expect((await ended(world)).status?.outcome).toBe('Promoted');
@@ -133,7 +133,7 @@ describe('a release that a person aborts', () => {
     ask(world, 'Abort', 'wrong model');
     const release = await ended(world);
     expect(release.status).toMatchObject({ outcome: 'Aborted', class: 'User', message: 'version 2 was aborted by alice: wrong model' });
-    await world.run(1_200_000);
+    await world.run(600_000);
     expect(world.releases).toHaveLength(2);
     expect(world.condition('Ready')).toBe('False/Aborted');
     expect(world.condition('Stalled')).toBe('True/Aborted');

@@ -25,7 +25,7 @@ describe('onFailure: Freeze', () => {
     expect(world.condition('Stalled')).toBe('True/Frozen');
     expect(world.newest().status?.message).toContain('frozen at 25 %: version 2 failed check errors');
     const before = world.api.writes.length;
-    await world.run(900_000);
+    await world.run(300_000);
     expect(world.weight('2')).toBe(25);
     expect(world.api.writes.length).toBe(before);
     world.assertSound();
@@ -87,14 +87,14 @@ describe('onInconclusive: Rollback', () => {
 describe('infrastructureRetries', () => {
   test('ends the attempts, says so, and a retry token begins anew', async () => {
     const world = await releasing({ fate: 'ImagePull' }, { rollout: { infrastructureRetries: 1, progressDeadline: '30s' } });
-    await world.run(1_200_000);
+    await world.run(600_000);
     expect(world.releases.map(({ spec }) => spec.cause.attempt)).toEqual([1, 1, 2]);
     expect(world.condition('Stalled')).toBe('True/RetriesExhausted');
     const message = world.deployment.status?.conditions?.find(({ type }) => type === 'Stalled')?.message;
     expect(message).toContain('version 1 serves; version 2 failed 2 times for want of infrastructure');
     expect(message).toContain('set spec.rollout.retry {version: "2", token: <a new one>}');
     world.behave('2', { fate: 'Ready' });
-    await world.run(1_200_000);
+    await world.run(600_000);
     expect(world.releases).toHaveLength(3);
     world.edit({ rollout: { ...world.deployment.spec.rollout, retry: { version: '2', token: 'x' } } });
     expect((await ended(world)).status?.outcome).toBe('Promoted');
@@ -103,7 +103,7 @@ describe('infrastructureRetries', () => {
 
   test('of 0 tries once', async () => {
     const world = await releasing({ fate: 'ImagePull' }, { rollout: { infrastructureRetries: 0, progressDeadline: '30s' } });
-    await world.run(1_200_000);
+    await world.run(600_000);
     expect(world.releases).toHaveLength(2);
   });
 });
@@ -121,7 +121,7 @@ describe('a retry token', () => {
     const world = await bad();
     retry(world, '2', '1');
     expect((await ended(world)).status?.reason).toBe('ErrorRateWorse');
-    await world.run(1_200_000);
+    await world.run(600_000);
     expect(world.releases).toHaveLength(3);
     retry(world, '2', '2');
     world.behave('2', { errorRate: 0.002 });
@@ -132,7 +132,7 @@ describe('a retry token', () => {
   test('for another version does nothing', async () => {
     const world = await bad();
     retry(world, '3', '1');
-    await world.run(1_200_000);
+    await world.run(600_000);
     expect(world.releases).toHaveLength(2);
   });
 
@@ -143,7 +143,7 @@ describe('a retry token', () => {
     world.release('1');
     await world.run(60_000);
     world.release('2');
-    await world.run(1_200_000);
+    await world.run(600_000);
     expect(world.releases).toHaveLength(3);
     expect(world.condition('Ready')).toBe('False/RolledBack');
   });
