@@ -10,13 +10,15 @@ const ROLLOUT = { ...QUICK_ROLLOUT, progressDeadline: '15s', steps: [{ weight: 5
 
 let scene: Scenario;
 let load: Load;
+let revision = '';
 
 async function deploy(spec: Partial<ModelDeploymentSpec> = {}, version = 'good'): Promise<void> {
   await scene.deploy(version, { rollout: ROLLOUT, ...spec });
 }
 
-function gateway(name: string, hostname = scene.host): Pick<ModelDeploymentSpec, 'traffic'> {
-  return { traffic: { gateway: { parentRefs: [{ name, namespace: 'default' }], hostnames: [hostname] }, drain: '2s' } };
+function gateway(name: string, hostname = scene.host, sectionName?: string): Pick<ModelDeploymentSpec, 'traffic'> {
+  const parent = { name, namespace: 'default', ...(sectionName === undefined ? {} : { sectionName }) };
+  return { traffic: { gateway: { parentRefs: [parent], hostnames: [hostname] }, drain: '2s' } };
 }
 
 /** Waits until an Event of the ModelDeployment says this. */
@@ -62,7 +64,7 @@ beforeAll(async () => {
   scene = await Scenario.open('bad-input');
   await Promise.all([scene.version('good'), scene.version('better')]);
   await deploy();
-  await scene.ready(90_000);
+  revision = (await scene.ready(90_000)).status?.stable?.revision ?? '';
   load = scene.load(20);
   before = { releases: (await scene.releases()).length, children: await children() };
 }, 120_000);
@@ -127,6 +129,17 @@ describe('a Gateway', () => {
     await mendedByWritingItRight();
   }, 60_000);
 
+  test('whose listener does not exist is told in its own words, and naming another one is enough', async () => {
+    await deploy(gateway('eg', `${scene.namespace}-2.test`, 'nonsense'));
+    await isRefused('RouteRefused', /gateway eg: NoMatchingParent: /);
+    await deploy();
+    await scene.ready();
+    // Where the user sent them there was nobody: from here on requests are counted anew, once Envoy has the way again.
+    await load.stop();
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    load = scene.load(20);
+  }, 60_000);
+
   test('that does not exist keeps a first version from being begun, and making it right is enough', async () => {
     const first = await Scenario.open('bad-gateway');
     try {
@@ -140,5 +153,81 @@ describe('a Gateway', () => {
     } finally {
       await first.close();
     }
+  }, 120_000);
+});
+
+describe('a host name that another ModelDeployment has', () => {
+  test('stays with it, in another namespace too, and is had once it is free', async () => {
+    const second = await Scenario.open('bad-hostname');
+    try {
+      await second.version('1');
+      await second.deploy('1', gateway('eg', scene.host));
+      const message = await conditionBecomes(second, 'Accepted', 'False/HostnameTaken');
+      expect(message).toBe(
+        `host name ${scene.host} at Gateway default/eg is that of ModelDeployment ${scene.namespace}/${scene.name} already; give another one in spec.traffic.gateway.hostnames, or take it away there`,
+      );
+      expect(await second.releases()).toEqual([]);
+      await second.deploy('1');
+      await second.ready(60_000);
+      await second.deploy('1', gateway('eg', scene.host));
+      await conditionBecomes(second, 'Ready', 'False/HostnameTaken');
+      expect((await kubectl(['-n', second.namespace, 'get', 'httproute', second.name, '-o', 'jsonpath={.spec.hostnames[0]}'])).trim()).toBe(
+        second.host,
+      );
+      expect(Object.keys(load.figures().revisions)).toEqual([revision]);
+      expect(load.figures().samples).toEqual([]);
+    } finally {
+      await second.close();
+    }
+  }, 150_000);
+});
+
+describe('a template', () => {
+  const [model] = MODELSERVER.spec.containers;
+  const template = (container: object, pod: object = {}): Partial<ModelDeploymentSpec> => ({
+    runtime: { preset: 'mlserver', template: { spec: { containers: [{ ...model, ...container }], ...pod } } },
+  });
+
+  /** The sentence that shows while pods wait, and how the release ends: a failure of infrastructure, tried again, mended by writing it right. */
+  async function waits(spec: Partial<ModelDeploymentSpec>, message: RegExp, ...reasons: readonly string[]): Promise<void> {
+    const number = (await scene.releases()).length + 1;
+    await deploy(spec);
+    await scene.until(
+      `the ModelDeployment says ${message.source}`,
+      async () => (message.test(conditionOf(await scene.deployment(), 'Ready')?.message ?? '') ? true : undefined),
+      30_000,
+    );
+    const { status } = await scene.finished(number, 60_000);
+    expect(status).toMatchObject({ outcome: 'RolledBack', class: 'Infrastructure' });
+    expect(reasons).toContain(status?.reason);
+    expect(status?.message).toMatch(message);
+    await eventSays(reasons[0] ?? '', message);
+    await eventSays('RolledBack', message);
+    await deploy();
+    await scene.ready();
+    expect(Object.keys(load.figures().revisions)).toEqual([revision]);
+    expect(load.figures().samples).toEqual([]);
+  }
+
+  test('with a Secret that is missing names it', async () => {
+    const spec = template(
+      { volumeMounts: [{ name: 'key', mountPath: '/key' }] },
+      { volumes: [{ name: 'key', secret: { secretName: 'absent' } }] },
+    );
+    await waits(spec, /there is no Secret absent in this namespace; create it, or name another one/, 'SecretMissing');
+  }, 120_000);
+
+  test('with a variable from a Secret that is missing names it', async () => {
+    const env = [{ name: 'KEY', valueFrom: { secretKeyRef: { name: 'absent', key: 'x' } } }];
+    await waits(template({ env }), /secret "absent" not found/, 'CreateContainerConfigError');
+  }, 120_000);
+
+  test('with a service account that is missing names it', async () => {
+    await waits(template({}, { serviceAccountName: 'absent' }), /there is no ServiceAccount absent in this namespace/, 'ServiceAccountMissing');
+  }, 120_000);
+
+  test('with an image that does not pull names it', async () => {
+    const image = 'registry.invalid/modelserver:1';
+    await waits(template({ image, imagePullPolicy: 'IfNotPresent' }), /registry\.invalid\/modelserver:1/, 'ErrImagePull', 'ImagePullBackOff');
   }, 120_000);
 });

@@ -92,7 +92,7 @@ export interface ModelDeploymentTrafficGatewayTimeouts {
 export interface ModelDeploymentTrafficGateway {
   /** Gateways that the route attaches to. */
   readonly parentRefs: readonly ModelDeploymentTrafficGatewayParentRef[];
-  /** Host names whose requests go to this model; the first label may be *. Default: none, every host name of the listeners. Example: [fraud.example.com]. */
+  /** Host names whose requests go to this model; the first label may be *. Of two ModelDeployments that want the same one at the same Gateway, the one that has it keeps it. Default: none, every host name of the listeners. Example: [fraud.example.com]. */
   readonly hostnames?: readonly string[];
   /** Time limits of the gateway for requests to this model. */
   readonly timeouts?: ModelDeploymentTrafficGatewayTimeouts;
