@@ -52,10 +52,11 @@ describe('a version that was deleted while it serves', () => {
     await scene.ready();
     await kubectl(['-n', scene.namespace, 'delete', 'modelversion', 'toy-2']);
     expect(await conditionBecomes(scene, 'Ready', 'False/VersionMissing')).toMatch(/version 2 goes on serving/);
-    const selector = `plimsoll.dev/deployment=${scene.name}`;
+    const revision = (await scene.deployment()).status?.stable?.revision ?? '';
+    const selector = `plimsoll.dev/revision=${revision}`;
     const [pod = ''] = (await kubectl(['-n', scene.namespace, 'get', 'pods', '-l', selector, '-o', 'name'])).trim().split('\n');
     await kubectl(['-n', scene.namespace, 'delete', pod]);
-    await kubectl(['-n', scene.namespace, 'wait', 'pods', '-l', selector, '--for=condition=Ready', '--timeout=60s']);
+    await kubectl(['-n', scene.namespace, 'rollout', 'status', `deployment/${scene.name}-${revision}`, '--timeout=60s']);
     expect(conditionOf(await scene.deployment(), 'Available')?.is).toBe('True/Serving');
     await scene.version('2');
     await scene.ready();

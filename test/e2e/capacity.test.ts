@@ -101,8 +101,11 @@ describe('with four replicas and room for one pod more', () => {
       await scene.release('2');
       const { status } = await scene.finished(3);
       expect(status?.decision).toBe('RollBack');
+      const { revision } = release.spec.to;
+      // The diary is written a moment after what it tells of.
+      await scene.until('the diary knows the end', () => Promise.resolve(diary.routes.at(-1)?.revisions.includes(revision) === false || undefined), 10_000);
       const decided = diary.routes.filter(({ decision }) => decision.startsWith('r3/RollBack'));
-      const weights = decided.map(({ revisions, weights: all }) => all[revisions.indexOf(release.spec.to.revision)] ?? 0);
+      const weights = decided.map(({ revisions, weights: all }) => all[revisions.indexOf(revision)] ?? 0);
       process.stdout.write(
         `weights after the decision: ${weights.join(', ')} within ${(decided.at(-1)?.atMs ?? 0) - (decided[0]?.atMs ?? 0)} ms\n`,
       );

@@ -51,7 +51,7 @@ describe('keepPrevious', () => {
       `/apis/apps/v1/namespaces/${scene.namespace}/deployments`,
     );
     expect(items.map(({ status }) => status.readyReplicas)).toEqual([2, 2]);
-    expect(diary.inCluster.at(-1)).toBe('2.0.0');
+    await scene.until('callers in the cluster reach it', () => Promise.resolve(diary.inCluster.at(-1) === '2.0.0' || undefined), 10_000);
   });
 
   test(
