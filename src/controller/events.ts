@@ -41,7 +41,7 @@ export type EventRecorderOptions = {
   /** Name of this process (the pod). */
   readonly instance: string;
   readonly onError?: (error: Error, note: EventNote) => void;
-  /** Events per object: bursts of `burst`, refilled with `perMinute`; 25 and 2 when absent. */
+  /** Events per object: bursts of `burst`, refilled with `perMinute`; 60 and 6 when absent. */
   readonly perObject?: { readonly burst: number; readonly perMinute: number };
 };
 
@@ -58,7 +58,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const pending = new Map<string, Pending>();
   const series = new Map<string, Series>();
   const buckets = new Map<string, TokenBucket>();
-  const perObject = options.perObject ?? { burst: 25, perMinute: 2 };
+  const perObject = options.perObject ?? { burst: 60, perMinute: 6 };
   let writing: Promise<void> | undefined;
 
   const drain = async (): Promise<void> => {
