@@ -26,11 +26,14 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
   if (pods.state === 'Failed') return rollBack(scene, release, progress, pods);
   if (pods.state === 'Starting') {
     const { actions, trouble, wakeAtMs } = pods;
+    const said = saidOf(scene, to.version);
+    // A pod that crashes is up again for a moment: the trouble that was told stands until all are Ready.
+    const stands = trouble === undefined && said.startsWith(`${pods.message}: `);
     // That pods start is no news for a while, and each message in between would be a write.
-    const isNews = trouble !== undefined || quietUntilMs(release, progress, scene.now) === undefined;
-    const told = isNews ? begun(pods.message) : progress;
+    const isNews = trouble !== undefined || stands || quietUntilMs(release, progress, scene.now) === undefined;
+    const told = isNews ? begun(stands ? said : pods.message) : progress;
     // Want of capacity has an Event of its own, at any step.
-    const isTold = trouble !== undefined && told !== progress && trouble.reason !== INSUFFICIENT_CAPACITY;
+    const isTold = trouble !== undefined && said !== pods.message && trouble.reason !== INSUFFICIENT_CAPACITY;
     const events: readonly PlanEvent[] = isTold ? [{ type: 'Warning', reason: trouble.reason, message: pods.message }] : [];
     return { actions, progress: told, events, wakeAtMs };
   }
@@ -64,6 +67,12 @@ export function prepare(scene: Scene, release: ModelRelease, progress: Progress,
         probe.atMs + PROBE_AGAIN_MS,
       );
   }
+}
+
+/** What the deployment's status says of the release by now; its record is not written before it has lasted a while. */
+function saidOf({ observed }: Scene, version: string): string {
+  const ready = observed.deployment.status?.conditions?.find(({ type }) => type === 'Ready');
+  return ready?.message.replace(`version ${version}: `, '') ?? '';
 }
 
 /** Once it is asked the answer brings the next pass: to be woken by a time that is over would be to spin, and no answer would ever come in. */

@@ -159,3 +159,14 @@ describe('a version that cannot be had', () => {
     expect((await ended(world)).status?.outcome).toBe('Promoted');
   });
 });
+
+test('a pod that crashes, is up for a moment and crashes again is told once', async () => {
+  const world = await releasing({ fate: 'Crash' });
+  for (let turn = 0; turn < 4; turn += 1) {
+    await world.run(15_000);
+    world.behave('2', { fate: turn % 2 === 0 ? 'Ready' : 'Crash', readyAfterMs: 60_000 });
+  }
+  await world.run(10_000);
+  expect(world.events.filter(({ reason }) => reason === 'CrashLoop')).toHaveLength(1);
+  world.assertSound();
+});
