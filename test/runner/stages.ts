@@ -60,7 +60,7 @@ function unlimitedStages(command: Command, options: StageOptions, root: string):
     case 'lint':
       return STATIC_STAGES;
     case 'unit':
-      return [jestStage('unit', 'unit', files('unit', 'together'), 10, [])];
+      return [jestStage('unit', 'unit', files('unit', 'together'), 10, ['--maxWorkers=100%'])];
     case 'component':
       return [API_SERVER, jestStage('component', 'component', files('component', 'together'), 10, [])];
     case 'e2e':
