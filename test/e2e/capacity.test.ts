@@ -39,11 +39,10 @@ describe('with four replicas and room for one pod more', () => {
   let scene: Scenario;
   let diary: Diary;
   const records: LoadRecord[] = [];
-  const bad: string[] = [];
 
   beforeAll(async () => {
     scene = await open('scarce');
-    await Promise.all([scene.version('1'), scene.version('2'), scene.version('3', { failWhenFirstAtLeast: 9 })]);
+    await Promise.all([scene.version('1'), scene.version('2'), scene.version('3')]);
     await scene.deploy('1', {
       replicas: 4,
       rollout: {
@@ -89,15 +88,13 @@ describe('with four replicas and room for one pod more', () => {
       await scene.ready(60_000);
       await scene.release('3');
       const release = await scene.until(
-        'release 3 is rolled back or holds at 75 %',
+        'release 3 holds at 75 %',
         async () => {
           const found = (await scene.releases()).find(({ spec }) => spec.number === 3);
-          const at75 = found?.status?.phase === 'Holding' && found.status.step === 2;
-          return at75 || found?.status?.decision === 'RollBack' ? found : undefined;
+          return found?.status?.phase === 'Holding' && found.status.step === 2 ? found : undefined;
         },
         120_000,
       );
-      bad.push(release.spec.to.revision);
       await scene.release('2');
       const { status } = await scene.finished(3);
       expect(status?.decision).toBe('RollBack');
@@ -112,7 +109,7 @@ describe('with four replicas and room for one pod more', () => {
       expect(weights).toEqual([...weights].sort((a, b) => b - a));
       expect([weights[0], weights.at(-1)]).toEqual([expect.any(Number), 0]);
       expect(weights.length).toBeGreaterThan(1);
-      expect(failuresOfOthers(records, bad).slice(0, 5)).toEqual([]);
+      expect(failuresOfOthers(records).slice(0, 5)).toEqual([]);
       await scene.ready(60_000);
     },
     STORY_MS,
