@@ -271,8 +271,8 @@ describe('kubectl get', () => {
       .filter((line) => line !== '')
       .map((line) => line.trim().split(/ {2,}/).slice(0, -1));
     expect(cells).toEqual([
-      ['NAME', 'MODEL', 'VERSION', 'DURABLE', 'READY', 'REASON'],
-      ['modelversion.plimsoll.dev/fraud-1.4.0', 'fraud', '1.4.0', 'False', 'True', 'Serving'],
+      ['NAME', 'MODEL', 'VERSION', 'READY', 'REASON', 'DURABLE'],
+      ['modelversion.plimsoll.dev/fraud-1.4.0', 'fraud', '1.4.0', 'True', 'Serving', 'False'],
       ['NAME', 'MODEL', 'STABLE', 'CANDIDATE', 'WEIGHT', 'PHASE', 'VERDICT'],
       ['modeldeployment.plimsoll.dev/fraud', 'fraud', '1.3.2', '1.3.2', '5', 'Holding', 'Pass'],
       ['NAME', 'DEPLOYMENT', 'FROM', 'TO', 'PHASE', 'OUTCOME', 'REASON'],
