@@ -1,17 +1,11 @@
-// Where the server is, who we are and whom to trust, read again before it grows old.
+// What the kubeconfig says about the server, who we are and whom to trust, read again before it grows old.
 
-import type { Dispatcher } from 'undici';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { RequestContext } from '@kubernetes/client-node';
 
 import type { Clock } from './clock.ts';
 
-/** What is needed of a kubeconfig. `KubeConfig` of @kubernetes/client-node is one, `inClusterConfig` another. */
-export type ClusterConfig = {
-  getCurrentCluster(): { readonly server: string } | null;
-  applySecurityAuthentication(to: {
-    setHeaderParam(name: string, value: string): void;
-    setDispatcher(dispatcher: Dispatcher): void;
-  }): Promise<void>;
-};
+type Dispatcher = NonNullable<ReturnType<RequestContext['getDispatcher']>>;
 
 export type Credentials = {
   readonly server: string;
@@ -29,26 +23,23 @@ export type CredentialSource = {
 const credentialsLiveMs = 30_000;
 
 /**
- * Credentials for the current cluster of `config`; throws when there is none. They are kept for a while, since the library
+ * Credentials for the current cluster of `kubeConfig`; throws when there is none. They are kept for a while, since the library
  * makes a new connection pool on each reading: a pool for each request would mean a TLS handshake for each request.
  */
-export function createCredentials(config: ClusterConfig, clock: Clock): CredentialSource {
-  const cluster = config.getCurrentCluster();
+export function createCredentials(kubeConfig: KubeConfig, clock: Clock): CredentialSource {
+  const cluster = kubeConfig.getCurrentCluster();
   if (cluster === null) throw new Error('The kubeconfig has no current cluster; set current-context in it.');
   let current: { readonly until: number; readonly value: Promise<Credentials> } | undefined;
 
   const load = async (): Promise<Credentials> => {
-    const headers: Record<string, string> = {};
-    let dispatcher: Dispatcher | undefined;
-    await config.applySecurityAuthentication({
-      setHeaderParam: (name, value) => {
-        headers[name] = value;
-      },
-      setDispatcher: (given) => {
-        dispatcher = plainHttp(given);
-      },
-    });
-    return { server: cluster.server, headers, dispatcher };
+    const context = new RequestContext(cluster.server, 'GET');
+    await kubeConfig.applySecurityAuthentication(context);
+    const dispatcher = context.getDispatcher();
+    return {
+      server: cluster.server,
+      headers: context.getHeaders(),
+      dispatcher: dispatcher === undefined ? undefined : plainHttp(dispatcher),
+    };
   };
 
   return {

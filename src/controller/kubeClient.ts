@@ -1,5 +1,7 @@
 // KubeClient over HTTP: which path, query and body each operation has.
 
+import type { KubeConfig } from '@kubernetes/client-node';
+
 import type { KubeObject, ObjectBody, ResourceType } from '../api/resources.ts';
 import { resourceOf } from '../api/resources.ts';
 import type {
@@ -14,7 +16,6 @@ import type {
   WatchOptions,
 } from './client.ts';
 import type { Clock } from './clock.ts';
-import type { ClusterConfig } from './credentials.ts';
 import { isKubeError, KubeError } from './errors.ts';
 import { createTokenBucket } from './tokenBucket.ts';
 import type { HttpCall, Patience, Transport } from './transport.ts';
@@ -38,12 +39,12 @@ const defaultPageSize = 500;
 /** A field that the server does not know is refused. By default it would be dropped, and the write would seem to have worked. */
 const strict = { fieldValidation: 'Strict' } as const;
 
-/** A client for the current cluster of `config`. One per process is enough. Throws when that names no cluster. */
-export function createKubeClient(config: ClusterConfig, options: KubeClientOptions): KubeClient {
+/** A client for the current cluster of `kubeConfig`. One per process is enough. Throws when the kubeconfig names no cluster. */
+export function createKubeClient(kubeConfig: KubeConfig, options: KubeClientOptions): KubeClient {
   const { clock } = options;
   const rate = options.rate ?? { perSecond: 100, burst: 200 };
   const transport = createTransport({
-    config,
+    kubeConfig,
     clock,
     bucket: createTokenBucket(clock, rate.perSecond, rate.burst),
     userAgent: options.userAgent ?? 'plimsoll',

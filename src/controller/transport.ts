@@ -1,10 +1,11 @@
-// One HTTP request to the API server: authentication and TLS come from the configuration, the deadline and the error shape from here.
+// One HTTP request to the API server: authentication and TLS come from the kubeconfig, the deadline and the error shape from here.
 
-import { fetch, type Response } from 'undici';
+import type { KubeConfig, ResponseContext } from '@kubernetes/client-node';
+import { IsomorphicFetchHttpLibrary, RequestContext } from '@kubernetes/client-node';
 
 import type { CallReport } from './client.ts';
 import type { Clock } from './clock.ts';
-import type { ClusterConfig, CredentialSource } from './credentials.ts';
+import type { CredentialSource } from './credentials.ts';
 import { createCredentials } from './credentials.ts';
 import { startDeadline } from './deadline.ts';
 import { errorFromNetwork, errorFromResponse, KubeError } from './errors.ts';
@@ -36,21 +37,23 @@ export type Transport = {
 };
 
 type TransportOptions = {
-  readonly config: ClusterConfig;
+  readonly kubeConfig: KubeConfig;
   readonly clock: Clock;
   readonly bucket: TokenBucket;
   readonly userAgent: string;
   readonly onCall: (report: CallReport) => void;
 };
 
-/** A transport to the current cluster of `config`. Throws when there is none. */
+const http = new IsomorphicFetchHttpLibrary();
+
+/** A transport to the current cluster of `kubeConfig`. Throws when there is none. */
 export function createTransport(options: TransportOptions): Transport {
-  const credentials = createCredentials(options.config, options.clock);
+  const credentials = createCredentials(options.kubeConfig, options.clock);
   return {
     send: (call, patience) =>
       attempt(options, credentials, call, patience, async (signal) => {
         const response = await request(options, credentials, call, signal, patience.priority);
-        return [response.status, await response.text()];
+        return [response.httpStatusCode, await response.body.text()];
       }),
     open: (call, patience) =>
       attempt(options, credentials, call, patience, async (signal) => {
@@ -59,8 +62,9 @@ export function createTransport(options: TransportOptions): Transport {
         linkAbort(signal, connection);
         linkAbort(patience.signal, connection);
         const response = await request(options, credentials, call, connection.signal, patience.priority);
-        if (response.body === null) throw new Error('the answer has no body');
-        return [response.status, response.body];
+        const stream = response.body.stream();
+        if (stream === null) throw new Error('the answer has no body');
+        return [response.httpStatusCode, stream];
       }),
   };
 }
@@ -98,25 +102,22 @@ async function request(
   call: HttpCall,
   signal: AbortSignal,
   priority: boolean,
-): Promise<Response> {
+): Promise<ResponseContext> {
   await options.bucket.take(signal, priority);
   signal.throwIfAborted();
   const { server, headers, dispatcher } = await credentials.read();
-  const response = await fetch(urlOf(server, call), {
-    method: call.method,
-    headers: {
-      ...headers,
-      'Accept': 'application/json',
-      'User-Agent': options.userAgent,
-      ...(call.contentType === undefined ? {} : { 'Content-Type': call.contentType }),
-    },
-    ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-    ...(dispatcher === undefined ? {} : { dispatcher }),
-    signal,
-  });
-  if (response.ok) return response;
-  const retryAfter = response.headers.get('retry-after') ?? undefined;
-  throw errorFromResponse(call.title, response.status, await response.text(), retryAfter, options.clock.now());
+  const context = new RequestContext(urlOf(server, call), call.method);
+  for (const [name, value] of Object.entries(headers)) context.setHeaderParam(name, value);
+  context.setHeaderParam('Accept', 'application/json');
+  context.setHeaderParam('User-Agent', options.userAgent);
+  if (call.contentType !== undefined) context.setHeaderParam('Content-Type', call.contentType);
+  if (call.body !== undefined) context.setBody(JSON.stringify(call.body));
+  if (dispatcher !== undefined) context.setDispatcher(dispatcher);
+  context.setSignal(signal);
+  const response = await http.send(context).toPromise();
+  if (response.httpStatusCode >= 200 && response.httpStatusCode < 300) return response;
+  const body = await response.body.text();
+  throw errorFromResponse(call.title, response.httpStatusCode, body, response.headers['retry-after'], options.clock.now());
 }
 
 function urlOf(server: string, call: HttpCall): string {

@@ -15,7 +15,7 @@ import { progressOf, quietUntilMs, wait, type Progress, type Turn } from './rele
 import { continuePromotion, promote } from './release/promotion.ts';
 import { recordChecks } from './release/record.ts';
 import { continueRollBack, rollBack } from './release/rollback.ts';
-import { routeDecision, sceneOf, type Scene } from './release/scene.ts';
+import { decisionOf, routeDecision, sceneOf, type Scene } from './release/scene.ts';
 import { startRelease } from './release/start.ts';
 import { takeSteps } from './release/steps.ts';
 import { candidateSlot } from './release/traffic.ts';
@@ -30,7 +30,6 @@ import { shortageEvents } from './status/shortage.ts';
 import { viewOf } from './status/view.ts';
 import { writeStatus } from './status/write.ts';
 import { parseTime } from './time.ts';
-import { outranks } from './traffic/decision.ts';
 
 /**
  * All that is done for one ModelDeployment in one pass: a pure function of what is observed and of the time. An unchanged world gives an
@@ -126,9 +125,7 @@ function measures(scene: Scene, release: ModelRelease, parameters: Parameters): 
 
 /** The order of concerns in a release: what is decided, then what people want now, then pods, then evidence, then steps. */
 function advance(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, evaluation: Evaluation): Turn {
-  const written = routeDecision(scene, release)?.decision ?? 'Shift';
-  const recorded = progress.decision ?? 'Shift';
-  const decided = outranks(written, recorded) ? written : recorded;
+  const decided = decisionOf(scene, release);
   if (decided !== 'RollBack' && isOfAnEarlier(scene, release)) return rollBack(scene, release, progress, DELETED);
   switch (decided) {
     case 'RollBack':

@@ -7,8 +7,6 @@ export interface OperatorSettings {
   readonly image: string;
   readonly imagePullPolicy: string;
   readonly prometheusUrl: string;
-  /** The API server as the kubelet tells a pod of it; undefined where a kubeconfig says it. */
-  readonly apiServer: string | undefined;
   readonly settleMs: number;
   readonly alertsIntervalMs: number;
   readonly namespace: string;
@@ -59,7 +57,6 @@ export function readSettings(env: Environment, version: string): ParsedSettings 
     image: text('PLIMSOLL_IMAGE'),
     imagePullPolicy: text('PLIMSOLL_IMAGE_PULL_POLICY', 'IfNotPresent'),
     prometheusUrl,
-    apiServer: apiServerOf(env),
     settleMs: duration('PLIMSOLL_SETTLE', '20s'),
     alertsIntervalMs: duration('PLIMSOLL_ALERTS_INTERVAL', '5s'),
     namespace: text('POD_NAMESPACE', 'plimsoll-system'),
@@ -70,10 +67,4 @@ export function readSettings(env: Environment, version: string): ParsedSettings 
     version,
   };
   return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
-}
-
-function apiServerOf(env: Environment): string | undefined {
-  const host = env['KUBERNETES_SERVICE_HOST'];
-  if (env['KUBECONFIG'] !== undefined || host === undefined || host === '') return undefined;
-  return `https://${host.includes(':') ? `[${host}]` : host}:${env['KUBERNETES_SERVICE_PORT'] ?? '443'}`;
 }

@@ -1,6 +1,6 @@
 // What the operator meets in the bench: a real API server with our CRDs and Gateway API's, and the operator's own account and rights as
 // deploy/base gives them. No controller of Kubernetes runs, no kubelet and no gateway: standIns.ts does their part.
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { ensureCrds } from '../../deploy/local/cluster/build.ts';
@@ -17,9 +17,9 @@ export interface BenchCluster {
   readonly admin: KubeClient;
   readonly makeNamespace: (name: string) => Promise<void>;
   readonly audit: Audit;
-  /** Folder of the operator's service account, as the kubelet puts it into a pod. */
-  readonly operatorAccount: string;
-  /** The variables that deploy/base and the kubelet give the operator's container. */
+  /** Path of a kubeconfig of the operator's service account. */
+  readonly operatorKubeconfig: string;
+  /** The variables that deploy/base gives the operator's container. */
   readonly operatorEnvironment: Readonly<Record<string, string>>;
 }
 
@@ -41,8 +41,8 @@ export async function startCluster(root: string, folder: string): Promise<BenchC
     await server.kubectl(['apply', '--server-side', '-k', join(root, 'deploy/base')]);
     await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
     await makeGateway(server);
-    const operatorAccount = join(folder, 'account');
-    await writeAccount(server, operatorAccount);
+    const operatorKubeconfig = join(folder, 'operator.kubeconfig');
+    writeFileSync(operatorKubeconfig, await kubeconfigOfAccount(server), { mode: 0o600 });
     return {
       server,
       admin: createKubeClient(server.kubeConfig(), { clock: realClock, rate: { perSecond: 100_000, burst: 100_000 }, userAgent: 'bench' }),
@@ -50,12 +50,8 @@ export async function startCluster(root: string, folder: string): Promise<BenchC
         await server.request('POST', '/api/v1/namespaces', { body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } });
       },
       audit: followAudit(log),
-      operatorAccount,
-      operatorEnvironment: {
-        ...readEnvironment(join(root, 'deploy/base/deployment.yaml')),
-        KUBERNETES_SERVICE_HOST: '127.0.0.1',
-        KUBERNETES_SERVICE_PORT: String(server.port),
-      },
+      operatorKubeconfig,
+      operatorEnvironment: readEnvironment(join(root, 'deploy/base/deployment.yaml')),
     };
   } catch (error) {
     await server.stop();
@@ -74,11 +70,17 @@ async function makeGateway(server: PrivateApiServer): Promise<void> {
   if (status !== 201) throw new Error(`the Gateway of the bench was not taken: ${status} ${message}`);
 }
 
-async function writeAccount(server: PrivateApiServer, folder: string): Promise<void> {
-  mkdirSync(folder, { mode: 0o700 });
+async function kubeconfigOfAccount(server: PrivateApiServer): Promise<string> {
   const token = await server.kubectl(['-n', NAMESPACE, 'create', 'token', ACCOUNT, '--duration=24h']);
-  writeFileSync(join(folder, 'token'), token.trim(), { mode: 0o600 });
-  copyFileSync(server.kubeConfig().getCurrentCluster()?.caFile ?? '', join(folder, 'ca.crt'));
+  const cluster = server.kubeConfig().getCurrentCluster();
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'bench', cluster: { server: cluster?.server, 'certificate-authority': cluster?.caFile } }],
+    users: [{ name: ACCOUNT, user: { token: token.trim() } }],
+    contexts: [{ name: 'bench', context: { cluster: 'bench', user: ACCOUNT } }],
+    'current-context': 'bench',
+  });
 }
 
 interface Container {

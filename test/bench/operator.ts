@@ -19,8 +19,6 @@ export async function compileOperator(root: string, folder: string): Promise<str
 export interface OperatorOptions {
   readonly program: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Folder with the token and the authority of its service account. */
-  readonly account: string;
   /** File that takes what it writes. */
   readonly log: string;
 }
@@ -38,29 +36,11 @@ export interface OperatorProcess {
   readonly kill: () => void;
 }
 
-/** Gives a program the view of files that a pod has of its service account, and nobody else. */
-const IN_POD = [
-  'unshare',
-  '--mount',
-  ...(process.getuid?.() === 0 ? [] : ['--map-root-user']),
-  'sh',
-  '-ec',
-  [
-    'mount -t tmpfs tmpfs /var/run',
-    'mkdir -p /var/run/secrets/kubernetes.io',
-    'ln -s "$1" /var/run/secrets/kubernetes.io/serviceaccount',
-    'shift',
-    'exec "$@"',
-  ].join('\n'),
-  'sh',
-];
-
 /** Starts it. It ends with this process, however that ends. */
-export async function startOperator({ program, environment, account, log }: OperatorOptions): Promise<OperatorProcess> {
+export async function startOperator({ program, environment, log }: OperatorOptions): Promise<OperatorProcess> {
   const port = await freePort();
   const output = openSync(log, 'a');
-  const argv = ['--pdeathsig', 'KILL', ...IN_POD, account, process.execPath, program, 'operator'];
-  const child = spawn('setpriv', argv, {
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, program, 'operator'], {
     env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...environment, PLIMSOLL_HTTP_PORT: String(port) },
     stdio: ['ignore', output, output],
   });

@@ -56,11 +56,11 @@ export async function openStage(options: BenchOptions): Promise<BenchStage> {
     const start = async (pod: string): Promise<OperatorProcess> => {
       const operator = await startOperator({
         program,
-        account: cluster.operatorAccount,
         log: join(folder, `${pod}.log`),
         environment: {
           ...cluster.operatorEnvironment,
           ...models.environment,
+          KUBECONFIG: cluster.operatorKubeconfig,
           PLIMSOLL_PROMETHEUS_URL: responder.url,
           PLIMSOLL_SETTLE: SETTLE,
           POD_NAME: pod,

@@ -135,7 +135,7 @@ export interface ModelDeploymentProbe {
 export interface ModelDeploymentRolloutStep {
   /** Name of the step, for people. Default: none. Example: canary. */
   readonly name?: string;
-  /** Per cent of the requests that go to the candidate. Must be higher than in the step before. At 0 its pods are up and can be asked through the Service <name>-<revision>, and only checks of kind limit and alerts judge it; a single step of weight 0 is blue/green. Example: 25. */
+  /** Per cent of the requests that go to the candidate. Must be higher than in the step before. At 0 its pods are up and can be asked through the Service <name>-<revision>, and only checks of kind limit and alerts judge it; a limit without data holds it if all traffic would come next. A single step of weight 0 is blue/green. Example: 25. */
   readonly weight: number;
   /** Shortest time to stay at this weight. The step lasts longer if the checks have too little evidence to go on. At most 168h. Default: 0s, as soon as the evidence allows. Example: 10m. */
   readonly hold?: string;

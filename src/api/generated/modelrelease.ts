@@ -93,7 +93,7 @@ export interface ModelReleasePlan {
 
 /** What a person asks of this release while it runs; ignored once it has finished. Needs the right to update ModelReleases. Default: none, which is Run. */
 export interface ModelReleaseControl {
-  /** Run lets the release go on. Pause holds it at its weight; evidence and the readiness guard still take a bad candidate off. Promote skips what is left of the steps and of the evidence, once all pods are ready. Abort takes the candidate off; it is not tried again without a token in spec.rollout.retry. Example: Pause. */
+  /** Run lets the release go on. Pause holds it at its weight; evidence and the readiness guard still take a bad candidate off. Promote skips what is left of the steps, once all pods are ready; a check that fails before that still takes the candidate off, unless plan.onFailure is Freeze. Abort takes the candidate off; it is not tried again without a token in spec.rollout.retry. Example: Pause. */
   readonly action: 'Run' | 'Pause' | 'Promote' | 'Abort';
   /** Your own user name, as the API server knows you (kubectl auth whoami). Example: alice@example.com. */
   readonly by: string;

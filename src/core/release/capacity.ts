@@ -1,8 +1,7 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Action } from '../observed.ts';
-import { outranks } from '../traffic/decision.ts';
 import { ensureRevision, snapshotOf, troubleOf } from './pods.ts';
-import { podsFor, readyPods, revisionState, routeDecision, type Scene } from './scene.ts';
+import { decisionOf, podsFor, readyPods, revisionState, type Scene } from './scene.ts';
 import { weightOf } from './traffic.ts';
 
 /** Pods that the two versions have while they share the traffic, by the plan of the release. */
@@ -84,10 +83,4 @@ function releasesStable({ active, routing }: Scene): boolean {
 /** Pods that stable's present share needs. One at least: there is no route without anybody behind it. */
 function shareOfStable(scene: Scene, release: ModelRelease): number {
   return podsFor(scene, 100 - weightOf(scene, release.spec.to.revision));
-}
-
-function decisionOf(scene: Scene, release: ModelRelease): 'Shift' | 'Promote' | 'RollBack' {
-  const written = routeDecision(scene, release)?.decision ?? 'Shift';
-  const recorded = release.status?.decision ?? 'Shift';
-  return outranks(written, recorded) ? written : recorded;
 }

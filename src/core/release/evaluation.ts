@@ -52,7 +52,7 @@ const ATTRIBUTION_SHARE = 0.1;
 export function evaluate(parameters: Parameters, samples: readonly CheckSamples[], windows: readonly Window[], now: number): Evaluation {
   const evidence = align(parameters, samples, windows);
   const isDue = windows.some(({ from }) => (parseTime(from) ?? Infinity) <= now);
-  const results = parameters.checks.map((check) => (isDue ? judgeCheck(check, evidence) : judgeEarly(check, evidence)));
+  const results = parameters.checks.map((check) => judgeCheck(check, evidence, isDue));
   const compared = results.flatMap((result) => (result.judgement ? [{ result, judgement: result.judgement }] : []));
   const decision = decide(
     compared.map(({ judgement }) => judgement),
@@ -85,13 +85,10 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
   };
 }
 
-function judgeCheck(check: Check, evidence: Evidence): CheckResult {
-  return ifFresh(check.type === 'limit' ? judgeLimit(check, evidence) : judgeComparison(check, evidence), check, evidence);
-}
-
 /** Before the first look that counts nothing can be missing, and no status has to be written twice to say so. */
-function judgeEarly(check: Check, evidence: Evidence): CheckResult {
+function judgeCheck(check: Check, evidence: Evidence, isDue: boolean): CheckResult {
   const result = check.type === 'limit' ? judgeLimit(check, evidence) : judgeComparison(check, evidence);
+  if (isDue) return ifFresh(result, check, evidence);
   return result.verdict === 'Inconclusive/NoData' ? { ...result, verdict: 'Inconclusive/Collecting' } : result;
 }
 

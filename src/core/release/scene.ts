@@ -1,11 +1,12 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Slot } from '../analysis/measurement.ts';
-import type { Observed, RevisionState, RouteDecision } from '../observed.ts';
+import type { Decision, Observed, RevisionState, RouteDecision } from '../observed.ts';
 import type { Owner } from '../resources/children.ts';
 import type { JsonObject } from '../resources/overlay.ts';
 import { mlserver } from '../resources/mlserver.ts';
 import { targetRevision, type Snapshot, type Target } from '../resources/revision.ts';
 import { durationMs } from '../time.ts';
+import { outranks } from '../traffic/decision.ts';
 import { otherSlot } from '../traffic/route.ts';
 import { routingOf, type Routing } from '../traffic/routing.ts';
 import { podsForShare } from '../traffic/shares.ts';
@@ -190,6 +191,13 @@ function serverPort({ custom }: Snapshot): number {
 export function routeDecision(scene: Scene, release: ModelRelease): RouteDecision | undefined {
   const decision = scene.observed.route?.decision;
   return decision?.release === release.spec.number ? decision : undefined;
+}
+
+/** What is decided of a release: the higher of what the route and the record say, since a late writer cannot take either back. */
+export function decisionOf(scene: Scene, release: ModelRelease): Decision {
+  const written = routeDecision(scene, release)?.decision ?? 'Shift';
+  const recorded = release.status?.decision ?? 'Shift';
+  return outranks(written, recorded) ? written : recorded;
 }
 
 /** The rendering of a revision; undefined when neither a record nor the spec has it any more. */

@@ -179,11 +179,11 @@ function keepCapacity(scene: Scene, release: ModelRelease, step: Step): readonly
   return snapshot ? ensureRevision(scene, snapshot, Math.max(replicas, candidatePods(scene, step.weight))) : [];
 }
 
-/** What keeps a step from ending, undefined when nothing does. */
+/** What keeps a step from ending, undefined when nothing does. Without checks nothing is asked. */
 function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: number): string | undefined {
-  // Without traffic nothing can be asked of the candidate's numbers, without checks nothing is.
-  const asksNothing = parameters.steps[index]?.weight === 0 || parameters.checks.length === 0;
-  if (asksNothing && evaluation.verdict !== 'Fail') return undefined;
+  if (evaluation.verdict === 'Fail') return 'a check failed';
+  if (parameters.checks.length === 0) return undefined;
+  if (parameters.steps[index]?.weight === 0) return missingWithoutTraffic(evaluation, parameters, index);
   switch (evaluation.verdict) {
     case 'Inconclusive/NoData':
       return 'there are no data for every check';
@@ -191,14 +191,24 @@ function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: 
       return 'no request is counted for the candidate, though its weight says that some should be';
     case 'Inconclusive/Suspect':
       return `check ${evaluation.named?.name ?? ''} is suspect`;
-    case 'Fail':
-      return 'a check failed';
     case 'Pass':
     case 'Inconclusive/Collecting':
       return (evaluation.requests.get(index) ?? 0) < parameters.minRequests
         ? `fewer than ${parameters.minRequests} requests had reached the candidate`
         : undefined;
   }
+}
+
+/**
+ * Requests are compared where there are some; a limit is all that speaks at weight 0. It may need traffic, too, and then a later step asks for
+ * its data. Where all traffic comes next nobody else would, and lack of data must not promote.
+ */
+function missingWithoutTraffic({ checks }: Evaluation, parameters: Parameters, index: number): string | undefined {
+  const limits = checks.filter(({ name }) => parameters.checks.some((check) => check.name === name && check.type === 'limit'));
+  const suspect = limits.find(({ verdict }) => verdict === 'Inconclusive/Suspect');
+  if (suspect) return `check ${suspect.name} is suspect`;
+  const silent = limits.find(({ verdict }) => verdict === 'Inconclusive/NoData');
+  return silent && index === parameters.steps.length - 1 ? `check ${silent.name} has no value, and all traffic would come next` : undefined;
 }
 
 function goToPromotion(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters): Turn {

@@ -2,7 +2,7 @@ import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
 import type { Slot } from '../analysis/measurement.ts';
 import type { Action, Decision, KubeObject, RouteDecision, RouteState, SlotState } from '../observed.ts';
-import { stableService } from '../resources/children.ts';
+import { deploymentService } from '../resources/children.ts';
 import { childName } from '../resources/revision.ts';
 import { encodeCarried, shareService } from '../traffic/carrier.ts';
 import { frameHash, httpRoute, NOWHERE, otherSlot } from '../traffic/route.ts';
@@ -124,7 +124,7 @@ export function selectStable(scene: Scene, revision: string): Action | undefined
   if (scene.routing !== 'Gateway' || service?.revision === revision) return undefined;
   return {
     type: 'Apply',
-    object: stableService(scene.owner, revision, portOf(scene, revision), service?.identity),
+    object: deploymentService(scene.owner, revision, portOf(scene, revision), service?.identity),
     fieldManager: FIELD_MANAGER.children,
     expectAbsent: service === undefined,
   };

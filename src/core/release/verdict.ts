@@ -9,7 +9,10 @@ import { wait, type Progress, type Turn } from './progress.ts';
 import type { Failure } from './rollback.ts';
 import { routeDecision, type Scene } from './scene.ts';
 
-/** A failed check or an alert ends the candidate's rise, whatever step it is at. Whoever promotes by hand what would be frozen has seen it. */
+/**
+ * A failed check or an alert ends the candidate's rise, whatever step it is at. With onFailure Freeze the last word is a person's, and their
+ * Promote has been said.
+ */
 export function heedEvidence(
   scene: Scene,
   release: ModelRelease,

@@ -16,10 +16,10 @@ type Comparison = Exclude<Check, { type: 'limit' }>;
  * against what stable's rate can have been at most while both had traffic, with the margin on top: a baseline that is frozen.
  */
 export function evaluateWatch(parameters: Parameters, samples: readonly CheckSamples[], windows: readonly Window[]): Evaluation {
-  const released = align(parameters, samples, windows.slice(0, -1));
+  const whole = align(parameters, samples, windows);
   const since = align(parameters, samples, windows.slice(-1));
   const results = parameters.checks.map((check) =>
-    ifFresh(check.type === 'limit' ? judgeLimit(check, since) : judgeAlone(check, released, since), check, since),
+    ifFresh(check.type === 'limit' ? judgeLimit(check, since) : judgeAlone(check, whole, windows.length - 1), check, since),
   );
   const compared = results.flatMap((result) => (result.judgement ? [{ result, judgement: result.judgement }] : []));
   const rejected = hasRejected(
@@ -39,14 +39,23 @@ export function evaluateWatch(parameters: Parameters, samples: readonly CheckSam
   };
 }
 
-function judgeAlone(check: Comparison, released: Evidence, since: Evidence): CheckResult {
+/** `last`: index of the window since the promotion. Stable's rate is that of all looks before it, also of those before the release. */
+function judgeAlone(check: Comparison, evidence: Evidence, last: number): CheckResult {
   const config: AnalysisConfig = { ...DEFAULT_ANALYSIS, margin: check.margin, floor: check.floor };
-  const { rows = [], history = [] } = released.rows(check.name) ?? {};
-  const stable = rows.map(({ row }) => row && { stable: row.stable, candidate: row.stable });
-  const before = rateUpper(weigh(stable, history, config.phiMax), config.alphaPromote);
+  const { rows = [], history = [] } = evidence.rows(check.name) ?? {};
+  const released = rows.filter(({ window }) => window < last).flatMap(({ row }) => (row ? [row.stable] : []));
+  const stable = [...history, ...released];
+  const before = rateUpper(
+    weigh(
+      stable.map((counts) => ({ stable: counts, candidate: counts })),
+      [],
+      config.phiMax,
+    ),
+    config.alphaPromote,
+  );
   const limit = Math.min(1, Math.max(check.floor, (1 + check.margin) * before));
-  const own = (since.rows(check.name)?.rows ?? []).map(({ row }) => row && row.candidate);
-  const judged = judgeRate(own, limit, stable.flatMap((row) => (row ? [row.stable] : [])), config);
+  const own = rows.filter(({ window }) => window === last).map(({ row }) => row && row.candidate);
+  const judged = judgeRate(own, limit, stable, config);
   const { candidateBad, candidateRequests } = judged.totals;
   return {
     name: check.name,

@@ -87,8 +87,14 @@ export function revisionService(owner: Owner, revision: string, port: number): K
   };
 }
 
-/** Service `<name>` for callers in the cluster: it selects the stable revision and no other. */
-export function stableService(owner: Owner, revision: string, port: number, identity: Identity | undefined): KubeObject {
+/** Service `<name>` for callers in the cluster: it selects the pods of one revision, or of all when none is given. */
+export function deploymentService(
+  owner: Owner,
+  revision: string | undefined,
+  port: number,
+  identity: Identity | undefined,
+  annotations?: Readonly<Record<string, string>>,
+): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -96,6 +102,7 @@ export function stableService(owner: Owner, revision: string, port: number, iden
       name: owner.name,
       namespace: owner.namespace,
       labels: deploymentLabels(owner),
+      ...(annotations ? { annotations } : {}),
       ownerReferences: [ownerReference(owner)],
       ...identity,
     },

@@ -2,7 +2,7 @@
 import { ANNOTATION, LABEL } from '../../api/names.ts';
 import type { Slot } from '../analysis/measurement.ts';
 import type { Carried, Identity, KubeObject, RouteDecision, RouteState } from '../observed.ts';
-import { deploymentLabels, ownerReference, podSelector, servicePorts, type Owner } from '../resources/children.ts';
+import { deploymentService, type Owner } from '../resources/children.ts';
 import { decodeDecision, encodeDecision } from './decision.ts';
 
 /** An object that may carry traffic, as far as it is read. */
@@ -28,19 +28,7 @@ export function shareService(
   port: number,
   identity: Identity | undefined,
 ): KubeObject {
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: {
-      name: owner.name,
-      namespace: owner.namespace,
-      labels: deploymentLabels(owner),
-      annotations: encodeCarried({ slots, decision }),
-      ownerReferences: [ownerReference(owner)],
-      ...identity,
-    },
-    spec: { selector: podSelector(owner, onlyRevision(slots)), ports: servicePorts(port) },
-  };
+  return deploymentService(owner, onlyRevision(slots), port, identity, encodeCarried({ slots, decision }));
 }
 
 /** The revision that has everything, and '' when nobody has anything: no pod has that label. Undefined while two share. */

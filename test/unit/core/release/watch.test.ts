@@ -182,3 +182,44 @@ describe('checks: []', () => {
     expect(release.status?.outcome).toBe('Promoted');
   });
 });
+
+describe('a limit without data', () => {
+  const LIMIT = { name: 'queue', limit: { query: 'absent_metric', max: '1' } };
+
+  test('holds a step without traffic when all traffic would come next, and pauses it', async () => {
+    const world = await releasing({}, { analysis: { checks: [LIMIT] }, rollout: { steps: [{ weight: 0, hold: '1m' }], evidenceDeadline: '2m' } });
+    world.gateway.metrics = 'Empty';
+    await world.until(() => world.newest().status?.phase === 'Paused');
+    await world.run(300_000);
+    expect(world.newest().status?.message).toContain('check queue has no value, and all traffic would come next');
+    expect(world.served('2').requests).toBe(0);
+    world.assertSound();
+  });
+
+  test('lets a step without traffic end when a later one asks for it', async () => {
+    const steps = [
+      { weight: 0, hold: '1m' },
+      { weight: 50, hold: '1m' },
+    ];
+    const world = await releasing({}, { analysis: { checks: [LIMIT] }, rollout: { steps, evidenceDeadline: '2m' } });
+    world.gateway.metrics = 'Empty';
+    await world.until(() => world.newest().status?.phase === 'Paused');
+    expect(world.weight('2')).toBe(50);
+    world.assertSound();
+  });
+});
+
+describe('a promotion by hand before any step', () => {
+  test('is watched against what stable had before the release', async () => {
+    const world = await releasing({ readyAfterMs: 20_000 }, KEEP);
+    const release = world.newest.bind(world);
+    await world.until(() => world.releases.length > 1);
+    const { spec, ...rest } = release();
+    world.api.put({ ...rest, spec: { ...spec, control: { action: 'Promote', by: 'alice' } } });
+    await world.until(() => release().status?.phase === 'Watching');
+    await world.run(60_000);
+    world.behave('2', { errorRate: 0.3 });
+    expect((await ended(world)).status).toMatchObject({ outcome: 'RolledBack', reason: 'ErrorRateWorse' });
+    world.assertSound();
+  });
+});
