@@ -37,10 +37,10 @@ async function servingPods(): Promise<readonly Pod[]> {
   return (await scene.read<{ items: readonly Pod[] }>(path)).items;
 }
 
-/** Takes all serving pods away and waits for others in their place; gives what their fetch containers said. */
+/** Takes all serving pods away (some may be ending already) and waits for others in their place; gives what their fetch containers said. */
 async function replacePods(): Promise<string> {
   const before = (await servingPods()).map(({ metadata }) => metadata.name);
-  await kubectl(['-n', scene.namespace, 'delete', 'pods', '--wait=false', ...before]);
+  await kubectl(['-n', scene.namespace, 'delete', 'pods', '--wait=false', '--ignore-not-found', ...before]);
   const pod = await scene.until('another pod is Ready', async () => {
     const isReady = ({ status }: Pod): boolean =>
       status.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true;
