@@ -34,9 +34,9 @@ export interface Observed {
   readonly settings: Settings;
 }
 
-/** Host names that another deployment has, or a Gateway that does not exist. */
+/** Host names that another deployment has, or a Gateway that does not exist or would not take the route. */
 export interface Obstacle {
-  readonly reason: 'HostnameTaken' | 'GatewayMissing';
+  readonly reason: 'HostnameTaken' | 'GatewayMissing' | 'ListenerMissing';
   readonly message: string;
   /** The way that requests go now, and go on going. */
   readonly kept: ModelDeploymentTrafficGateway | undefined;
@@ -146,6 +146,7 @@ export type Action =
       readonly type: 'Apply';
       readonly object: KubeObject;
       readonly fieldManager: string;
+      /** Waits for no rate limit: it takes requests off a candidate. */
       readonly urgent?: boolean;
       readonly expectAbsent?: boolean;
       readonly dryRun?: boolean;

@@ -74,7 +74,7 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
   const before = progressOf(release);
   const evaluation = judge(scene, before, parameters);
   const turn = advance(scene, release, before, parameters, evaluation);
-  if (turn.actions.some(isUrgent)) return planUrgent(scene, release, parameters, turn, evaluation);
+  if (turn.progress.decision === 'RollBack' && turn.actions.some(isUrgent)) return planUrgent(scene, release, parameters, turn, evaluation);
   const progress = recordChecks(before, turn.progress, evaluation);
   const finished = progress.finishedAt !== undefined;
   const quietMs = quietUntilMs(release, progress, scene.now);

@@ -3,6 +3,7 @@ import { RESOURCE } from '../api/resources.ts';
 import type { KubeClient } from '../controller/client.ts';
 import type { Obstacle } from '../core/observed.ts';
 import { findRival, hostKeys } from '../core/traffic/hostnames.ts';
+import { findListenerFault, type GatewayObject } from '../core/traffic/listeners.ts';
 import { frameHash } from '../core/traffic/route.ts';
 import { BY_HOST, type Caches } from './caches.ts';
 import type { RouteChild } from './projections.ts';
@@ -39,9 +40,13 @@ export async function findObstacle({ client, caches, deployment, route, isReleas
   if (route ? route.state?.frame === frameHash(deployment) : isReleasing) return undefined;
   for (const parent of gateway.parentRefs) {
     const place = { namespace: parent.namespace ?? namespace, name: parent.name };
-    if (await client.get({ resource: RESOURCE.gateway, ...place }, { signal })) continue;
-    const message = `there is no Gateway ${place.name} in namespace ${place.namespace}; create it, or name another one in spec.traffic.gateway.parentRefs`;
-    return { reason: 'GatewayMissing', message, kept };
+    const found = await client.get({ resource: RESOURCE.gateway, ...place }, { signal });
+    if (!found) {
+      const message = `there is no Gateway ${place.name} in namespace ${place.namespace}; create it, or name another one in spec.traffic.gateway.parentRefs`;
+      return { reason: 'GatewayMissing', message, kept };
+    }
+    const fault = findListenerFault(found as GatewayObject, gateway, namespace);
+    if (fault !== undefined) return { reason: 'ListenerMissing', message: fault, kept };
   }
   return undefined;
 }

@@ -62,7 +62,7 @@ export async function startCluster(root: string, folder: string): Promise<BenchC
 /** The Gateway that the fleet's routes attach to; standIns.ts answers for it. */
 async function makeGateway(server: PrivateApiServer): Promise<void> {
   const namespace = 'gateways';
-  const spec = { gatewayClassName: 'bench', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] };
+  const spec = { gatewayClassName: 'bench', listeners: [{ name: 'http', port: 80, protocol: 'HTTP', allowedRoutes: { namespaces: { from: 'All' } } }] };
   const gateway = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { name: 'public', namespace }, spec };
   await server.request('POST', '/api/v1/namespaces', { body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } } });
   const path = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/gateways`;

@@ -1,6 +1,6 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Slot } from '../analysis/measurement.ts';
-import type { Decision, Observed, RevisionState, RouteDecision } from '../observed.ts';
+import type { Decision, Observed, Obstacle, RevisionState, RouteDecision } from '../observed.ts';
 import type { Owner } from '../resources/children.ts';
 import type { JsonObject } from '../resources/overlay.ts';
 import { mlserver } from '../resources/mlserver.ts';
@@ -45,7 +45,7 @@ export type Wanted =
   | { readonly state: 'Waiting'; readonly reason: 'VersionMissing' | 'VersionNotReady'; readonly message: string }
   | {
       readonly state: 'Refused';
-      readonly reason: 'InvalidTemplate' | 'VersionRefused' | 'ChecksNotCountable' | 'PortChanged' | 'HostnameTaken' | 'GatewayMissing';
+      readonly reason: 'InvalidTemplate' | 'VersionRefused' | 'ChecksNotCountable' | 'PortChanged' | Obstacle['reason'];
       readonly message: string;
     };
 

@@ -17,7 +17,10 @@ export function candidateSlot(scene: Scene): Slot {
 /** Percent of the requests that the route, or what stands in its place, gives to a revision. */
 export function weightOf(scene: Scene, revision: string): number {
   const slots = scene.observed.route?.slots;
-  if (!slots) return 0;
+  return slots ? weightIn(slots, revision) : 0;
+}
+
+function weightIn(slots: RouteState['slots'], revision: string): number {
   return (['a', 'b'] as const).reduce((sum, slot) => sum + (slots[slot].revision === revision ? slots[slot].weight : 0), 0);
 }
 
@@ -63,12 +66,12 @@ function slotsWith(scene: Scene, release: ModelRelease, weight: number, decision
 }
 
 /**
- * A write of what carries the traffic, with these slots and this decision. A roll-back waits for no rate limit. `revision`: whose Deployment
- * it is about, where there is nothing else to carry them.
+ * A write of what carries the traffic, with these slots and this decision. What takes requests off a candidate waits for no rate limit. `revision`:
+ * the candidate, whose Deployment it is about where there is nothing else to carry them.
  */
 export function writeCarrier(scene: Scene, revision: string, slots: RouteState['slots'], decision: RouteDecision): Action {
   const { observed, owner } = scene;
-  const urgent = decision.decision === 'RollBack';
+  const urgent = decision.decision === 'RollBack' || weightIn(slots, revision) < weightOf(scene, revision);
   const identity = observed.route?.identity ?? observed.spoiltRoute;
   switch (scene.routing) {
     case 'Gateway': {

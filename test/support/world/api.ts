@@ -289,7 +289,8 @@ function pluralOf(collection: string): string {
   return collection.split('/').at(-1) ?? '';
 }
 
-/** Every Gateway exists, but for one that is called so. */
+/** Every Gateway exists, but for one that is called so, and takes everybody's routes at its one listener. */
 function gatewayNamed(name: string): KubeObject | undefined {
-  return name === 'nowhere' ? undefined : { ...RESOURCE.gateway, metadata: { name } };
+  const listeners = [{ name: 'http', port: 80, allowedRoutes: { namespaces: { from: 'All' } } }];
+  return name === 'nowhere' ? undefined : { ...RESOURCE.gateway, metadata: { name }, spec: { listeners } };
 }

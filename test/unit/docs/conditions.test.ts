@@ -13,6 +13,7 @@ const SOURCES = [
   'src/core/status/*.ts',
   'src/core/version/{plan,job,copy,failure}.ts',
   'src/core/resources/podTrouble.ts',
+  'src/observe/obstacle.ts',
   'src/operator/{carryOut,reconcileDeployment}.ts',
 ];
 const sources = globSync(SOURCES, { cwd: root }).map((file) => readFileSync(join(root, file), 'utf8'));

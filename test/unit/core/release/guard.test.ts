@@ -11,6 +11,8 @@ describe('a candidate whose pods are lost', () => {
     expect(world.weight('1')).toBe(100);
     expect(world.newest().status).toMatchObject({ decision: 'Shift', phase: 'Scaling' });
     expect(world.newest().status?.unavailableSince).toBeDefined();
+    const urgent = world.passes.flatMap(({ planned }) => planned.actions).filter((action) => action.type === 'Apply' && action.urgent === true);
+    expect(urgent).toMatchObject([{ object: { kind: 'HTTPRoute' } }]);
     world.assertSound();
   });
 

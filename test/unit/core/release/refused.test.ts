@@ -71,6 +71,23 @@ describe('a Gateway that does not exist', () => {
   });
 });
 
+describe('a Gateway without such a listener', () => {
+  test('leaves the route of what serves as it is, until it is mended', async () => {
+    const world = await servingWorld();
+    const before = route(world);
+    world.edit({ traffic: { ...SPEC.traffic, gateway: { parentRefs: [{ name: 'public', sectionName: 'tls' }] } }, version: '2' });
+    await world.run(60_000);
+    expect([world.condition('Ready'), world.condition('Available')]).toEqual(['False/ListenerMissing', 'True/Serving']);
+    expect(warnings(world)).toEqual(['ListenerMissing']);
+    expect(route(world)).toEqual(before);
+    expect(world.releases).toHaveLength(1);
+    world.edit({ traffic: SPEC.traffic, version: '1' });
+    await world.run(30_000);
+    expect(world.condition('Ready')).toBe('True/Serving');
+    world.assertSound();
+  });
+});
+
 describe('a host name that another deployment has', () => {
   test('is not taken from it, and is had once it is free', async () => {
     const world = await servingWorld();
