@@ -142,11 +142,14 @@ async function goBuild(settings: Settings, source: string, flags: readonly strin
   );
 }
 
+const GATEWAY_MODULE = 'github.com/envoyproxy/gateway';
+
 // They ship inside the module as a Helm chart's templates; without the template lines they are plain YAML.
 async function extractCrds(gateway: string, out: string): Promise<void> {
-  const module = (
-    await run(['go', 'list', '-m', '-f', '{{.Dir}}', 'github.com/envoyproxy/gateway'], { cwd: gateway, env: goEnvironment() })
-  ).trim();
+  const options = { cwd: gateway, env: goEnvironment() };
+  // Nothing may have been built of it yet, and what is not there has no folder.
+  await run(['go', 'mod', 'download', GATEWAY_MODULE], options);
+  const module = (await run(['go', 'list', '-m', '-f', '{{.Dir}}', GATEWAY_MODULE], options)).trim();
   const templates = join(module, 'charts/gateway-crds-helm/templates');
   const plain = async (path: string): Promise<string> =>
     (await readFile(join(templates, path), 'utf8'))
