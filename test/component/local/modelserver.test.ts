@@ -169,6 +169,18 @@ describe('the test model server', () => {
     expect(await ended).toBe(0);
   });
 
+  test('asks its callers to close their connections before it closes them itself', async () => {
+    const { url, child, ended } = await start({ features: 1 });
+    expect((await infer(url, [1])).headers.get('connection')).not.toBe('close');
+    child.kill('SIGTERM');
+    await new Promise((done) => {
+      setTimeout(done, 200);
+    });
+    const response = await infer(url, [1]);
+    expect([response.status, response.headers.get('connection')]).toEqual([200, 'close']);
+    expect(await ended).toBe(0);
+  });
+
   test('a file that is no model ends it at once with an error', async () => {
     const { child, ended } = await start({ features: 'many' });
     expect(await ended).toBe(1);

@@ -58,6 +58,8 @@ type server struct {
 	model    model
 	metrics  *metrics
 	ready    atomic.Bool
+	// Told to stop.
+	leaving atomic.Bool
 }
 
 func env(name, fallback string) string {
@@ -289,6 +291,18 @@ func (s *server) routes() http.Handler {
 	return mux
 }
 
+// A server that closes a connection between two requests may do so just as the next one comes. So for this long it asks its callers to close theirs.
+const farewellTime = time.Second
+
+func (s *server) farewell(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.leaving.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 func run(behaviour string) error {
 	set, mod, err := load(env("MODELS_DIR", "/mnt/models"))
 	if err != nil {
@@ -303,7 +317,7 @@ func run(behaviour string) error {
 	if mod.CrashAfterSeconds > 0 {
 		time.AfterFunc(time.Duration(mod.CrashAfterSeconds*float64(time.Second)), func() { log.Fatal("crashing, as the model says") })
 	}
-	main := &http.Server{Addr: ":" + env("MLSERVER_HTTP_PORT", "8080"), Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
+	main := &http.Server{Addr: ":" + env("MLSERVER_HTTP_PORT", "8080"), Handler: s.farewell(s.routes()), ReadHeaderTimeout: 10 * time.Second}
 	monitor := &http.Server{Addr: ":" + env("MLSERVER_METRICS_PORT", "8082"), Handler: s.metrics, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 2)
 	for _, each := range []*http.Server{main, monitor} {
@@ -319,6 +333,8 @@ func run(behaviour string) error {
 	case <-stop:
 	}
 	s.ready.Store(false)
+	s.leaving.Store(true)
+	time.Sleep(farewellTime)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	return errors.Join(main.Shutdown(ctx), monitor.Close())
