@@ -38,6 +38,8 @@ export const ANNOTATION = {
   slots: 'plimsoll.dev/slots',
   /** On a revision's Deployment: when its size was last set. */
   scaledAt: 'plimsoll.dev/scaled-at',
+  /** On it, too: when Kubernetes was last asked to try again to make pods that it was refused. */
+  askedAt: 'plimsoll.dev/pods-asked-at',
 } as const;
 
 /** Set on every response that passes the gateway. */
@@ -46,6 +48,7 @@ export const REVISION_HEADER = 'plimsoll-revision';
 /** Server-side apply field managers: one for each concern, so that a rarely written field is not dropped by another writer. */
 export const FIELD_MANAGER = {
   children: 'plimsoll',
+  pods: 'plimsoll-pods',
   route: 'plimsoll-route',
   status: 'plimsoll-status',
   ledger: 'plimsoll-ledger',

@@ -68,6 +68,8 @@ export interface WorkloadState {
   readonly readyReplicas: number;
   /** When this operator last set `replicas`, milliseconds since the epoch. */
   readonly scaledAtMs: number | undefined;
+  /** When it last asked for pods again that could not be made. */
+  readonly askedAtMs?: number | undefined;
   /** Refusals of the API server or quota, as the Deployment's conditions tell them. */
   readonly failure: string | undefined;
   /** Shares and decision that it carries; only where there is neither a route nor a Service to carry them. */

@@ -14,6 +14,7 @@ import { prepare } from './release/preparing.ts';
 import { progressOf, quietUntilMs, wait, type Progress, type Turn } from './release/progress.ts';
 import { continuePromotion, promote } from './release/promotion.ts';
 import { recordChecks } from './release/record.ts';
+import { askForPods } from './release/refusedPods.ts';
 import { continueRollBack, rollBack } from './release/rollback.ts';
 import { decisionOf, routeDecision, sceneOf, type Scene } from './release/scene.ts';
 import { startRelease } from './release/start.ts';
@@ -77,18 +78,20 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
   if (turn.progress.decision === 'RollBack' && turn.actions.some(isUrgent)) return planUrgent(scene, release, parameters, turn, evaluation);
   const progress = recordChecks(before, turn.progress, evaluation);
   const finished = progress.finishedAt !== undefined;
+  const asked = askForPods(scene);
   const quietMs = quietUntilMs(release, progress, scene.now);
   const actions = [
     ...turn.actions,
     ...keepStable(scene, turn.actions.some(isCarrierWrite)),
     ...cleanUp(scene).actions,
+    ...asked.actions,
     ...(quietMs === undefined ? writeStatus(release, progress) : []),
     // A finished release is summed up by the next pass, which sees it in the ledger.
     ...(finished ? [] : deploymentStatus(scene, { release, progress, evaluation })),
   ];
   const measure = finished || !scene.stable ? [] : measures(scene, release, parameters);
   const events = [...turn.events, ...shortageEvents(scene.observed, actions)];
-  const wakeAtMs = earliest(turn.wakeAtMs, quietMs);
+  const wakeAtMs = earliest(turn.wakeAtMs, quietMs, asked.wakeAtMs);
   return assemble(scene, actions, events, wakeAtMs, measure, viewOf(scene, progress, evaluation));
 }
 
@@ -157,14 +160,15 @@ const LOOK_AGAIN_MS = 10_000;
 function planRest(scene: Scene): Plan {
   const { target, stable } = scene;
   const upkeep = cleanUp(scene);
+  const asked = askForPods(scene);
   const wanted = target.state === 'Known' && target.snapshot.revision !== stable?.revision ? target.snapshot : undefined;
   const outlook: Outlook = wanted ? outlookOf(scene, wanted) : { state: 'Settled' };
   const start = wanted && outlook.state === 'Start' ? startRelease(scene, wanted, outlook) : undefined;
   const keep = keepStable(scene, false);
   const status = start ? [] : deploymentStatus(scene, outlook);
-  const actions = [...keep, ...upkeep.actions, ...(start?.actions ?? pruneHistory(scene)), ...status];
+  const actions = [...keep, ...upkeep.actions, ...asked.actions, ...(start?.actions ?? pruneHistory(scene)), ...status];
   const lookAgainMs = scene.observed.obstacle && scene.now + LOOK_AGAIN_MS;
-  const turn = wait({}, earliest(lookAgainMs, upkeep.wakeAtMs, outlook.state === 'RetryAt' ? outlook.atMs : undefined));
+  const turn = wait({}, earliest(lookAgainMs, upkeep.wakeAtMs, asked.wakeAtMs, outlook.state === 'RetryAt' ? outlook.atMs : undefined));
   return assemble(scene, actions, start?.events ?? [], turn.wakeAtMs, [], viewOf(scene, undefined, undefined));
 }
 

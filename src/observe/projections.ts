@@ -90,6 +90,7 @@ export function workload(object: KubeObject): Workload {
       replicas: spec?.replicas ?? 1,
       readyReplicas: status?.readyReplicas ?? 0,
       scaledAtMs: parseTime(object.metadata.annotations?.[ANNOTATION.scaledAt]),
+      askedAtMs: parseTime(object.metadata.annotations?.[ANNOTATION.askedAt]),
       failure,
       carried: decodeCarried(object.metadata.annotations),
     },

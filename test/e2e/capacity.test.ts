@@ -5,7 +5,7 @@ import { failuresOfOthers, keepDiary, type Diary } from '../support/diary.ts';
 import { conditionBecomes, conditionOf } from '../support/expectations.ts';
 import { MODELSERVER, QUICK_ROLLOUT, Scenario } from '../support/scenario.ts';
 
-const STORY_MS = 420_000;
+const STORY_MS = 240_000;
 
 /** Lets the namespace have so many pods. Those that are still ending count, too. */
 async function allow(scene: Scenario, pods: number): Promise<void> {
@@ -96,8 +96,7 @@ describe('with four replicas and room for one pod more', () => {
         120_000,
       );
       await scene.release('2');
-      // A ReplicaSet whose pod the quota has refused tries again after twice the time each time.
-      const { status } = await scene.finished(3, 240_000);
+      const { status } = await scene.finished(3);
       expect(status?.decision).toBe('RollBack');
       const { revision } = release.spec.to;
       // The diary is written a moment after what it tells of.

@@ -25,6 +25,10 @@ interface Workload {
   fate: PodFate;
   /** When this fate began. */
   sinceMs: number;
+  /** Pods that were refused in a row, when the ReplicaSet tries again by itself, and what it was asked for last. */
+  refusals: number;
+  triesAgainMs: number;
+  asked: string;
 }
 
 const OVER_QUOTA = 'pods "fraud-x-abcde" is forbidden: exceeded quota: gpus, requested: pods=1, used: pods=5, limited: pods=5';
@@ -63,12 +67,13 @@ export class Kubelet {
     this.#seen = this.#api.version;
   }
 
-  /** The next moment at which a pod gets Ready or into its EndpointSlice. */
+  /** The next moment at which a pod is made, gets Ready or into its EndpointSlice. */
   nextMs(now: number): number {
     let next = Infinity;
     for (const deployment of this.#api.view(RESOURCE.deployment)) {
       const workload = this.#workloads.get(deployment.metadata.name);
       const plan = this.#planOf(deployment);
+      if (workload && workload.triesAgainMs > now) next = Math.min(next, workload.triesAgainMs);
       for (const pod of workload?.pods ?? []) {
         const readyMs = readyAt(pod, workload as Workload, plan);
         for (const atMs of [readyMs, readyMs + ENDPOINT_LAG_MS]) if (atMs > now) next = Math.min(next, atMs);
@@ -104,16 +109,15 @@ export class Kubelet {
   #run(deployment: StoredObject, now: number): void {
     const { name } = deployment.metadata;
     const plan = this.#planOf(deployment);
-    const workload = this.#workloads.get(name) ?? { pods: [], fate: plan.fate, sinceMs: now };
+    const fresh = { pods: [], fate: plan.fate, sinceMs: now, refusals: 0, triesAgainMs: -Infinity, asked: '' };
+    const workload: Workload = this.#workloads.get(name) ?? fresh;
     this.#workloads.set(name, workload);
     if (workload.fate !== plan.fate) {
       workload.fate = plan.fate;
       workload.sinceMs = now;
     }
     const { replicas } = deployment['spec'] as { replicas: number };
-    const others = [...this.#workloads.values()].filter((other) => other !== workload).reduce((sum, { pods }) => sum + pods.length, 0);
-    const allowed = Math.max(0, Math.min(replicas, this.quota - others));
-    while (workload.pods.length < allowed) workload.pods.push({ name: `${name}-${(this.#started += 1)}`, startedMs: now });
+    this.#makePods(deployment, workload, replicas, now);
     workload.pods.length = Math.min(workload.pods.length, replicas);
     const ready = this.#count(workload, plan, now, 0);
     const status = {
@@ -122,6 +126,18 @@ export class Kubelet {
       ...(workload.pods.length < replicas ? { conditions: [{ type: 'ReplicaFailure', status: 'True', message: OVER_QUOTA }] } : {}),
     };
     if (JSON.stringify(deployment['status']) !== JSON.stringify(status)) this.#api.put({ ...deployment, status });
+  }
+
+  /** As a ReplicaSet does: what was refused is tried again at once when it changes, else after twice the time each time. */
+  #makePods({ metadata }: StoredObject, workload: Workload, replicas: number, now: number): void {
+    const asked = JSON.stringify([replicas, metadata.annotations]);
+    if (asked === workload.asked && now < workload.triesAgainMs) return;
+    workload.asked = asked;
+    const others = [...this.#workloads.values()].filter((other) => other !== workload).reduce((sum, { pods }) => sum + pods.length, 0);
+    const allowed = Math.max(0, Math.min(replicas, this.quota - others));
+    while (workload.pods.length < allowed) workload.pods.push({ name: `${metadata.name}-${(this.#started += 1)}`, startedMs: now });
+    workload.refusals = workload.pods.length < replicas ? workload.refusals + 1 : 0;
+    workload.triesAgainMs = workload.refusals === 0 ? -Infinity : now + 5 * 2 ** workload.refusals;
   }
 
   #publish(service: StoredObject, now: number): void {

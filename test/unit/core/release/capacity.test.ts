@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { RESOURCE } from '../../../../src/api/resources.ts';
+import { RESOURCE, type KubeObject as StoredObject } from '../../../../src/api/resources.ts';
 import { NAME, SPEC, type DeploymentSpec } from '../../../support/world/objects.ts';
 import type { Behaviour, World } from '../../../support/world.ts';
-import { ended, holdingAt, releasing } from './scenario.ts';
+import { ended, holdingAt, releasing, servingWorld } from './scenario.ts';
 
 type Capacity = NonNullable<NonNullable<DeploymentSpec['rollout']>['capacity']>;
 
@@ -172,6 +172,26 @@ describe('pods that find no place', () => {
     world.kubelet.wake();
     await ended(world);
     expect(world.newest().status?.outcome).toBe('Promoted');
+  });
+
+  test('for want of quota are asked for again, less and less often, so that room is used soon after it is there', async () => {
+    const world = await servingWorld({ replicas: 4 });
+    world.kubelet.quota = 4;
+    world.edit({ replicas: 5 });
+    await world.run(600_000);
+    const time = (object: StoredObject | undefined): string | undefined => object?.metadata.annotations?.['plimsoll.dev/pods-asked-at'];
+    const asked = (): number => world.api.writes.filter(({ before: old, after: made }) => made && time(made) !== time(old)).length;
+    // A ReplicaSet alone has doubled its pause eleven times by now, and would wait for another seventeen minutes.
+    const before = asked();
+    expect(before).toBeGreaterThan(5);
+    expect(before).toBeLessThan(20);
+    world.kubelet.quota = 5;
+    await world.run(130_000);
+    expect(pods(world, '1')).toBe(5);
+    const after = asked();
+    await world.run(600_000);
+    expect(asked()).toBe(after);
+    world.assertSound();
   });
 
   test('on any node are told at once, and end the release as no fault of the version', async () => {
