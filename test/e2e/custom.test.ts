@@ -16,7 +16,7 @@ const PROBE: Custom['probe'] = {
   body: '{"instances": [[1, 2, 3, 4]]}',
   expect: { contains: '"predictions"' },
 };
-const ROLLOUT = { ...QUICK_ROLLOUT, progressDeadline: '15s', steps: [{ weight: 50, hold: '4s' }] };
+const ROLLOUT = { ...QUICK_ROLLOUT, steps: [{ weight: 50, hold: '4s' }] };
 
 let scene: Scenario;
 let load: Load;
@@ -122,7 +122,8 @@ describe('what is said wrongly of it', () => {
 
   test('a port at which nobody listens is a missing answer: held against nobody, and the right port is enough to go on', async () => {
     const right = runtime();
-    await scene.deploy('2', { rollout: ROLLOUT, runtime: { ...right, custom: { port: 9001, modelPath: MODEL_PATH, probe: PROBE } } });
+    const custom = { port: 9001, modelPath: MODEL_PATH, probe: PROBE };
+    await scene.deploy('2', { rollout: { ...ROLLOUT, progressDeadline: '15s' }, runtime: { ...right, custom } });
     const { status } = await scene.finished(6, 60_000);
     expect(status).toMatchObject({ outcome: 'RolledBack', class: 'Infrastructure', reason: 'ProbeUnreachable' });
     expect(status?.message).toMatch(/had no answer within its progress deadline: .*ECONNREFUSED/);
