@@ -1,5 +1,7 @@
 // What the kubeconfig says about the server, who we are and whom to trust, read again before it grows old.
 
+import { readFile } from 'node:fs/promises';
+
 import type { KubeConfig } from '@kubernetes/client-node';
 import { RequestContext } from '@kubernetes/client-node';
 
@@ -23,23 +25,24 @@ export type CredentialSource = {
 const credentialsLiveMs = 30_000;
 
 /**
- * Credentials for the current cluster of `kubeConfig`; throws when there is none. They are kept for a while, since the library
- * makes a new connection pool on each reading: a pool for each request would mean a TLS handshake for each request.
+ * Credentials for the current cluster of `kubeConfig`; throws when there is none. They are kept for a while. The library makes a new pool of
+ * connections on each reading; the one that is there is kept for as long as it would be made from the same, so that its connections and
+ * TLS sessions last.
  */
 export function createCredentials(kubeConfig: KubeConfig, clock: Clock): CredentialSource {
   const cluster = kubeConfig.getCurrentCluster();
   if (cluster === null) throw new Error('The kubeconfig has no current cluster; set current-context in it.');
+  let pool: { readonly madeFrom: string; readonly dispatcher: Dispatcher } | undefined;
   let current: { readonly until: number; readonly value: Promise<Credentials> } | undefined;
 
   const load = async (): Promise<Credentials> => {
     const context = new RequestContext(cluster.server, 'GET');
     await kubeConfig.applySecurityAuthentication(context);
-    const dispatcher = context.getDispatcher();
-    return {
-      server: cluster.server,
-      headers: context.getHeaders(),
-      dispatcher: dispatcher === undefined ? undefined : plainHttp(dispatcher),
-    };
+    const made = context.getDispatcher();
+    const madeFrom = await identityOf(kubeConfig);
+    if (made === undefined) pool = undefined;
+    else if (madeFrom === undefined || madeFrom !== pool?.madeFrom) pool = { madeFrom: madeFrom ?? '', dispatcher: plainHttp(made) };
+    return { server: cluster.server, headers: context.getHeaders(), dispatcher: pool?.dispatcher };
   };
 
   return {
@@ -55,8 +58,20 @@ export function createCredentials(kubeConfig: KubeConfig, clock: Clock): Credent
     },
     forget: () => {
       current = undefined;
+      pool = undefined;
     },
   };
+}
+
+/** All that a pool of connections is made from: whom it trusts, and what it shows. Undefined where a plugin may show something else each time. */
+async function identityOf(kubeConfig: KubeConfig): Promise<string | undefined> {
+  const [cluster, user] = [kubeConfig.getCurrentCluster(), kubeConfig.getCurrentUser()];
+  const provider = (user?.authProvider as { readonly name?: string } | undefined)?.name;
+  if (user?.exec !== undefined || (provider !== undefined && provider !== 'tokenFile')) return undefined;
+  const read = async (path: string | undefined): Promise<string> => (path === undefined ? '' : await readFile(path, 'utf8'));
+  const files = [cluster?.caFile, user?.certFile, user?.keyFile].map(read);
+  const { caData, skipTLSVerify, tlsServerName, proxyUrl } = cluster ?? {};
+  return JSON.stringify([caData, skipTLSVerify, tlsServerName, proxyUrl, user?.certData, user?.keyData, ...(await Promise.all(files))]);
 }
 
 /**

@@ -11,6 +11,7 @@ import { createFakeClock } from '../../support/clocks.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'plimsoll-credentials-'));
 const tokenFile = join(folder, 'token');
+const authorityFile = join(folder, 'ca.crt');
 const write = (token: string): void => writeFileSync(tokenFile, token);
 
 afterEach(() => void jest.useRealTimers());
@@ -21,13 +22,14 @@ function podCredentials() {
   jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'performance'], now: Date.UTC(2026, 0, 1) });
   const config = new KubeConfig();
   config.loadFromClusterAndUser(
-    { name: 'pod', server: 'https://127.0.0.1:1', skipTLSVerify: true },
+    { name: 'pod', server: 'https://127.0.0.1:1', skipTLSVerify: false, caFile: authorityFile },
     { name: 'pod', authProvider: { name: 'tokenFile', config: { tokenFile } } },
   );
   const clock = createFakeClock();
   const source = createCredentials(config, clock);
   return {
     token: async () => (await source.read()).headers['Authorization'],
+    forget: () => source.forget(),
     dispatcher: async () => (await source.read()).dispatcher,
     pass: async (seconds: number) => {
       await clock.advance(seconds * 1000);
@@ -39,6 +41,7 @@ function podCredentials() {
 describe("a pod's token", () => {
   test('pitfall 22: that was rotated is in use 90 s later at the latest', async () => {
     write('old');
+    writeFileSync(authorityFile, 'this one');
     const { token, pass } = podCredentials();
     expect(await token()).toBe('Bearer old');
     write('new');
@@ -46,13 +49,19 @@ describe("a pod's token", () => {
     expect(await token()).toBe('Bearer new');
   });
 
-  test('pitfall 11: is read once in 30 s, since each reading makes a pool of connections anew', async () => {
+  test('pitfall 11: costs no pool of connections when it is read again; another authority does, and a connection that failed', async () => {
     write('one');
-    const { dispatcher, pass } = podCredentials();
+    writeFileSync(authorityFile, 'this one');
+    const { token, dispatcher, pass, forget } = podCredentials();
     const first = await dispatcher();
-    await pass(29);
-    expect(await dispatcher()).toBe(first);
-    await pass(1);
-    expect(await dispatcher()).not.toBe(first);
+    write('two');
+    await pass(90);
+    expect([await token(), await dispatcher()]).toEqual(['Bearer two', first]);
+    writeFileSync(authorityFile, 'another one');
+    await pass(30);
+    const second = await dispatcher();
+    expect(second).not.toBe(first);
+    forget();
+    expect(await dispatcher()).not.toBe(second);
   });
 });
