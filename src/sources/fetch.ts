@@ -12,7 +12,6 @@ import { MODEL_FOLDER, MODEL_SETTINGS, modelSettings } from '../core/version/for
 import { runJob } from './job.ts';
 import type { JobIo } from './job.ts';
 import { failureOf } from './error.ts';
-import { sourceOf } from './options.ts';
 import type { FetchOptions } from './options.ts';
 import { folderSink, storageError } from './sink.ts';
 import { readCopy } from './store.ts';
@@ -77,7 +76,7 @@ async function fill(partial: string, options: FetchOptions, context: TransferCon
  */
 async function bring(partial: string, options: FetchOptions, context: TransferContext): Promise<Outcome<Transferred>> {
   const { storage, digest } = options;
-  if (storage === undefined) return transfer(sourceOf(options), folderSink(partial), context);
+  if (storage === undefined) return transfer(options.source, folderSink(partial), context);
   const copy = await readCopy(storage, digest, folderSink(partial), context);
   if (copy?.ok === true) return copy;
   const { claim } = storage;
@@ -85,7 +84,7 @@ async function bring(partial: string, options: FetchOptions, context: TransferCo
   context.log(`${why}; the source is read instead`);
   await removeTree(partial);
   await mkdir(partial, { recursive: true });
-  const came = await transfer(sourceOf(options), folderSink(partial), context);
+  const came = await transfer(options.source, folderSink(partial), context);
   return came.ok ? came : { ok: false, failure: { ...came.failure, message: `${came.failure.message} And ${why}` } };
 }
 

@@ -12,15 +12,9 @@ import type { Outcome } from '../core/version/failure.ts';
 import { checkPath, compareBytes } from '../core/version/paths.ts';
 import { quote } from '../core/version/text.ts';
 import { codeOf, errorOf, failureOf, SourceError, systemErrorPath } from './error.ts';
+import { optionalTextOf, Problem, textOf, type Fields, type Place } from './fields.ts';
 import { namedPart } from './source.ts';
 import type { Body, Part, Pinned, Source, SourceContext } from './source.ts';
-
-/** The claim's name, the folder where it is mounted, and what in it is the version; '' is all of it. */
-export interface PvcSourceOptions {
-  readonly claim: string;
-  readonly path: string;
-  readonly mountedAt: string;
-}
 
 interface Claimed {
   readonly claim: string;
@@ -28,8 +22,23 @@ interface Claimed {
   readonly root: string;
 }
 
+/** A source that reads from the claim that spec names, which kubelet has mounted at a place of the operator's choice. */
+export function pvcSource(member: Fields, { sourceDir }: Place): Source {
+  const claim = textOf(member, 'claim', 'source.pvc.claim');
+  const path = optionalTextOf(member, 'path', 'source.pvc.path') ?? '';
+  if (sourceDir === undefined) throw new Problem('sourceDir must be a text that is not empty');
+  return claimSource({ claim, path, mountedAt: sourceDir });
+}
+
+/** The claim's name, what in it is the version ('' is all of it), and the folder where it is mounted. */
+interface ClaimPlace {
+  readonly claim: string;
+  readonly path: string;
+  readonly mountedAt: string;
+}
+
 /** A source that reads from a mounted claim. */
-export function pvcSource({ claim, path, mountedAt }: PvcSourceOptions): Source {
+export function claimSource({ claim, path, mountedAt }: ClaimPlace): Source {
   return {
     resolve: async (context) => {
       const claimed = { claim, root: await realpath(mountedAt) };

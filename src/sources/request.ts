@@ -1,11 +1,13 @@
-// One HTTP GET with everything that a hostile or broken server must not be able to do: lead elsewhere, stall, or lie about lengths.
+// One HTTP request with everything that a hostile or broken server must not be able to do: lead elsewhere, stall, or lie about lengths.
 // Node's own client is used rather than fetch, because its lookup option is where the address of a connection can be checked.
 
 import http from 'node:http';
 import https from 'node:https';
+import { rootCertificates } from 'node:tls';
 
 import { finalFailure, passingFailure, success } from '../core/version/failure.ts';
 import type { Failure, Outcome } from '../core/version/failure.ts';
+import type { Access, Tls } from './access.ts';
 import { checkHost, guardedLookup } from './address.ts';
 import { codeOf, errorOf, SourceError } from './error.ts';
 import type { SourceContext } from './source.ts';
@@ -22,21 +24,38 @@ export function describeUrl(url: URL): string {
   return text.length <= 300 ? text : `${text.slice(0, 299)}…`;
 }
 
+/** A request. `access` goes to the URL's own origin only, and so do `headers`, which may hold what is as good as a password. */
+export interface Call {
+  readonly url: URL;
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly access?: Access;
+  /** A redirect is an answer like any other: what was signed for one address means nothing at the next. */
+  readonly stay?: boolean;
+}
+
 /**
- * Gets a URL and follows at most five redirects. `authorization` goes to the URL's own origin only. Succeeds with any status
- * that is no redirect; the caller must consume or destroy the response.
+ * Sends a request and follows at most five redirects. Succeeds with any status that is no redirect; the caller must consume or destroy the
+ * response.
  */
-export async function get(url: URL, authorization: string | undefined, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
-  let current = url;
+export async function send(call: Call, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
+  const { url, stay = false } = call;
+  let current = call;
   for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
-    const host = checkHost(current);
+    const host = checkHost(current.url);
     if (!host.ok) return host;
-    const answer = await requestOnce(current, current.origin === url.origin ? authorization : undefined, context);
-    if (!answer.ok || !REDIRECTS.has(answer.value.statusCode ?? 0)) return answer;
+    const answer = await requestOnce(current, context);
+    if (!answer.ok || stay || !REDIRECTS.has(answer.value.statusCode ?? 0)) return answer;
     answer.value.destroy();
-    const next = redirectTarget(current, answer.value.headers.location);
+    const next = redirectTarget(current.url, answer.value.headers.location);
     if (!next.ok) return next;
-    current = next.value;
+    const { method = 'GET', headers, access, body } = call;
+    if (method !== 'GET' && method !== 'HEAD') {
+      return finalFailure('RedirectRefused', `${describeUrl(url)} redirects a ${method} request. Give the URL to which it leads.`);
+    }
+    const isHome = next.value.origin === url.origin;
+    current = { url: next.value, method, ...(body && { body }), ...(isHome && { ...(headers && { headers }), ...(access && { access }) }) };
   }
   return finalFailure(
     'RedirectRefused',
@@ -64,20 +83,23 @@ function redirectTarget(from: URL, location: string | undefined): Outcome<URL> {
 }
 
 /** One request and its response's head. The connection is this request's alone, and is given up when it stalls or `signal` fires. */
-function requestOnce(url: URL, authorization: string | undefined, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
+function requestOnce({ url, method = 'GET', headers, body, access }: Call, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
   const { timeouts, signal } = context;
   const secure = url.protocol === 'https:';
-  const headers = {
+  const all = {
     accept: '*/*',
     'accept-encoding': 'identity', // the digest is of the file as it is stored
     'user-agent': 'plimsoll',
-    ...(authorization === undefined ? {} : { authorization }),
+    ...(access?.authorization === undefined ? {} : { authorization: access.authorization }),
+    ...headers,
   };
   return new Promise((resolve) => {
     let response: http.IncomingMessage | undefined;
     const request = (secure ? https : http).request(url, {
+      method,
       agent: false,
-      headers,
+      headers: all,
+      ...(secure ? tlsOptions(access?.tls) : {}),
       lookup: guardedLookup(context.lookup),
       timeout: timeouts.idleMs,
     });
@@ -105,8 +127,16 @@ function requestOnce(url: URL, authorization: string | undefined, context: Sourc
     });
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    request.end();
+    request.end(body);
   });
+}
+
+function tlsOptions(tls: Tls | undefined): https.RequestOptions {
+  return {
+    // What is given replaces what Node trusts by itself, so both are.
+    ...(tls?.ca === undefined ? {} : { ca: [...rootCertificates, tls.ca] }),
+    ...(tls?.client === undefined ? {} : { cert: tls.client.certificate, key: tls.client.key }),
+  };
 }
 
 /** What a network error means for people. An error of ours keeps its own words. */

@@ -15,6 +15,8 @@ import { archiveKind, type ArchiveEncoding } from '../core/version/archives.ts';
 import { finalFailure, success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
 import type { Limits, Timeouts } from '../core/version/limits.ts';
+import type { Metadata } from '../core/version/metadata.ts';
+import type { Pins } from '../core/version/pins.ts';
 import { quote } from '../core/version/text.ts';
 
 /** What a source may use while it works. `signal` ends everything: the job's time is up, or it was told to stop. */
@@ -55,6 +57,9 @@ export interface Body {
 /** A pointer that was followed. `uri` is fit for status and logs: no credentials, no query. */
 export interface Pinned {
   readonly uri: string;
+  /** What the pointer was resolved to, where it is one that can move: given back as Place.pins to whoever fetches later. */
+  readonly pins?: Pins;
+  readonly metadata?: Metadata;
   readonly list: () => Promise<Outcome<readonly Part[]>>;
   readonly open: (part: Part) => Promise<Outcome<Body>>;
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { finalFailure, passingFailure } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
 import { codeOf, errorOf, failureOf } from './error.ts';
-import { pvcSource } from './pvc.ts';
+import { claimSource } from './pvc.ts';
 import { discardSink, folderSink, storageError, type Sink, type Volume } from './sink.ts';
 import type { Source } from './source.ts';
 import { transfer, verify } from './transfer.ts';
@@ -51,7 +51,7 @@ export async function readCopy(
   context: TransferContext,
 ): Promise<Outcome<Transferred> | undefined> {
   if (!(await exists(join(mountedAt, placeOf(digest))))) return undefined;
-  const source = pvcSource({ claim, path: placeOf(digest), mountedAt });
+  const source = claimSource({ claim, path: placeOf(digest), mountedAt });
   // There is another place to go to: no time is spent on trying again.
   const came = await transfer(source, sink, { ...context, timeouts: { ...context.timeouts, retryMs: 0 } });
   if (!came.ok) return came;

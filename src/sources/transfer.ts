@@ -8,6 +8,8 @@ import type { Outcome } from '../core/version/failure.ts';
 import type { FileDigest } from '../core/version/digest.ts';
 import { modelDigest } from '../core/version/digest.ts';
 import type { Limits } from '../core/version/limits.ts';
+import type { Metadata } from '../core/version/metadata.ts';
+import type { Pins } from '../core/version/pins.ts';
 import { pathSet } from '../core/version/paths.ts';
 import type { PathSet } from '../core/version/paths.ts';
 import { quote } from '../core/version/text.ts';
@@ -35,6 +37,8 @@ export interface TransferredFile extends FileDigest {
 /** A version that came: every file with the digest of the bytes that the sink was given. */
 export interface Transferred {
   readonly uri: string;
+  readonly pins?: Pins | undefined;
+  readonly metadata?: Metadata | undefined;
   readonly files: readonly TransferredFile[];
   readonly bytes: number;
 }
@@ -61,7 +65,8 @@ export async function transfer(source: Source, sink: Sink, context: TransferCont
     bytes += sum(taken.value);
   }
   if (files.length === 0) return finalFailure('EmptyModel', `${pinned.value.uri} holds not one file.`);
-  return success({ uri: pinned.value.uri, files, bytes });
+  const { uri, pins, metadata } = pinned.value;
+  return success({ uri, pins, metadata, files, bytes });
 }
 
 /** Compares what came with the digest that was recorded, if one was. */

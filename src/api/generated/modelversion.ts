@@ -35,7 +35,7 @@ export interface ModelVersionSourcePvc {
   readonly path?: string;
 }
 
-/** Where the bytes are fetched from, a union of http and pvc. One file as it is, a folder, or an archive. */
+/** Where the bytes are fetched from, by exactly one member. One file as it is, a folder, or an archive. */
 export interface ModelVersionSource {
   /** A file on a web server. */
   readonly http?: ModelVersionSourceHttp;
@@ -128,7 +128,7 @@ export interface ModelVersionSpec {
   readonly displayVersion?: string;
   /** What kind of model the bytes are. The runtime preset picks its loader by it. */
   readonly format: ModelVersionFormat;
-  /** Where the bytes are fetched from, a union of http and pvc. One file as it is, a folder, or an archive. */
+  /** Where the bytes are fetched from, by exactly one member. One file as it is, a folder, or an archive. */
   readonly source: ModelVersionSource;
   /** What the pods that fetch the bytes run with, in this namespace. The operator itself reads no Secret. May change at any time; another secretRef changes the pods that serve the version, so it starts a release. */
   readonly access?: ModelVersionAccess;
@@ -154,8 +154,67 @@ export interface ModelVersionStatusResolved {
   readonly files?: number;
   /** Size of all files together, in bytes. Example: 1048576. */
   readonly bytes?: number;
+  /** What the pointer in spec.source was resolved to, where it is one that can move. Pods fetch by these, and never ask the pointer again. Example: {commit: 4f0c2a7d9be1e3a5c7d9f0b2a4c6e8f0a1b3c5d7}. */
+  readonly pins?: Readonly<Record<string, string>>;
   /** When the source was resolved. Example: "2026-11-24T10:00:00Z". */
   readonly resolvedAt?: string;
+}
+
+/** The code that trained the model. */
+export interface ModelVersionStatusMetadataCode {
+  /** Address of the repository. Example: https://github.com/example/fraud. */
+  readonly repository?: string;
+  /** Commit in that repository. Example: 4f0c2a7d9be1. */
+  readonly commit?: string;
+}
+
+export interface ModelVersionStatusMetadataDataEntry {
+  /** Name of the data set. Example: transactions-2026-10. */
+  readonly name: string;
+  /** Where the data set is. Example: s3://data/transactions/2026-10.parquet. */
+  readonly uri?: string;
+  /** Digest of the data set, in the form that its store uses. Example: md5:0cc175b9c0f1b6a831c399e269772661. */
+  readonly digest?: string;
+}
+
+/** The run that trained the model. */
+export interface ModelVersionStatusMetadataTraining {
+  /** Name or address of the pipeline or experiment. Example: fraud-weekly. */
+  readonly pipeline?: string;
+  /** Identifier of the run. Example: 8c1f6e0b7a. */
+  readonly run?: string;
+  /** Who ran it. Example: ada. */
+  readonly user?: string;
+  /** Parameters of the run. Example: {max_depth: "6"}. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** What the model's own files say about it. */
+export interface ModelVersionStatusMetadataModel {
+  /** Libraries that the model was written with, and their versions. Example: {sklearn: "1.7.2"}. */
+  readonly flavors?: Readonly<Record<string, string>>;
+  /** Inputs and outputs of the model, as its source writes them. Example: '{"inputs": "[...]", "outputs": "[...]"}'. */
+  readonly signature?: string;
+  /** Packages that the model needs. Example: [scikit-learn==1.7.2]. */
+  readonly requirements?: readonly string[];
+}
+
+/** What the source knows about the version beside its bytes, as it was when the version was resolved. Recorded for people and audits, not checked. */
+export interface ModelVersionStatusMetadata {
+  /** The code that trained the model. */
+  readonly code?: ModelVersionStatusMetadataCode;
+  /** The data sets that the model was trained on. */
+  readonly data?: readonly ModelVersionStatusMetadataDataEntry[];
+  /** The run that trained the model. */
+  readonly training?: ModelVersionStatusMetadataTraining;
+  /** What the run measured. Example: {auc: "0.947"}. */
+  readonly metrics?: Readonly<Record<string, string>>;
+  /** Tags of the version in its source. Example: {validated-by: ada}. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** What the model's own files say about it. */
+  readonly model?: ModelVersionStatusMetadataModel;
+  /** There was more in the source than is recorded here. Example: true. */
+  readonly truncated?: boolean;
 }
 
 /** The copy that a Job made, or found whole, in spec.storage. Not looked at again. */
@@ -174,6 +233,8 @@ export interface ModelVersionStatus {
   readonly schema?: number;
   /** What the source held when it was resolved. The digest is written once. */
   readonly resolved?: ModelVersionStatusResolved;
+  /** What the source knows about the version beside its bytes, as it was when the version was resolved. Recorded for people and audits, not checked. */
+  readonly metadata?: ModelVersionStatusMetadata;
   /** The copy that a Job made, or found whole, in spec.storage. Not looked at again. */
   readonly stored?: ModelVersionStatusStored;
   /** State for people and tools. Ready says whether the version can be served; Resolved whether the source was read; Durable whether a copy of ours outlives the source. Reconciling and Stalled are there only while they are true. */

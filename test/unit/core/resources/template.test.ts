@@ -55,6 +55,12 @@ function withModel(container: JsonObject, more: JsonObject = {}): JsonObject {
 }
 
 describe('the pods of a revision', () => {
+  test('fetch what the pointer of the version was resolved to', () => {
+    const job = specOf(render({ pins: { version: '3' } })).initContainers[0].env.find(({ name }) => name === 'PLIMSOLL_JOB');
+    expect(JSON.parse(job?.value ?? '')).toMatchObject({ source: INPUTS.source, pins: { version: '3' } });
+    expect(render({ pins: undefined })).toEqual(render());
+  });
+
   test('are these, for a small template', () => {
     expect(render()).toMatchSnapshot();
   });

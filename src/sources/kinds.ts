@@ -1,0 +1,12 @@
+// Every kind of place that models come from, by its name in the union spec.source of a ModelVersion.
+
+import type { Fields, Place } from './fields.ts';
+import { httpSource } from './http.ts';
+import { pvcSource } from './pvc.ts';
+import type { Source } from './source.ts';
+
+/** Makes a source from its member of the union; throws a Problem when that is not usable. */
+export const SOURCES: Readonly<Record<string, (member: Fields, place: Place) => Source>> = {
+  http: httpSource,
+  pvc: pvcSource,
+};
