@@ -33,10 +33,15 @@ export async function download(what: Download, context: SourceContext): Promise<
     response.destroy();
     return { ok: false, failure: problem };
   }
+  return success(bodyOf(what, response, context));
+}
+
+/** The body of an answer that was found to be the file. `call` is what was asked: the rest of a body that breaks off is asked for as well. */
+export function bodyOf(call: Call, response: IncomingMessage, context: SourceContext): Body {
   const length = announcedLength(response);
-  const bytes = Readable.from(bytesOf(what, response, length, context), { objectMode: false, highWaterMark: 256 * 1024 });
-  bytes.once('close', () => response.destroy());
-  return success({ stream: bytes, length });
+  const stream = Readable.from(bytesOf(call, response, length, context), { objectMode: false, highWaterMark: 256 * 1024 });
+  stream.once('close', () => response.destroy());
+  return { stream, length };
 }
 
 /** Why an answer with this status brings no file; undefined for 200, the only one that does. */
@@ -83,7 +88,7 @@ function announcedLength(response: IncomingMessage): number | undefined {
 
 /** The bytes, one connection after the other until all are there; throws a SourceError when their number is not the announced one. */
 async function* bytesOf(
-  what: Download,
+  what: Call,
   first: IncomingMessage,
   length: number | undefined,
   context: SourceContext,
@@ -122,7 +127,7 @@ function resumeMark({ headers }: IncomingMessage, length: number | undefined): s
 
 /** The rest of the file from byte `from` on; undefined when the server has no such rest, or not of this file. */
 async function resume(
-  what: Download,
+  what: Call,
   mark: string,
   from: number,
   failure: SourceError,

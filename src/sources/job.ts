@@ -9,6 +9,7 @@ import { finalFailure } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
 import { encodeFailure } from '../core/version/termination.ts';
 import type { ResolveOptions } from './options.ts';
+import type { Environment } from './source.ts';
 import type { TransferContext } from './transfer.ts';
 
 /** The world outside a job. `terminationLog` is the path of the file that kubelet reads when the container has ended. */
@@ -17,6 +18,8 @@ export interface JobIo {
   readonly now: () => number;
   readonly random: () => number;
   readonly terminationLog: string;
+  /** Default: empty. */
+  readonly environment?: Environment;
   /** Fires when the job is told to stop. */
   readonly signal?: AbortSignal;
   readonly lookup?: LookupFunction;
@@ -43,7 +46,8 @@ function contextOf(options: ResolveOptions, io: JobIo): TransferContext {
   const { limits, timeouts } = options;
   const deadline = AbortSignal.timeout(timeouts.totalMs);
   const signal = io.signal === undefined ? deadline : AbortSignal.any([io.signal, deadline]);
-  return { limits, timeouts, signal, log: io.log, now: io.now, random: io.random, lookup: io.lookup ?? lookup, spool: tmpdir() };
+  const { log, now, random, environment = {} } = io;
+  return { limits, timeouts, signal, log, now, random, environment, lookup: io.lookup ?? lookup, spool: tmpdir() };
 }
 
 /** An unexpected error is a defect: its stack belongs into the log, its message where the user looks. */

@@ -24,13 +24,15 @@ export function describeUrl(url: URL): string {
   return text.length <= 300 ? text : `${text.slice(0, 299)}…`;
 }
 
-/** A request. `access` goes to the URL's own origin only, and so do `headers`, which may hold what is as good as a password. */
+/** A request. `access` goes to the URL's own origin only, and so do `headers` and what `sign` makes, which are as good as a password. */
 export interface Call {
   readonly url: URL;
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly access?: Access;
+  /** Headers that are good for one request only, made anew for each: those of a signature, which holds the request and its time. */
+  readonly sign?: (call: Call) => Promise<Outcome<Readonly<Record<string, string>>>>;
   /** A redirect is an answer like any other: what was signed for one address means nothing at the next. */
   readonly stay?: boolean;
 }
@@ -45,22 +47,30 @@ export async function send(call: Call, context: SourceContext): Promise<Outcome<
   for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
     const host = checkHost(current.url);
     if (!host.ok) return host;
-    const answer = await requestOnce(current, context);
+    const signed = await signedCall(current);
+    if (!signed.ok) return signed;
+    const answer = await requestOnce(signed.value, context);
     if (!answer.ok || stay || !REDIRECTS.has(answer.value.statusCode ?? 0)) return answer;
     answer.value.destroy();
     const next = redirectTarget(current.url, answer.value.headers.location);
     if (!next.ok) return next;
-    const { method = 'GET', headers, access, body } = call;
+    const { method = 'GET', headers, access, sign, body } = call;
     if (method !== 'GET' && method !== 'HEAD') {
       return finalFailure('RedirectRefused', `${describeUrl(url)} redirects a ${method} request. Give the URL to which it leads.`);
     }
-    const isHome = next.value.origin === url.origin;
-    current = { url: next.value, method, ...(body && { body }), ...(isHome && { ...(headers && { headers }), ...(access && { access }) }) };
+    const own = { ...(headers && { headers }), ...(access && { access }), ...(sign && { sign }) };
+    current = { url: next.value, method, ...(body && { body }), ...(next.value.origin === url.origin && own) };
   }
   return finalFailure(
     'RedirectRefused',
     `${describeUrl(url)} redirects more than ${MAX_REDIRECTS} times. Give the URL where the redirects end.`,
   );
+}
+
+async function signedCall(call: Call): Promise<Outcome<Call>> {
+  if (call.sign === undefined) return success(call);
+  const signature = await call.sign(call);
+  return signature.ok ? success({ ...call, headers: { ...call.headers, ...signature.value } }) : signature;
 }
 
 /** Where a redirect leads, without credentials in it; refused when that is no longer http(s), or less safe than before. */
@@ -137,6 +147,24 @@ function tlsOptions(tls: Tls | undefined): https.RequestOptions {
     ...(tls?.ca === undefined ? {} : { ca: [...rootCertificates, tls.ca] }),
     ...(tls?.client === undefined ? {} : { cert: tls.client.certificate, key: tls.client.key }),
   };
+}
+
+/** The text of an answer, which is refused when it has more than `most` bytes; a connection that breaks off is a failure, too. */
+export async function readText(url: URL, response: http.IncomingMessage, most: number): Promise<Outcome<string>> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > most) return finalFailure('SourceRefused', `${describeUrl(url)} answered with more than ${most} bytes.`);
+      chunks.push(chunk);
+    }
+    return success(Buffer.concat(chunks).toString('utf8'));
+  } catch (error) {
+    return { ok: false, failure: networkFailure(url, error) };
+  } finally {
+    response.destroy();
+  }
 }
 
 /** What a network error means for people. An error of ours keeps its own words. */

@@ -19,12 +19,18 @@ import type { Metadata } from '../core/version/metadata.ts';
 import type { Pins } from '../core/version/pins.ts';
 import { quote } from '../core/version/text.ts';
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** What a source may use while it works. `signal` ends everything: the job's time is up, or it was told to stop. */
 export interface SourceContext {
   readonly signal: AbortSignal;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly log: (line: string) => void;
+  /** Milliseconds of the wall clock: signatures and credentials hold for a time. */
+  readonly now: () => number;
+  /** Variables that the cluster gives to a pod, such as those by which it proves its ServiceAccount to a cloud. */
+  readonly environment: Environment;
   /** Name resolution; every address that it returns is still checked (see address.ts). */
   readonly lookup: LookupFunction;
 }
