@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 
 import { finalFailure, success } from '../core/version/failure.ts';
-import type { Outcome } from '../core/version/failure.ts';
+import type { Failure, Outcome } from '../core/version/failure.ts';
 import type { FileDigest } from '../core/version/digest.ts';
 import { modelDigest } from '../core/version/digest.ts';
 import type { Limits } from '../core/version/limits.ts';
@@ -43,9 +43,13 @@ export interface Transferred {
   readonly bytes: number;
 }
 
+/** Files that come at the same time. More would only share the same line, and each holds buffers. */
+const LANES = 4;
+
 /**
- * Resolves `source` and gives all its files to `sink`, in constant memory, part after part. A part that fails on the way is
- * removed from the sink and tried again from its beginning; after a failure the sink may hold files and must be thrown away.
+ * Resolves `source` and gives all its files to `sink`, in constant memory, several files at a time, archives one after the other. A part that
+ * fails on the way is removed from the sink and tried again from its beginning; after a failure the sink may hold files and must be thrown
+ * away.
  */
 export async function transfer(source: Source, sink: Sink, context: TransferContext): Promise<Outcome<Transferred>> {
   const { retryMs } = context.timeouts;
@@ -53,20 +57,62 @@ export async function transfer(source: Source, sink: Sink, context: TransferCont
   if (!pinned.ok) return pinned;
   const parts = await retrying(() => pinned.value.list(), retryMs, context);
   if (!parts.ok) return parts;
-  const files: TransferredFile[] = [];
-  const paths = pathSet();
-  let bytes = 0;
-  for (const part of parts.value) {
-    const before = { paths, files: files.length, bytes };
-    const taken = await retrying(() => attempt(pinned.value, part, sink, before, context), retryMs, context);
-    if (!taken.ok) return taken;
-    files.push(...taken.value);
-    for (const { path } of taken.value) paths.add(path);
-    bytes += sum(taken.value);
-  }
-  if (files.length === 0) return finalFailure('EmptyModel', `${pinned.value.uri} holds not one file.`);
+  const account: Account = { paths: pathSet(), files: 0, bytes: 0, streams: new Set(), failure: undefined };
+  const areFiles = parts.value.every(({ kind }) => kind === 'file');
+  const problem = areFiles ? checkNames(parts.value, context.limits) : undefined;
+  if (problem !== undefined) return problem;
+  const files = await takeParts(pinned.value, parts.value, areFiles ? LANES : 1, sink, account, context);
+  if (!files.ok) return files;
   const { uri, pins, metadata } = pinned.value;
-  return success({ uri, pins, metadata, files, bytes });
+  if (files.value.length === 0) return finalFailure('EmptyModel', `${uri} holds not one file.`);
+  return success({ uri, pins, metadata, files: files.value, bytes: account.bytes });
+}
+
+/** What has come so far, and what is coming. */
+interface Account {
+  readonly paths: PathSet;
+  files: number;
+  bytes: number;
+  /** Parts that are being read; a failure of one ends the others. */
+  readonly streams: Set<Body['stream']>;
+  failure: { readonly ok: false; readonly failure: Failure } | undefined;
+}
+
+/** Where all names are known beforehand they are refused before one byte is read. */
+function checkNames(parts: readonly Part[], limits: Limits): { readonly ok: false; readonly failure: Failure } | undefined {
+  const paths = pathSet();
+  for (const [index, part] of parts.entries()) {
+    if (index >= limits.files) return tooMany(limits);
+    const problem = part.kind === 'file' ? paths.add(part.path) : undefined;
+    if (part.kind === 'file' && problem !== undefined) return badName(part.path, problem);
+  }
+  return undefined;
+}
+
+/** Takes the parts in their order, `lanes` at a time; the first failure ends it. */
+async function takeParts(
+  pinned: Pinned,
+  parts: readonly Part[],
+  lanes: number,
+  sink: Sink,
+  account: Account,
+  context: TransferContext,
+): Promise<Outcome<readonly TransferredFile[]>> {
+  const taken: (readonly TransferredFile[])[] = [];
+  const next = parts.entries();
+  const lane = async (): Promise<void> => {
+    for (const [index, part] of next) {
+      const files = await retrying(() => attempt(pinned, part, sink, account, context), context.timeouts.retryMs, context);
+      if (files.ok) taken[index] = files.value;
+      else if (account.failure === undefined) {
+        account.failure = files;
+        for (const stream of account.streams) stream.destroy();
+      }
+      if (account.failure !== undefined) return;
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return account.failure ?? success(taken.flat());
 }
 
 /** Compares what came with the digest that was recorded, if one was. */
@@ -80,25 +126,21 @@ export function verify(files: readonly FileDigest[], expected: string | undefine
   );
 }
 
-/** What other parts brought. */
-interface Before {
-  readonly paths: PathSet;
-  readonly files: number;
-  readonly bytes: number;
-}
-
 /** One attempt at one part. */
 async function attempt(
   pinned: Pinned,
   part: Part,
   sink: Sink,
-  before: Before,
+  account: Account,
   context: TransferContext,
 ): Promise<Outcome<readonly TransferredFile[]>> {
-  const taker = new Taker(sink, before, context.limits);
+  const ended = endOf(account);
+  if (ended !== undefined) return ended;
+  const taker = new Taker(sink, account, context.limits);
   const opened = await pinned.open(part);
   if (!opened.ok) return opened;
   const { stream } = opened.value;
+  account.streams.add(stream);
   try {
     valueOf(checkAnnounced(opened.value, part, taker.room()));
     const take: Take = (path, content) => taker.take(path, content);
@@ -106,13 +148,19 @@ async function attempt(
     if (part.kind === 'file') await take(part.path, stream);
     else if (part.encoding === 'zip') await unzipBody(opened.value, limits, take, context);
     else await unpack(stream, part.encoding, limits, take);
-    return success(taker.taken);
+    return success(taker.commit());
   } catch (error) {
-    for (const path of taker.touched) await sink.remove(path);
-    return failureOf(error);
+    await taker.undo();
+    return endOf(account) ?? failureOf(error);
   } finally {
+    account.streams.delete(stream);
     stream.destroy();
   }
+}
+
+/** What another part failed of in the meantime. */
+function endOf({ failure }: Account): Account['failure'] {
+  return failure;
 }
 
 /** A zip is read from its end: one that comes as a stream is first kept as a whole. */
@@ -148,53 +196,72 @@ async function* limited(content: AsyncIterable<Uint8Array>, limits: Limits): Asy
 
 /** Takes the files of one part, within what the limits leave. */
 class Taker {
-  readonly taken: TransferredFile[] = [];
-  readonly touched: string[] = [];
+  readonly #taken: TransferredFile[] = [];
+  readonly #touched: string[] = [];
   readonly #sink: Sink;
   readonly #limits: Limits;
+  readonly #account: Account;
   readonly #paths: PathSet;
-  #files: number;
-  #bytes: number;
+  #bytes = 0;
 
-  constructor(sink: Sink, before: Before, limits: Limits) {
+  constructor(sink: Sink, account: Account, limits: Limits) {
     this.#sink = sink;
     this.#limits = limits;
-    this.#paths = pathSet(before.paths);
-    this.#files = before.files;
-    this.#bytes = before.bytes;
+    this.#account = account;
+    this.#paths = pathSet(account.paths);
   }
 
   /** Bytes that may still come. */
   room(): number {
-    return this.#limits.bytes - this.#bytes;
+    return this.#limits.bytes - this.#account.bytes;
   }
 
   /** Hashes a file on its way into the sink. */
   async take(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
     const problem = this.#paths.add(path);
-    if (problem !== undefined)
-      throw errorOf(finalFailure('ArchiveRefused', `The version was refused: its file ${quote(path)} ${problem}.`));
-    this.#files += 1;
-    if (this.#files > this.#limits.files)
-      throw errorOf(finalFailure('TooLarge', `The version has more than ${this.#limits.files} files. If it is meant, raise limits.files.`));
-    this.touched.push(path);
+    if (problem !== undefined) throw errorOf(badName(path, problem));
+    this.#touched.push(path);
+    this.#account.files += 1;
+    if (this.#account.files > this.#limits.files) throw errorOf(tooMany(this.#limits));
     const hash = createHash('sha256');
     const before = this.#bytes;
     await this.#sink.write(
       path,
       this.#metered(content, (chunk) => hash.update(chunk)),
     );
-    this.taken.push({ path, sha256: hash.digest('hex'), bytes: this.#bytes - before });
+    this.#taken.push({ path, sha256: hash.digest('hex'), bytes: this.#bytes - before });
+  }
+
+  /** The part has come to its end. */
+  commit(): readonly TransferredFile[] {
+    for (const { path } of this.#taken) this.#account.paths.add(path);
+    return this.#taken;
+  }
+
+  /** Nothing of the part counts. */
+  async undo(): Promise<void> {
+    this.#account.files -= this.#touched.length;
+    this.#account.bytes -= this.#bytes;
+    for (const path of this.#touched) await this.#sink.remove(path);
   }
 
   async *#metered(content: AsyncIterable<Uint8Array>, see: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of content) {
       this.#bytes += chunk.length;
+      this.#account.bytes += chunk.length;
       if (this.room() < 0) throw errorOf(tooLarge(this.#limits));
       see(chunk);
       yield chunk;
     }
   }
+}
+
+function badName(path: string, problem: string): ReturnType<typeof finalFailure> {
+  return finalFailure('ArchiveRefused', `The version was refused: its file ${quote(path)} ${problem}.`);
+}
+
+function tooMany(limits: Limits): ReturnType<typeof finalFailure> {
+  return finalFailure('TooLarge', `The version has more than ${limits.files} files. If it is meant, raise limits.files.`);
 }
 
 /** Refuses by the announced length before a byte is read. An archive's packed size is held to the same bound: it only grows. */
@@ -206,8 +273,4 @@ function checkAnnounced(body: Body, part: Part, room: number): Outcome<undefined
 
 function tooLarge(limits: Limits): ReturnType<typeof finalFailure> {
   return finalFailure('TooLarge', `The version has more than ${limits.bytes} bytes. If it is meant, raise limits.bytes.`);
-}
-
-function sum(files: readonly TransferredFile[]): number {
-  return files.reduce((total, file) => total + file.bytes, 0);
 }
