@@ -4,11 +4,12 @@
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { modelDigest } from '../core/version/digest.ts';
+import { modelDigest, sha256Listing } from '../core/version/digest.ts';
 import type { FileDigest } from '../core/version/digest.ts';
 import { success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
-import { MODEL_FOLDER, MODEL_SETTINGS, modelSettings } from '../core/version/formats.ts';
+import { CHECKSUMS, MODEL_FOLDER, MODEL_SETTINGS, modelSettings } from '../core/version/formats.ts';
+import type { ModelSettings } from '../core/version/formats.ts';
 import { runJob } from './job.ts';
 import type { JobIo } from './job.ts';
 import { failureOf } from './error.ts';
@@ -45,7 +46,7 @@ async function fetchInto(options: FetchOptions, context: TransferContext): Promi
   const kept = await hashTree(model);
   if (kept !== undefined && kept.length > 0 && modelDigest(kept) === options.digest) {
     context.log(`${model} is complete from an earlier start and was verified again`);
-    return writeSettings(options, kept);
+    return writeBeside(options, kept);
   }
   await removeTree(model);
   await mkdir(partial, { recursive: true });
@@ -67,7 +68,7 @@ async function fill(partial: string, options: FetchOptions, context: TransferCon
   const { files, bytes, uri } = came.value;
   context.log(`read ${files.length} files, ${bytes} bytes from ${uri} in ${((context.now() - started) / 1000).toFixed(1)} s`);
   const digest = verify(files, options.digest);
-  return digest.ok ? writeSettings(options, files) : digest;
+  return digest.ok ? writeBeside(options, files) : digest;
 }
 
 /**
@@ -88,16 +89,23 @@ async function bring(partial: string, options: FetchOptions, context: TransferCo
   return came.ok ? came : { ok: false, failure: { ...came.failure, message: `${came.failure.message} And ${why}` } };
 }
 
-/** Writes model-settings.json where the server wants one, and takes away one from another version. */
-async function writeSettings(options: FetchOptions, files: readonly FileDigest[]): Promise<Outcome<undefined>> {
-  const path = join(options.to, MODEL_SETTINGS);
-  await rm(path, { force: true });
-  const { model, version, format, preset } = options;
-  if (preset === 'custom' || format === undefined) return success(undefined);
-  const settings = modelSettings({ model, version, format, paths: files.map((file) => file.path) });
+/** Beside the files: what an auditor checks them by, and model-settings.json where the server wants one. Those of another version go. */
+async function writeBeside(options: FetchOptions, files: readonly FileDigest[]): Promise<Outcome<undefined>> {
+  const settings = settingsOf(options, files);
+  for (const name of [CHECKSUMS, MODEL_SETTINGS]) await rm(join(options.to, name), { force: true });
   if (!settings.ok) return settings;
-  if (settings.value === undefined) return success(undefined);
-  await writeFile(path, `${JSON.stringify(settings.value, undefined, 2)}\n`);
-  await chmod(path, 0o444);
+  await writeReadable(join(options.to, CHECKSUMS), sha256Listing(files));
+  if (settings.value) await writeReadable(join(options.to, MODEL_SETTINGS), `${JSON.stringify(settings.value, undefined, 2)}\n`);
   return success(undefined);
+}
+
+function settingsOf({ model, version, format, preset }: FetchOptions, files: readonly FileDigest[]): Outcome<ModelSettings | undefined> {
+  if (preset === 'custom' || format === undefined) return success(undefined);
+  return modelSettings({ model, version, format, paths: files.map((file) => file.path) });
+}
+
+/** For the server's user to read, and for nobody to change. */
+async function writeReadable(path: string, text: string): Promise<void> {
+  await writeFile(path, text);
+  await chmod(path, 0o444);
 }

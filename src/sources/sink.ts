@@ -10,7 +10,7 @@ import { codeOf, errorOf, SourceError } from './error.ts';
 
 /** Takes files one after the other. Paths are relative and have passed checkPath. */
 export interface Sink {
-  /** Takes a file's bytes to their end. Throws what `content` throws, and a SourceError of its own when it cannot keep them. */
+  /** Takes a file's bytes to their end, each chunk before it asks for the next. Throws what `content` throws, and a SourceError of its own when it cannot keep them. */
   readonly write: (path: string, content: AsyncIterable<Uint8Array>) => Promise<void>;
   /** Forgets a file of an attempt that failed, whether or not it was complete. */
   readonly remove: (path: string) => Promise<void>;
@@ -49,7 +49,7 @@ export function folderSink(root: string, { volume = POD_VOLUME, durable = false 
         const file = await open(target, 'wx', 0o600);
         try {
           // A stream over the handle would not settle: with autoClose off it never closes, and nothing else keeps the process alive.
-          await writeBehind(file, content);
+          for await (const chunk of content) await writeAll(file, chunk);
           await file.chmod(0o444);
           if (durable) await file.sync();
         } finally {
@@ -61,21 +61,6 @@ export function folderSink(root: string, { volume = POD_VOLUME, durable = false 
     },
     remove: (path) => rm(join(root, path), { force: true }),
   };
-}
-
-/** Writes one chunk while the next one comes, and never more than that. */
-async function writeBehind(file: FileHandle, content: AsyncIterable<Uint8Array>): Promise<void> {
-  let writing = Promise.resolve();
-  try {
-    for await (const chunk of content) {
-      await writing;
-      writing = writeAll(file, chunk);
-      // It is awaited below; until then its failure must not count as one that nobody awaits.
-      writing.catch(() => undefined);
-    }
-  } finally {
-    await writing;
-  }
 }
 
 /** A write may take fewer bytes than it was given. */

@@ -1,6 +1,5 @@
 // Gets a version from any source into a sink, and says what came: the one way for bytes to enter.
 
-import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 
 import { finalFailure, success } from '../core/version/failure.ts';
@@ -17,6 +16,7 @@ import { unpack } from './archive.ts';
 import type { Take } from './archive.ts';
 import { errorOf, failureOf, valueOf } from './error.ts';
 import { namelessFile } from './localFile.ts';
+import { hashed } from './hash.ts';
 import { retrying } from './retry.ts';
 import type { RetryContext } from './retry.ts';
 import { storageError } from './sink.ts';
@@ -223,13 +223,10 @@ class Taker {
     this.#touched.push(path);
     this.#account.files += 1;
     if (this.#account.files > this.#limits.files) throw errorOf(tooMany(this.#limits));
-    const hash = createHash('sha256');
     const before = this.#bytes;
-    await this.#sink.write(
-      path,
-      this.#metered(content, (chunk) => hash.update(chunk)),
-    );
-    this.#taken.push({ path, sha256: hash.digest('hex'), bytes: this.#bytes - before });
+    const { blocks, sha256 } = hashed(this.#metered(content));
+    await this.#sink.write(path, blocks);
+    this.#taken.push({ path, sha256: await sha256(), bytes: this.#bytes - before });
   }
 
   /** The part has come to its end. */
@@ -245,12 +242,11 @@ class Taker {
     for (const path of this.#touched) await this.#sink.remove(path);
   }
 
-  async *#metered(content: AsyncIterable<Uint8Array>, see: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void, undefined> {
+  async *#metered(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of content) {
       this.#bytes += chunk.length;
       this.#account.bytes += chunk.length;
       if (this.room() < 0) throw errorOf(tooLarge(this.#limits));
-      see(chunk);
       yield chunk;
     }
   }
