@@ -28,6 +28,12 @@ export function optionalTextOf(fields: Fields, name: string, shown = name): stri
   return fields[name] === undefined ? undefined : textOf(fields, name, shown);
 }
 
+export function booleanOf(fields: Fields, name: string, shown = name): boolean {
+  const value = fields[name] ?? false;
+  if (typeof value !== 'boolean') throw new Problem(`${shown} must be true or false`);
+  return value;
+}
+
 export function folderOf(fields: Fields, name: string, shown = name): string {
   const path = textOf(fields, name, shown);
   if (!path.startsWith('/')) throw new Problem(`${shown} must be an absolute path, not ${quote(path)}`);

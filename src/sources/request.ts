@@ -13,6 +13,7 @@ import { codeOf, errorOf, SourceError } from './error.ts';
 import type { SourceContext } from './source.ts';
 
 const MAX_REDIRECTS = 5;
+const HARMLESS: ReadonlySet<string> = new Set(['accept', 'range', 'if-range']);
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** TLS failures that trying again does not mend. */
@@ -24,7 +25,10 @@ export function describeUrl(url: URL): string {
   return text.length <= 300 ? text : `${text.slice(0, 299)}…`;
 }
 
-/** A request. `access` goes to the URL's own origin only, and so do `headers` and what `sign` makes, which are as good as a password. */
+/**
+ * A request. `access` goes to the URL's own origin only, and so does what `sign` makes; of `headers`, which may hold what is as good as a
+ * password, a redirect elsewhere gets those that ask for a range.
+ */
 export interface Call {
   readonly url: URL;
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
@@ -54,17 +58,23 @@ export async function send(call: Call, context: SourceContext): Promise<Outcome<
     answer.value.destroy();
     const next = redirectTarget(current.url, answer.value.headers.location);
     if (!next.ok) return next;
-    const { method = 'GET', headers, access, sign, body } = call;
+    const { method = 'GET', headers = {}, access, sign, body } = call;
     if (method !== 'GET' && method !== 'HEAD') {
       return finalFailure('RedirectRefused', `${describeUrl(url)} redirects a ${method} request. Give the URL to which it leads.`);
     }
-    const own = { ...(headers && { headers }), ...(access && { access }), ...(sign && { sign }) };
-    current = { url: next.value, method, ...(body && { body }), ...(next.value.origin === url.origin && own) };
+    const isHome = next.value.origin === url.origin;
+    const own = isHome && { ...(access && { access }), ...(sign && { sign }) };
+    current = { url: next.value, method, ...(body && { body }), headers: isHome ? headers : harmless(headers), ...own };
   }
   return finalFailure(
     'RedirectRefused',
     `${describeUrl(url)} redirects more than ${MAX_REDIRECTS} times. Give the URL where the redirects end.`,
   );
+}
+
+/** The headers that say which bytes are asked for: they go along to wherever those are kept. */
+function harmless(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS.has(name)));
 }
 
 async function signedCall(call: Call): Promise<Outcome<Call>> {
@@ -149,8 +159,14 @@ function tlsOptions(tls: Tls | undefined): https.RequestOptions {
   };
 }
 
-/** The text of an answer, which is refused when it has more than `most` bytes; a connection that breaks off is a failure, too. */
+/** The text of an answer; see readBytes. */
 export async function readText(url: URL, response: http.IncomingMessage, most: number): Promise<Outcome<string>> {
+  const bytes = await readBytes(url, response, most);
+  return bytes.ok ? success(bytes.value.toString('utf8')) : bytes;
+}
+
+/** The body of an answer, which is refused when it has more than `most` bytes; a connection that breaks off is a failure, too. */
+export async function readBytes(url: URL, response: http.IncomingMessage, most: number): Promise<Outcome<Buffer>> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
@@ -159,7 +175,7 @@ export async function readText(url: URL, response: http.IncomingMessage, most: n
       if (bytes > most) return finalFailure('SourceRefused', `${describeUrl(url)} answered with more than ${most} bytes.`);
       chunks.push(chunk);
     }
-    return success(Buffer.concat(chunks).toString('utf8'));
+    return success(Buffer.concat(chunks));
   } catch (error) {
     return { ok: false, failure: networkFailure(url, error) };
   } finally {

@@ -35,8 +35,14 @@ export interface SourceContext {
   readonly lookup: LookupFunction;
 }
 
-/** One thing to download. A file's `path` is relative to the version's root and not yet checked. */
-export type Part = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'archive'; readonly encoding: ArchiveEncoding };
+/**
+ * One thing to download. A file's `path` is relative to the version's root and not yet checked. Of the layers of an image the uppermost
+ * comes first: what it holds hides what later ones have in its place. `folder` is the one in them that is the version, '' for all.
+ */
+export type Part =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'archive'; readonly encoding: ArchiveEncoding }
+  | { readonly kind: 'layer'; readonly encoding: 'tar' | 'tar.gz'; readonly folder: string };
 
 /** What a single file of this name is; an archive is unpacked, and one that cannot be is refused rather than served packed. */
 export function namedPart(name: string): Outcome<Part> {

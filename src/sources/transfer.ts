@@ -6,13 +6,14 @@ import { finalFailure, success } from '../core/version/failure.ts';
 import type { Failure, Outcome } from '../core/version/failure.ts';
 import type { FileDigest } from '../core/version/digest.ts';
 import { modelDigest } from '../core/version/digest.ts';
+import { coverOf, type Cover } from '../core/version/layers.ts';
 import type { Limits } from '../core/version/limits.ts';
 import type { Metadata } from '../core/version/metadata.ts';
 import type { Pins } from '../core/version/pins.ts';
 import { pathSet } from '../core/version/paths.ts';
 import type { PathSet } from '../core/version/paths.ts';
 import { quote } from '../core/version/text.ts';
-import { unpack } from './archive.ts';
+import { unpack, visibleFiles } from './archive.ts';
 import type { Take } from './archive.ts';
 import { errorOf, failureOf, valueOf } from './error.ts';
 import { namelessFile } from './localFile.ts';
@@ -57,7 +58,7 @@ export async function transfer(source: Source, sink: Sink, context: TransferCont
   if (!pinned.ok) return pinned;
   const parts = await retrying(() => pinned.value.list(), retryMs, context);
   if (!parts.ok) return parts;
-  const account: Account = { paths: pathSet(), files: 0, bytes: 0, streams: new Set(), failure: undefined };
+  const account: Account = { paths: pathSet(), cover: coverOf(), files: 0, bytes: 0, streams: new Set(), failure: undefined };
   const areFiles = parts.value.every(({ kind }) => kind === 'file');
   const problem = areFiles ? checkNames(parts.value, context.limits) : undefined;
   if (problem !== undefined) return problem;
@@ -71,6 +72,7 @@ export async function transfer(source: Source, sink: Sink, context: TransferCont
 /** What has come so far, and what is coming. */
 interface Account {
   readonly paths: PathSet;
+  readonly cover: Cover;
   files: number;
   bytes: number;
   /** Parts that are being read; a failure of one ends the others. */
@@ -146,6 +148,7 @@ async function attempt(
     const take: Take = (path, content) => taker.take(path, content);
     const limits = { ...context.limits, bytes: taker.room() };
     if (part.kind === 'file') await take(part.path, stream);
+    else if (part.kind === 'layer') await unpackLayer(stream, part, limits, take, account.cover);
     else if (part.encoding === 'zip') await unzipBody(opened.value, limits, take, context);
     else await unpack(stream, part.encoding, limits, take);
     return success(taker.commit());
@@ -161,6 +164,19 @@ async function attempt(
 /** What another part failed of in the meantime. */
 function endOf({ failure }: Account): Account['failure'] {
   return failure;
+}
+
+/** What the layer hides counts only once it has come as a whole. */
+async function unpackLayer(
+  stream: Body['stream'],
+  { encoding, folder }: Part & { readonly kind: 'layer' },
+  limits: Limits,
+  take: Take,
+  cover: Cover,
+): Promise<void> {
+  const layer = cover.layer(folder);
+  await unpack(stream, encoding, limits, take, visibleFiles(layer, limits));
+  layer.keep();
 }
 
 /** A zip is read from its end: one that comes as a stream is first kept as a whole. */
@@ -263,7 +279,7 @@ function tooMany(limits: Limits): ReturnType<typeof finalFailure> {
 /** Refuses by the announced length before a byte is read. An archive's packed size is held to the same bound: it only grows. */
 function checkAnnounced(body: Body, part: Part, room: number): Outcome<undefined> {
   if (body.length === undefined || body.length <= room) return success(undefined);
-  const what = part.kind === 'file' ? `The file ${quote(part.path)}` : 'The archive';
+  const what = part.kind === 'file' ? `The file ${quote(part.path)}` : part.kind === 'layer' ? 'A layer' : 'The archive';
   return finalFailure('TooLarge', `${what} has ${body.length} bytes, but only ${room} are allowed. If it is meant, raise limits.bytes.`);
 }
 

@@ -213,6 +213,10 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
   ...VALUES.flatMap(([path, message, , bad]) => bad.map((value) => ({ title: `${path} ${value}`, change: { [path]: value }, message }))),
 ];
 
+const ONE_SOURCE =
+  'give exactly one of http: {url: "https://..."}, oci: {reference: "<registry>/<repository>:<tag>"}, ' +
+  'pvc: {claim: "<PersistentVolumeClaim>", path: "..."}';
+
 const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
   {
     title: 'another name',
@@ -222,13 +226,30 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
   {
     title: 'no source',
     change: { 'spec.source': {} },
-    message: 'give exactly one of http: {url: "https://..."}, ',
+    message: ONE_SOURCE,
   },
   {
     title: 'two sources',
     change: { 'spec.source.pvc': { claim: 'models' } },
-    message: 'give exactly one of http: {url: "https://..."}, ',
+    message: ONE_SOURCE,
   },
+  ...['fraud:1', 'risk/fraud:1', 'registry.example.com/fraud', `registry:5000/fraud`].map((reference) => ({
+    title: `the reference ${reference}`,
+    change: { 'spec.source': { oci: { reference } } },
+    message: 'reference must begin with the name of a registry and end in a tag or a digest, such as registry.example.com/fraud:1.4.0',
+  })),
+  ...['https://a.example.com/b:1', 'u:p@a.example.com/b:1', 'a.example.com/B:1', 'a.example.com/b:', 'a.example.com/b@sha256:1'].map(
+    (reference) => ({
+      title: `the reference ${reference}`,
+      change: { 'spec.source': { oci: { reference } } },
+      message: 'spec.source.oci.reference in body should match',
+    }),
+  ),
+  ...['..', 'a/../b', '/../a'].map((path) => ({
+    title: `the path ${path} in an artifact`,
+    change: { 'spec.source': { oci: { reference: 'registry:5000/fraud:1', path } } },
+    message: "path must not hold '..'",
+  })),
   ...['/fraud', '..', '../fraud', 'a/../../b', 'a/..'].map((path) => ({
     title: `the path ${path} in a claim`,
     change: { 'spec.source': { pvc: { claim: 'models', path } } },
@@ -294,6 +315,11 @@ export const TAKEN: readonly Taken[] = [
     change: { 'spec.source.http.url': 'http://models:8080/a@b.tar.gz' },
   },
   { plural: 'modelversions', title: 'a whole claim as the source', change: { 'spec.source': { pvc: { claim: 'models.v2' } } } },
+  ...['localhost/fraud:v1', '[::1]:5000/a/b__c:1_0', `registry.example.com/risk/fraud:1@sha256:${'a'.repeat(64)}`].map((reference) => ({
+    plural: 'modelversions' as const,
+    title: `the reference ${reference}`,
+    change: { 'spec.source': { oci: { reference, path: '/models/1..0' } } },
+  })),
   ...['fraud/1.4.0', '..a/b..', 'a...b', 'with blanks/x.zip'].map((path) => ({
     plural: 'modelversions' as const,
     title: `the path ${path} in a claim`,

@@ -44,6 +44,15 @@ status:
     files: 2
     bytes: 1048576
     resolvedAt: '2026-11-24T10:00:00Z'
+    pins: {version: '3'}
+  metadata:
+    code: {repository: 'https://github.com/example/fraud', commit: 4f0c2a7d9be1}
+    data: [{name: transactions, uri: 's3://data/transactions.parquet', digest: 'md5:0cc175b9c0f1b6a831c399e269772661'}]
+    training: {pipeline: weekly, run: 8c1f6e0b7a, user: ada, parameters: {max_depth: '6'}}
+    metrics: {auc: '0.947'}
+    tags: {validated-by: ada}
+    model: {flavors: {sklearn: '1.7.2'}, signature: '{}', requirements: [scikit-learn==1.7.2]}
+    truncated: true
   stored: {claim: models, storedAt: '2026-11-24T10:00:00Z'}
   conditions: ${CONDITIONS}
     - {type: Durable, status: 'False', lastTransitionTime: '2026-11-24T10:00:00Z', reason: PerPodDownload, message: no copy}`,
@@ -148,6 +157,14 @@ export function fullObject(plural: Plural): Body {
 
 /** What the full object cannot hold beside the rest: members of a union that exclude each other, each with what makes room for it. */
 const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly change: Readonly<Record<string, unknown>> }[] = [
+  {
+    plural: 'modelversions',
+    place: 'spec.source.oci',
+    change: {
+      'spec.source.http': undefined,
+      'spec.source.oci': { reference: 'registry.example.com/risk/fraud:1.4.0', path: 'models', plainHTTP: true },
+    },
+  },
   {
     plural: 'modelversions',
     place: 'spec.source.pvc',

@@ -27,6 +27,16 @@ export interface ModelVersionSourceHttp {
   readonly url: string;
 }
 
+/** An artifact in an OCI registry: a ModelPack, a ModelKit, files that oras has pushed, or an image with the model in its layers. A tag is resolved once, to the digest of a manifest; nothing else is ever pulled for this version. */
+export interface ModelVersionSourceOci {
+  /** The artifact, as registry/repository:tag or registry/repository@sha256:…; where both a tag and a digest are given, the digest counts. An index leads to its only manifest, or to that for linux/amd64. Example: registry.example.com/risk/fraud:1.4.0. */
+  readonly reference: string;
+  /** Folder of the artifact that is the version; what is elsewhere in it is left out, such as the operating system of an image. Default: all of it. Example: models. */
+  readonly path?: string;
+  /** Whether the registry is reached by http, for one inside the cluster: anyone on the way can read the credentials then, and choose what a tag leads to. Default: false, by https. Example: true. */
+  readonly plainHTTP?: boolean;
+}
+
 /** A PersistentVolumeClaim in this namespace. The pods that fetch mount it read-only and copy from it; it has to allow that on every node where they run. */
 export interface ModelVersionSourcePvc {
   /** Name of the claim. Example: training-output. */
@@ -39,11 +49,13 @@ export interface ModelVersionSourcePvc {
 export interface ModelVersionSource {
   /** A file on a web server. */
   readonly http?: ModelVersionSourceHttp;
+  /** An artifact in an OCI registry: a ModelPack, a ModelKit, files that oras has pushed, or an image with the model in its layers. A tag is resolved once, to the digest of a manifest; nothing else is ever pulled for this version. */
+  readonly oci?: ModelVersionSourceOci;
   /** A PersistentVolumeClaim in this namespace. The pods that fetch mount it read-only and copy from it; it has to allow that on every node where they run. */
   readonly pvc?: ModelVersionSourcePvc;
 }
 
-/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication). It is mounted into the pods that fetch. */
+/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication); for oci also .dockerconfigjson. It is mounted into the pods that fetch. */
 export interface ModelVersionAccessSecretRef {
   /** Name of the Secret. Example: model-store. */
   readonly name: string;
@@ -53,7 +65,7 @@ export interface ModelVersionAccessSecretRef {
 export interface ModelVersionAccess {
   /** ServiceAccount of the Job that resolves the source. Default: default. Example: model-reader. */
   readonly serviceAccountName?: string;
-  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication). It is mounted into the pods that fetch. */
+  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication); for oci also .dockerconfigjson. It is mounted into the pods that fetch. */
   readonly secretRef?: ModelVersionAccessSecretRef;
 }
 
