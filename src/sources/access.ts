@@ -34,6 +34,8 @@ export interface Tls {
 export interface Access {
   /** Value for an HTTP Authorization header. */
   readonly authorization: string | undefined;
+  /** The token in it, for sources that send it in another form. */
+  readonly token: string | undefined;
   readonly basic: { readonly username: string; readonly password: string } | undefined;
   readonly tls: Tls | undefined;
   readonly ssh: { readonly privateKey: string; readonly knownHosts: string } | undefined;
@@ -46,6 +48,7 @@ export type Credential = keyof Access;
 
 export const NO_ACCESS: Access = {
   authorization: undefined,
+  token: undefined,
   basic: undefined,
   tls: undefined,
   ssh: undefined,
@@ -54,6 +57,7 @@ export const NO_ACCESS: Access = {
 };
 
 const MEANT: Readonly<Record<Credential, string>> = {
+  token: 'token',
   authorization: 'token, or username and password',
   basic: 'username and password',
   tls: 'ca.crt, or tls.crt and tls.key',
@@ -97,6 +101,7 @@ function accessOf(keys: Keys): Outcome<Access> {
   const client = certificate === undefined || key === undefined ? undefined : { certificate, key };
   return success({
     authorization: token === undefined ? basic && basicAuthorization(basic) : `Bearer ${token}`,
+    token,
     basic,
     tls: ca === undefined && client === undefined ? undefined : { ca, client },
     ssh: sshKey === undefined ? undefined : { privateKey: `${sshKey}\n`, knownHosts: knownHosts ?? '' },

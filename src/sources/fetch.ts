@@ -12,13 +12,14 @@ import { CHECKSUMS, MODEL_FOLDER, MODEL_SETTINGS, modelSettings } from '../core/
 import type { ModelSettings } from '../core/version/formats.ts';
 import { runJob } from './job.ts';
 import type { JobIo } from './job.ts';
-import { failureOf } from './error.ts';
 import type { FetchOptions } from './options.ts';
-import { folderSink, storageError } from './sink.ts';
+import { folderSink } from './sink.ts';
 import { readCopy } from './store.ts';
 import { transfer, verify } from './transfer.ts';
 import type { Transferred, TransferContext } from './transfer.ts';
 import { hashTree, removeTree, sealTree } from './tree.ts';
+
+const SPOOL = '.spool';
 
 /**
  * Makes `<to>/model` hold exactly the bytes of `digest`, and for preset mlserver `<to>/model-settings.json` beside it unless the
@@ -26,16 +27,14 @@ import { hashTree, removeTree, sealTree } from './tree.ts';
  * nothing is at `<to>/model` that was not verified. Never throws.
  */
 export async function runFetch(options: Outcome<FetchOptions>, io: JobIo): Promise<number> {
-  return runJob(options, io, async (context) => {
+  // The pod's own volume: the root of its file system is read-only.
+  const spool = options.ok ? join(options.value.to, SPOOL) : '';
+  return runJob(options, io, spool, async (context) => {
     if (!options.ok) return options;
-    try {
-      const fetched = await fetchInto(options.value, { ...context, spool: options.value.to });
-      if (!fetched.ok) return fetched;
-      io.log(`verified ${options.value.digest}`);
-      return success({ termination: '' });
-    } catch (error) {
-      return failureOf(storageError(options.value.to, error));
-    }
+    const fetched = await fetchInto(options.value, context);
+    if (!fetched.ok) return fetched;
+    io.log(`verified ${options.value.digest}`);
+    return success({ termination: '' });
   });
 }
 

@@ -1,5 +1,9 @@
 // Program `resolve`: reads a version once to its end, keeps nothing or a copy in a claim, and says what it is.
 
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { omsDigest } from '../core/version/digest.ts';
 import { success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
@@ -21,7 +25,7 @@ const LISTED_FILES = 1000;
  * `{failure: {reason, message, retryable}}` as termination message. Returns the exit code, 0 or 1. Never throws.
  */
 export async function runResolve(options: Outcome<ResolveOptions>, io: JobIo): Promise<number> {
-  return runJob(options, io, async (context) => {
+  return runJob(options, io, join(tmpdir(), `plimsoll-${randomUUID()}`), async (context) => {
     if (!options.ok) return options;
     const started = io.now();
     const came = await readAll(options.value, context);

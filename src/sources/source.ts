@@ -33,6 +33,8 @@ export interface SourceContext {
   readonly environment: Environment;
   /** Name resolution; every address that it returns is still checked (see address.ts). */
   readonly lookup: LookupFunction;
+  /** An empty folder of the job's own, which is gone when it ends. */
+  readonly spool: string;
 }
 
 /**

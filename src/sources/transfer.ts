@@ -25,10 +25,7 @@ import type { Sink } from './sink.ts';
 import type { Body, Part, Pinned, Source, SourceContext } from './source.ts';
 import { unzip } from './zip.ts';
 
-export interface TransferContext extends SourceContext, RetryContext {
-  /** A folder for an archive that has to be read out of order and comes as a stream. */
-  readonly spool: string;
-}
+export type TransferContext = SourceContext & RetryContext;
 
 /** A file that came, with its size. */
 export interface TransferredFile extends FileDigest {

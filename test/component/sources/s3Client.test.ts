@@ -23,7 +23,7 @@ afterAll(() => moto.stop());
 function bucketAs(bucket: string, access: Access = NO_ACCESS): Bucket {
   const log = (): void => undefined;
   const { signal } = new AbortController();
-  const context = { signal, limits: DEFAULT_LIMITS, timeouts: DEFAULT_TIMEOUTS, log, now: Date.now, lookup, environment: {} };
+  const context = { signal, limits: DEFAULT_LIMITS, timeouts: DEFAULT_TIMEOUTS, log, now: Date.now, lookup, environment: {}, spool: '' };
   return s3Bucket({ bucket, endpoint: moto.url, field: 'spec.source.s3' }, access, context);
 }
 
