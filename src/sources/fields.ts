@@ -12,7 +12,7 @@ export class Problem extends Error {}
 export interface Place {
   /** Folder of the mounted Secret. */
   readonly accessDir: string | undefined;
-  /** Folder where the claim of source pvc is mounted. */
+  /** Folder where the claim of source pvc or tfx is mounted. */
   readonly sourceDir: string | undefined;
   /** What its pointer was resolved to before. */
   readonly pins: Pins | undefined;
@@ -28,10 +28,17 @@ export function optionalTextOf(fields: Fields, name: string, shown = name): stri
   return fields[name] === undefined ? undefined : textOf(fields, name, shown);
 }
 
-export function booleanOf(fields: Fields, name: string, shown = name): boolean {
-  const value = fields[name] ?? false;
+export function booleanOf(fields: Fields, name: string, shown = name, fallback = false): boolean {
+  const value = fields[name] ?? fallback;
   if (typeof value !== 'boolean') throw new Problem(`${shown} must be true or false`);
   return value;
+}
+
+/** A list of texts that are not empty; none where there is no list. */
+export function textsOf(fields: Fields, name: string, shown = name): readonly string[] {
+  const value = fields[name] ?? [];
+  if (!Array.isArray(value)) throw new Problem(`${shown} must be a list`);
+  return value.map((_, i) => textOf(value as unknown as Fields, String(i), `${shown}[${i}]`));
 }
 
 export function folderOf(fields: Fields, name: string, shown = name): string {

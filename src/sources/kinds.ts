@@ -5,10 +5,12 @@ import { httpSource } from './http.ts';
 import { ociSource } from './oci.ts';
 import { pvcSource } from './pvc.ts';
 import type { Source } from './source.ts';
+import { tfxSource } from './tfx.ts';
 
 /** Makes a source from its member of the union; throws a Problem when that is not usable. */
 export const SOURCES: Readonly<Record<string, (member: Fields, place: Place) => Source>> = {
   http: httpSource,
   oci: ociSource,
   pvc: pvcSource,
+  tfx: tfxSource,
 };

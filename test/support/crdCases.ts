@@ -215,7 +215,9 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
 
 const ONE_SOURCE =
   'give exactly one of http: {url: "https://..."}, oci: {reference: "<registry>/<repository>:<tag>"}, ' +
-  'pvc: {claim: "<PersistentVolumeClaim>", path: "..."}';
+  'pvc: {claim: "<PersistentVolumeClaim>", path: "..."}, tfx: {claim: "<PersistentVolumeClaim>", base: "..."}';
+/** What was pushed by a pipeline, and whether it may be served is not asked. */
+const PUSHED = { claim: 'models', base: 'serving/fraud', requireBlessing: false };
 
 const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
   {
@@ -249,6 +251,30 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
     title: `the path ${path} in an artifact`,
     change: { 'spec.source': { oci: { reference: 'registry:5000/fraud:1', path } } },
     message: "path must not hold '..'",
+  })),
+  {
+    title: 'a push without a word about its blessing',
+    change: { 'spec.source': { tfx: { claim: 'models', base: 'serving/fraud' } } },
+    message:
+      'say where the model\'s blessing is to be found: metadata: "<SQLite file of ML Metadata>" or blessing: ' +
+      '["<folder of the Evaluator\'s blessing>"]; or set requireBlessing: false',
+  },
+  {
+    title: 'a blessing without a version',
+    change: { 'spec.source': { tfx: { ...PUSHED, blessing: ['a'] } } },
+    message: 'a folder in blessing is about the model of one run, so give its version too',
+  },
+  ...(['base', 'metadata', 'blessing'] as const).flatMap((field) =>
+    ['/a', '..', 'a/../b'].map((path) => ({
+      title: `the ${field} ${path}`,
+      change: { 'spec.source': { tfx: { ...PUSHED, version: '1', [field]: field === 'blessing' ? [path] : path } } },
+      message: `${field} must be relative to the root of the claim, without '..'`,
+    })),
+  ),
+  ...['v1', '-1', '1.0', '10000000000000000000', ''].map((version) => ({
+    title: `the version '${version}' of a push`,
+    change: { 'spec.source': { tfx: { ...PUSHED, version } } },
+    message: 'spec.source.tfx.version',
   })),
   ...['/fraud', '..', '../fraud', 'a/../../b', 'a/..'].map((path) => ({
     title: `the path ${path} in a claim`,
@@ -315,6 +341,15 @@ export const TAKEN: readonly Taken[] = [
     change: { 'spec.source.http.url': 'http://models:8080/a@b.tar.gz' },
   },
   { plural: 'modelversions', title: 'a whole claim as the source', change: { 'spec.source': { pvc: { claim: 'models.v2' } } } },
+  ...[
+    { requireBlessing: true, metadata: 'a..b/m.sqlite' },
+    { requireBlessing: true, version: '0', blessing: ['x', 'y'] },
+    { base: '.' },
+  ].map((more, i) => ({
+    plural: 'modelversions' as const,
+    title: `push ${i + 1}`,
+    change: { 'spec.source': { tfx: { ...PUSHED, ...more } } },
+  })),
   ...['localhost/fraud:v1', '[::1]:5000/a/b__c:1_0', `registry.example.com/risk/fraud:1@sha256:${'a'.repeat(64)}`].map((reference) => ({
     plural: 'modelversions' as const,
     title: `the reference ${reference}`,

@@ -171,6 +171,21 @@ const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly
     change: { 'spec.source.http': undefined, 'spec.source.pvc': { claim: 'training-output', path: 'fraud/1.4.0' } },
   },
   {
+    plural: 'modelversions',
+    place: 'spec.source.tfx',
+    change: {
+      'spec.source.http': undefined,
+      'spec.source.tfx': {
+        claim: 'models',
+        base: 'serving/fraud',
+        version: '1764240000',
+        requireBlessing: true,
+        blessing: ['pipelines/fraud/Evaluator/blessing/14'],
+        metadata: 'tfx/metadata.sqlite',
+      },
+    },
+  },
+  {
     plural: 'modeldeployments',
     place: 'spec.runtime.custom',
     change: {

@@ -45,6 +45,22 @@ export interface ModelVersionSourcePvc {
   readonly path?: string;
 }
 
+/** A SavedModel that a TFX pipeline has pushed to a folder in a PersistentVolumeClaim of this namespace, which the pods that fetch mount read-only. */
+export interface ModelVersionSourceTfx {
+  /** Name of the claim. Example: training-output. */
+  readonly claim: string;
+  /** Folder that the Pusher writes to, with a folder named by a number for each version; . is the root of the claim. Example: serving/fraud. */
+  readonly base: string;
+  /** Number of the version, in quotes. Default: the highest one that is complete, chosen once. Example: "1764240000". */
+  readonly version?: string;
+  /** Whether the Evaluator must have blessed the model, and the InfraValidator must not have refused it. A blessing that is not found does not count. Asked once, when the version is resolved. Default: true. Example: false. */
+  readonly requireBlessing?: boolean;
+  /** Folders in the claim with the blessing of the Evaluator (and of the InfraValidator) for this version: the files BLESSED or NOT_BLESSED (INFRA_BLESSED or INFRA_NOT_BLESSED). Default: none, the blessing is looked for in metadata. Example: [pipelines/fraud/Evaluator/blessing/14]. */
+  readonly blessing?: readonly string[];
+  /** SQLite file of ML Metadata in the claim. It says whether the model is blessed, and what it was made from, which goes to status.metadata. Default: none. Example: tfx/metadata.sqlite. */
+  readonly metadata?: string;
+}
+
 /** Where the bytes are fetched from, by exactly one member. One file as it is, a folder, or an archive. */
 export interface ModelVersionSource {
   /** A file on a web server. */
@@ -53,6 +69,8 @@ export interface ModelVersionSource {
   readonly oci?: ModelVersionSourceOci;
   /** A PersistentVolumeClaim in this namespace. The pods that fetch mount it read-only and copy from it; it has to allow that on every node where they run. */
   readonly pvc?: ModelVersionSourcePvc;
+  /** A SavedModel that a TFX pipeline has pushed to a folder in a PersistentVolumeClaim of this namespace, which the pods that fetch mount read-only. */
+  readonly tfx?: ModelVersionSourceTfx;
 }
 
 /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication); for oci also .dockerconfigjson. It is mounted into the pods that fetch. */
