@@ -17,6 +17,8 @@ export interface Download extends Call {
   readonly field: string;
   /** Content-Encoding of answers that are the file as it is stored; 'identity' always is. */
   readonly encodings?: readonly string[];
+  /** Its size in bytes, where a listing told it before. */
+  readonly bytes?: number | undefined;
 }
 
 /** Cuts in a row, without one byte in between, after which the part is given up. */
@@ -33,12 +35,15 @@ export async function download(what: Download, context: SourceContext): Promise<
     response.destroy();
     return { ok: false, failure: problem };
   }
-  return success(bodyOf(what, response, context));
+  return success(bodyOf(what, response, context, what.bytes));
 }
 
-/** The body of an answer that was found to be the file. `call` is what was asked: the rest of a body that breaks off is asked for as well. */
-export function bodyOf(call: Call, response: IncomingMessage, context: SourceContext): Body {
-  const length = announcedLength(response);
+/**
+ * The body of an answer that was found to be the file. `call` is what was asked: the rest of a body that breaks off is asked for as well.
+ * `bytes` is its size if the answer itself announces none.
+ */
+export function bodyOf(call: Call, response: IncomingMessage, context: SourceContext, bytes?: number): Body {
+  const length = announcedLength(response) ?? bytes;
   const stream = Readable.from(bytesOf(call, response, length, context), { objectMode: false, highWaterMark: 256 * 1024 });
   stream.once('close', () => response.destroy());
   return { stream, length };
@@ -68,17 +73,22 @@ function hasCredentials(access: Call['access']): boolean {
   return access !== undefined && Object.values(access).some((credential) => credential !== undefined);
 }
 
-/** Answers that are 200 and yet not the file: a login page, or the file in a compressed form that nobody asked for. */
-function contentFailure({ url, encodings = [] }: Download, response: IncomingMessage): Failure | undefined {
+/** Answers that are 200 and yet not the file: a login page, a compressed form that nobody asked for, or a file that has changed meanwhile. */
+function contentFailure({ url, encodings = [], bytes }: Download, response: IncomingMessage): Failure | undefined {
   const shown = describeUrl(url);
-  if (/^text\/html\b/i.test(response.headers['content-type'] ?? '')) {
+  const isAttached = /^attachment\b/i.test(response.headers['content-disposition'] ?? '');
+  if (/^text\/html\b/i.test(response.headers['content-type'] ?? '') && !isAttached) {
     return finalFailure('SourceRefused', `${shown} answered with a web page, often a login page. Give a URL that leads to the file itself.`)
       .failure;
   }
   const encoding = response.headers['content-encoding']?.toLowerCase() ?? 'identity';
-  if (encoding === 'identity' || encodings.includes(encoding)) return undefined;
-  return finalFailure('SourceRefused', `${shown} came compressed (Content-Encoding ${quote(encoding)}) though it was asked for plain.`)
-    .failure;
+  if (encoding !== 'identity' && !encodings.includes(encoding)) {
+    return finalFailure('SourceRefused', `${shown} came compressed (Content-Encoding ${quote(encoding)}) though it was asked for plain.`)
+      .failure;
+  }
+  const length = announcedLength(response);
+  if (bytes === undefined || length === undefined || length === bytes) return undefined;
+  return passingFailure('Truncated', `${shown} had ${bytes} bytes when its folder was listed, and has ${length} now.`).failure;
 }
 
 function announcedLength(response: IncomingMessage): number | undefined {

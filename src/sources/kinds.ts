@@ -2,6 +2,7 @@
 
 import type { Fields, Place } from './fields.ts';
 import { httpSource } from './http.ts';
+import { mlflowSource } from './mlflow.ts';
 import { ociSource } from './oci.ts';
 import { pvcSource } from './pvc.ts';
 import type { Source } from './source.ts';
@@ -10,6 +11,7 @@ import { tfxSource } from './tfx.ts';
 /** Makes a source from its member of the union; throws a Problem when that is not usable. */
 export const SOURCES: Readonly<Record<string, (member: Fields, place: Place) => Source>> = {
   http: httpSource,
+  mlflow: mlflowSource,
   oci: ociSource,
   pvc: pvcSource,
   tfx: tfxSource,

@@ -213,9 +213,38 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
   ...VALUES.flatMap(([path, message, , bad]) => bad.map((value) => ({ title: `${path} ${value}`, change: { [path]: value }, message }))),
 ];
 
+const STAGES =
+  'what follows models:/<model>/ must be the number of a version; stages such as Production are deprecated in MLflow, so set an alias on ' +
+  'the version and give models:/<model>@<alias>';
+const FORMS = 'give models:/<model>/<version>, models:/<model>@<alias>, models:/m-<id> or runs:/<run id>/<path>';
+const NO_PATH = 'runs:/<run id> must go on with the path of the model in the run, such as runs:/<run id>/model';
+const NO_SLASH = "model must hold neither '/' nor ':', as in MLflow; a URI belongs into uri";
+const MLFLOW_CREDENTIALS =
+  'server must not hold a user name or password, which everyone who may read this object would see; name a Secret in access.secretRef';
+
+const MLFLOW_CASES: readonly (readonly [title: string, mlflow: object, message: string])[] = [
+  ['nothing but a server', {}, 'give either uri, or model with version or alias'],
+  ['a uri and a model', { uri: 'models:/fraud/3', model: 'fraud', version: '3' }, 'give either uri, or model with version or alias'],
+  ['a model alone', { model: 'fraud' }, 'with model, give exactly one of version and alias'],
+  ['a version and an alias', { model: 'fraud', version: '3', alias: 'champion' }, 'with model, give exactly one of version and alias'],
+  ['an alias beside a uri', { uri: 'models:/fraud/3', alias: 'champion' }, 'version and alias belong to model; a uri holds its own'],
+  ['a stage', { uri: 'models:/fraud/Production' }, STAGES],
+  ['version 0', { uri: 'models:/fraud/0' }, STAGES],
+  ['a uri without a version', { uri: 'models:/fraud' }, FORMS],
+  ['a uri with more than a version', { uri: 'models:/fraud/3/data' }, FORMS],
+  ['a run without a path', { uri: 'runs:/4e0c903ac06b' }, NO_PATH],
+  ['another kind of uri', { uri: 's3://bucket/fraud' }, 'spec.source.mlflow.uri in body should match'],
+  ['a model with a slash', { model: 'team/fraud', version: '3' }, NO_SLASH],
+  ['a version that is a stage', { model: 'fraud', version: 'Production' }, 'spec.source.mlflow.version in body should match'],
+  ['a reserved alias', { model: 'fraud', alias: 'v3' }, 'v with a number is reserved by MLflow for versions; give version: "<number>"'],
+  ['credentials', { server: 'https://ada:secret@mlflow.example.com', uri: 'models:/fraud/3' }, MLFLOW_CREDENTIALS],
+  ['a server with a query', { server: 'https://mlflow.example.com?x=1', uri: 'models:/x/3' }, 'spec.source.mlflow.server in body should match'],
+  ['a bucket as endpoint', { uri: 'models:/fraud/3', s3Endpoint: 's3://models' }, 'spec.source.mlflow.s3Endpoint in body should match'],
+];
 const ONE_SOURCE =
-  'give exactly one of http: {url: "https://..."}, oci: {reference: "<registry>/<repository>:<tag>"}, ' +
-  'pvc: {claim: "<PersistentVolumeClaim>", path: "..."}, tfx: {claim: "<PersistentVolumeClaim>", base: "..."}';
+  'give exactly one of http: {url: "https://..."}, mlflow: {server: "https://...", model: "...", alias: "..."}, ' +
+  'oci: {reference: "<registry>/<repository>:<tag>"}, pvc: {claim: "<PersistentVolumeClaim>", path: "..."}, ' +
+  'tfx: {claim: "<PersistentVolumeClaim>", base: "..."}';
 /** What was pushed by a pipeline, and whether it may be served is not asked. */
 const PUSHED = { claim: 'models', base: 'serving/fraud', requireBlessing: false };
 
@@ -235,6 +264,11 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
     change: { 'spec.source.pvc': { claim: 'models' } },
     message: ONE_SOURCE,
   },
+  ...MLFLOW_CASES.map(([title, mlflow, message]) => ({
+    title: `MLflow: ${title}`,
+    change: { 'spec.source': { mlflow: { server: 'https://mlflow.example.com', ...mlflow } } },
+    message,
+  })),
   ...['fraud:1', 'risk/fraud:1', 'registry.example.com/fraud', `registry:5000/fraud`].map((reference) => ({
     title: `the reference ${reference}`,
     change: { 'spec.source': { oci: { reference } } },
@@ -359,6 +393,20 @@ export const TAKEN: readonly Taken[] = [
     plural: 'modelversions' as const,
     title: `the path ${path} in a claim`,
     change: { 'spec.source': { pvc: { claim: 'models', path } } },
+  })),
+  ...[
+    { model: 'Fraud Detection (EU)', version: '3' },
+    { model: 'fraud', alias: 'champion' },
+    { model: 'fraud', alias: 'véritable-v3' },
+    { server: 'http://mlflow.ml:5000/prefix/', uri: 'models:/Fraud Detection (EU)@champion', s3Endpoint: 'http://minio.storage:9000' },
+    { uri: 'models:/fraud/3' },
+    { uri: 'models:/fraud/latest' },
+    { uri: 'models:/m-3070c9161c4b4fe6ad2b823bf67cc212' },
+    { uri: 'runs:/4e0c903ac06b4166897309ffb2aec190/exports/model 1' },
+  ].map((mlflow) => ({
+    plural: 'modelversions' as const,
+    title: `MLflow ${JSON.stringify(mlflow)}`,
+    change: { 'spec.source': { mlflow: { server: 'https://mlflow.example.com', ...mlflow } } },
   })),
   { plural: 'modelversions', title: 'a version of a commit', change: { 'spec.version': '4f0c2a7', 'metadata.name': 'fraud-4f0c2a7' } },
   { plural: 'modeldeployments', title: 'the longest name', change: { 'metadata.name': 'a'.repeat(40) } },

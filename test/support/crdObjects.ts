@@ -186,6 +186,33 @@ const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly
     },
   },
   {
+    plural: 'modelversions',
+    place: 'spec.source.mlflow',
+    change: {
+      'spec.source.http': undefined,
+      'spec.source.mlflow': {
+        server: 'https://mlflow.example.com',
+        model: 'Fraud Detection (EU)',
+        version: '3',
+        s3Endpoint: 'http://minio.storage:9000',
+      },
+    },
+  },
+  {
+    plural: 'modelversions',
+    place: 'spec.source.mlflow.alias',
+    change: { 'spec.source.mlflow.version': undefined, 'spec.source.mlflow.alias': 'champion' },
+  },
+  {
+    plural: 'modelversions',
+    place: 'spec.source.mlflow.uri',
+    change: {
+      'spec.source.mlflow.model': undefined,
+      'spec.source.mlflow.version': undefined,
+      'spec.source.mlflow.uri': 'models:/fraud@champion',
+    },
+  },
+  {
     plural: 'modeldeployments',
     place: 'spec.runtime.custom',
     change: {

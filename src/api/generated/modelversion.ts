@@ -27,6 +27,22 @@ export interface ModelVersionSourceHttp {
   readonly url: string;
 }
 
+/** A version in the registry of an MLflow server, or what a run logged. Resolved once: an alias that moves later moves nothing here. The run's parameters, metrics, data sets and commit are taken over into status.metadata. */
+export interface ModelVersionSourceMlflow {
+  /** Address of the server, as MLFLOW_TRACKING_URI has it. Asked by pods in this namespace, never by the operator. Example: https://mlflow.example.com. */
+  readonly server: string;
+  /** The version as MLflow's own clients name it: models:/<model>/<version>, models:/<model>@<alias>, models:/m-<id> of a LoggedModel, or runs:/<run id>/<path>. Default: none, model with version or alias is given. Example: models:/fraud@champion. */
+  readonly uri?: string;
+  /** Name of the registered model, as MLflow has it. It may hold what spec.model cannot. Default: none, uri is given. Example: Fraud Detection (EU). */
+  readonly model?: string;
+  /** Number of the version in quotes. Default: none, alias is given. Example: "3". */
+  readonly version?: string;
+  /** Alias of the version. It is followed once, when the ModelVersion is resolved, and never again. Default: none, version is given. Example: champion. */
+  readonly alias?: string;
+  /** Address of the store where the server keeps artifacts in s3://, if it is not AWS's own; what clients have in MLFLOW_S3_ENDPOINT_URL. Not asked when artifacts come through the server. Default: the address of AWS. Example: http://minio.storage:9000. */
+  readonly s3Endpoint?: string;
+}
+
 /** An artifact in an OCI registry: a ModelPack, a ModelKit, files that oras has pushed, or an image with the model in its layers. A tag is resolved once, to the digest of a manifest; nothing else is ever pulled for this version. */
 export interface ModelVersionSourceOci {
   /** The artifact, as registry/repository:tag or registry/repository@sha256:…; where both a tag and a digest are given, the digest counts. An index leads to its only manifest, or to that for linux/amd64. Example: registry.example.com/risk/fraud:1.4.0. */
@@ -65,6 +81,8 @@ export interface ModelVersionSourceTfx {
 export interface ModelVersionSource {
   /** A file on a web server. */
   readonly http?: ModelVersionSourceHttp;
+  /** A version in the registry of an MLflow server, or what a run logged. Resolved once: an alias that moves later moves nothing here. The run's parameters, metrics, data sets and commit are taken over into status.metadata. */
+  readonly mlflow?: ModelVersionSourceMlflow;
   /** An artifact in an OCI registry: a ModelPack, a ModelKit, files that oras has pushed, or an image with the model in its layers. A tag is resolved once, to the digest of a manifest; nothing else is ever pulled for this version. */
   readonly oci?: ModelVersionSourceOci;
   /** A PersistentVolumeClaim in this namespace. The pods that fetch mount it read-only and copy from it; it has to allow that on every node where they run. */
