@@ -12,7 +12,7 @@ import type { Access } from './access.ts';
 import { awsIdentity, awsSigner } from './aws.ts';
 import { bodyOf } from './download.ts';
 import { readText, send, type Call } from './request.ts';
-import { bareTag, readObjects, readVersions, sizeOf, type Page, type Query, type S3Object, type S3Version } from './s3Listing.ts';
+import { bareTag, readKeys, readObjects, readVersions, sizeOf, type Page, type Query, type S3Object, type S3Version } from './s3Listing.ts';
 import type { Body, SourceContext } from './source.ts';
 import { readXml, textIn } from './xml.ts';
 
@@ -32,6 +32,8 @@ export interface Bucket {
   readonly uri: (key: string) => string;
   /** The objects whose key begins with `prefix`, by key; refused when there are more than limits.files. */
   readonly list: (prefix: string) => Promise<Outcome<readonly S3Object[]>>;
+  /** What lies directly in a folder, '' or with a slash at its end; names of folders end in a slash. */
+  readonly names: (folder: string) => Promise<Outcome<readonly string[]>>;
   /** Gives the versions of all objects whose key begins with `prefix` to `take`, page by page, until that says that it has enough. */
   readonly eachVersion: (prefix: string, take: (versions: readonly S3Version[]) => 'more' | 'enough') => Promise<Outcome<undefined>>;
   /** What is stored under a key now, or as that version. Its `versionId` is undefined where the bucket keeps no versions. */
@@ -53,6 +55,7 @@ export function s3Bucket(place: BucketPlace, access: Access, context: SourceCont
   return {
     uri: (key) => `s3://${place.bucket}/${key}`,
     list: (prefix) => listObjects(store, prefix),
+    names: (folder) => listNames(store, folder),
     eachVersion: (prefix, take) =>
       eachPage(store, { versions: '', prefix }, readVersions, ({ entries }) => success(take(entries) === 'more')),
     head: async (key, versionId) => {
@@ -155,6 +158,20 @@ async function listObjects(store: Store, prefix: string): Promise<Outcome<readon
     return finalFailure('TooLarge', `${store.named(prefix)} holds more than ${most} files. If it is meant, raise limits.files.`);
   });
   return listed.ok ? success(objects) : listed;
+}
+
+async function listNames(store: Store, folder: string): Promise<Outcome<readonly string[]>> {
+  const most = store.context.limits.files;
+  const names: string[] = [];
+  const listed = await eachPage(store, { 'list-type': '2', prefix: folder, delimiter: '/' }, readKeys, ({ entries }) => {
+    names.push(...entries.map((key) => key.slice(folder.length)).filter((name) => name !== ''));
+    if (names.length <= most) return success(true);
+    return finalFailure(
+      'TooLarge',
+      `${store.named(folder)} holds more than ${most} files and folders. If it is meant, raise limits.files.`,
+    );
+  });
+  return listed.ok ? success(names) : listed;
 }
 
 /** Gives page after page to `take` until there are no more, or it fails or says that it wants no more. */

@@ -32,12 +32,22 @@ export interface Page<T> {
 
 /** A page of ListObjectsV2. `what` is what was asked for, for sentences. */
 export function readObjects(xml: string, what: string): Outcome<Page<S3Object>> {
+  return readListing(xml, what, (page) => childrenOf(page, 'Contents').flatMap((entry) => objectOf(entry, page) ?? []));
+}
+
+/** The same where a delimiter was given: keys, and their beginnings up to the delimiter. */
+export function readKeys(xml: string, what: string): Outcome<Page<string>> {
+  return readListing(xml, what, (page) =>
+    childrenOf(page, 'Contents', 'CommonPrefixes').flatMap((entry) => keyText(textIn(entry, 'Key') ?? textIn(entry, 'Prefix'), page) ?? []),
+  );
+}
+
+function readListing<T>(xml: string, what: string, entriesOf: (page: XmlElement) => readonly T[]): Outcome<Page<T>> {
   const page = readXml(xml);
   if (page?.name !== 'ListBucketResult') return unreadable(what);
   const token = textIn(page, 'NextContinuationToken');
   if (isCut(page) && token === undefined) return unreadable(what);
-  const entries = childrenOf(page, 'Contents').flatMap((entry) => objectOf(entry, page) ?? []);
-  return success({ entries, next: isCut(page) && token !== undefined ? { 'continuation-token': token } : undefined });
+  return success({ entries: entriesOf(page), next: isCut(page) && token !== undefined ? { 'continuation-token': token } : undefined });
 }
 
 /** A page of ListObjectVersions. */

@@ -1,5 +1,5 @@
-// Source tfx: a SavedModel that a TFX pipeline has pushed. The folder that holds the versions is in a claim; the newest complete one is the
-// version, or the one that is named. What the pipeline's own checks have said is asked once, before the version is pinned.
+// Source tfx: a SavedModel that a TFX pipeline has pushed into a claim or a bucket. The newest complete version in its folder is meant, or
+// the one that is named. What the pipeline's own checks have said is asked once, before the version is pinned.
 
 import { finalFailure, passingFailure, success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
@@ -7,21 +7,10 @@ import type { Metadata } from '../core/version/metadata.ts';
 import { quote } from '../core/version/text.ts';
 import { checkBlessed, COMPLETE, isVersion, lineageMetadata, verdictsIn, versionsIn } from '../core/version/tfx.ts';
 import type { Lineage, Verdict } from '../core/version/tfx.ts';
-import { booleanOf, optionalTextOf, Problem, textOf, textsOf, type Fields, type Place } from './fields.ts';
+import { booleanOf, optionalTextOf, textOf, textsOf, type Fields, type Place } from './fields.ts';
 import { readLineage } from './mlmd.ts';
-import { claimNames, claimSource } from './pvc.ts';
-import type { Body, Pinned, Source, SourceContext } from './source.ts';
-
-/** Where pipelines push, and keep what they know. Paths are relative to its root; `field` says which field a path is from. */
-export interface PushPlace {
-  /** For status and sentences. */
-  readonly uri: (path: string) => string;
-  /** What lies in a folder; names of folders end in a slash. */
-  readonly names: (path: string, field: string) => Promise<Outcome<readonly string[]>>;
-  /** All files below a folder, as a version. */
-  readonly folder: (path: string, field: string) => Promise<Outcome<Pinned>>;
-  readonly file: (path: string, field: string) => Promise<Outcome<Body>>;
-}
+import { pushPlace, type PushPlace } from './pushPlace.ts';
+import type { Pinned, Source, SourceContext } from './source.ts';
 
 interface Wanted {
   readonly base: string;
@@ -33,15 +22,16 @@ interface Wanted {
   readonly metadata: string | undefined;
 }
 
-/** A source that reads what was pushed into a claim. */
-export function tfxSource(member: Fields, { sourceDir, pins }: Place): Source {
-  const claim = textOf(member, 'claim', 'source.tfx.claim');
+/** A source that reads what was pushed. */
+export function tfxSource(member: Fields, given: Place): Source {
   const wanted = wantedOf(member);
-  if (sourceDir === undefined) throw new Problem('sourceDir must be a text that is not empty');
+  const placeIn = pushPlace('tfx', member, given);
   return {
     resolve: async (context) => {
-      const place = claimPlace(claim, sourceDir, context);
-      const pinned = pins?.['version'];
+      const found = await placeIn(context);
+      if (!found.ok) return found;
+      const place = found.value;
+      const pinned = given.pins?.['version'];
       if (pinned !== undefined) return versionAt(place, wanted.base, pinned, {});
       const version = await chooseVersion(place, wanted, context);
       if (!version.ok) return version;
@@ -60,20 +50,6 @@ function wantedOf(member: Fields): Wanted {
     requireBlessing: booleanOf(member, 'requireBlessing', 'source.tfx.requireBlessing', true),
     blessing: textsOf(member, 'blessing', 'source.tfx.blessing'),
     metadata: optionalTextOf(member, 'metadata', 'source.tfx.metadata'),
-  };
-}
-
-function claimPlace(claim: string, mountedAt: string, context: SourceContext): PushPlace {
-  const at = (path: string, field: string) => ({ claim, path, mountedAt, field: `spec.source.tfx.${field}` });
-  const folder = (path: string, field: string) => claimSource(at(path, field)).resolve(context);
-  return {
-    uri: (path) => `pvc://${claim}/${path}`,
-    names: (path, field) => claimNames(at(path, field)),
-    folder,
-    file: async (path, field) => {
-      const found = await folder(path, field);
-      return found.ok ? found.value.open({ kind: 'file', path: '' }) : found;
-    },
   };
 }
 
@@ -137,7 +113,7 @@ async function lineageOf(
   context: SourceContext,
 ): Promise<Outcome<Lineage | undefined>> {
   const name = place.uri(path);
-  const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.';
+  const folder = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
   const beside = await place.names(folder, 'metadata');
   if (!beside.ok) return beside;
   // With it lies the half of a write that is under way.

@@ -293,6 +293,16 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
       'say where the model\'s blessing is to be found: metadata: "<SQLite file of ML Metadata>" or blessing: ' +
       '["<folder of the Evaluator\'s blessing>"]; or set requireBlessing: false',
   },
+  ...[{ claim: undefined }, { s3: { bucket: 'models' } }].map((more) => ({
+    title: `a push to ${'s3' in more ? 'two places' : 'nowhere'}`,
+    change: { 'spec.source': { tfx: { ...PUSHED, ...more } } },
+    message: 'say where the pipeline pushes: claim: "<PersistentVolumeClaim>" or s3: {bucket: "..."}, and not both',
+  })),
+  ...[{ endpoint: 'http://user:secret@store' }, { endpoint: 'store:9000' }, { bucket: 'a/b' }, { region: 'EU' }].map((more) => ({
+    title: `a push to the bucket ${JSON.stringify(more)}`,
+    change: { 'spec.source': { tfx: { ...PUSHED, claim: undefined, s3: { bucket: 'models', ...more } } } },
+    message: `spec.source.tfx.s3.${Object.keys(more)[0] ?? ''} in body should match`,
+  })),
   {
     title: 'a blessing without a version',
     change: { 'spec.source': { tfx: { ...PUSHED, blessing: ['a'] } } },
@@ -302,7 +312,7 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
     ['/a', '..', 'a/../b'].map((path) => ({
       title: `the ${field} ${path}`,
       change: { 'spec.source': { tfx: { ...PUSHED, version: '1', [field]: field === 'blessing' ? [path] : path } } },
-      message: `${field} must be relative to the root of the claim, without '..'`,
+      message: `${field} must be relative to the root of the claim or bucket, without '..'`,
     })),
   ),
   ...['v1', '-1', '1.0', '10000000000000000000', ''].map((version) => ({

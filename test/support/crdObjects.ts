@@ -213,6 +213,14 @@ const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly
     },
   },
   {
+    plural: 'modelversions',
+    place: 'spec.source.tfx.s3',
+    change: {
+      'spec.source.tfx.claim': undefined,
+      'spec.source.tfx.s3': { endpoint: 'http://minio.storage:9000', region: 'eu-central-1', bucket: 'models' },
+    },
+  },
+  {
     plural: 'modeldeployments',
     place: 'spec.runtime.custom',
     change: {

@@ -61,19 +61,31 @@ export interface ModelVersionSourcePvc {
   readonly path?: string;
 }
 
-/** A SavedModel that a TFX pipeline has pushed to a folder in a PersistentVolumeClaim of this namespace, which the pods that fetch mount read-only. */
+/** The bucket, on AWS S3 or any store that speaks as it does. Its credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the Secret, or the role of the ServiceAccount, or none. */
+export interface ModelVersionSourceTfxS3 {
+  /** Address of a store that is not AWS's own. Default: the address of AWS in the bucket's region. Example: http://minio.storage:9000. */
+  readonly endpoint?: string;
+  /** Region of the bucket. Default: that of the cluster on AWS, else us-east-1; if the store says that it is another one, that is taken. Example: eu-central-1. */
+  readonly region?: string;
+  /** Name of the bucket. Example: models. */
+  readonly bucket: string;
+}
+
+/** A SavedModel that a TFX pipeline has pushed to a folder in a bucket, or in a PersistentVolumeClaim of this namespace, which the pods that fetch mount read-only. */
 export interface ModelVersionSourceTfx {
-  /** Name of the claim. Example: training-output. */
-  readonly claim: string;
-  /** Folder that the Pusher writes to, with a folder named by a number for each version; . is the root of the claim. Example: serving/fraud. */
+  /** Name of the claim. Default: none, s3 is given. Example: training-output. */
+  readonly claim?: string;
+  /** The bucket, on AWS S3 or any store that speaks as it does. Its credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the Secret, or the role of the ServiceAccount, or none. */
+  readonly s3?: ModelVersionSourceTfxS3;
+  /** Folder that the Pusher writes to, with a folder named by a number for each version; . is the root. Example: serving/fraud. */
   readonly base: string;
   /** Number of the version, in quotes. Default: the highest one that is complete, chosen once. Example: "1764240000". */
   readonly version?: string;
   /** Whether the Evaluator must have blessed the model, and the InfraValidator must not have refused it. A blessing that is not found does not count. Asked once, when the version is resolved. Default: true. Example: false. */
   readonly requireBlessing?: boolean;
-  /** Folders in the claim with the blessing of the Evaluator (and of the InfraValidator) for this version: the files BLESSED or NOT_BLESSED (INFRA_BLESSED or INFRA_NOT_BLESSED). Default: none, the blessing is looked for in metadata. Example: [pipelines/fraud/Evaluator/blessing/14]. */
+  /** Folders in the same place with the blessing of the Evaluator (and of the InfraValidator) for this version: the files BLESSED or NOT_BLESSED (INFRA_BLESSED or INFRA_NOT_BLESSED). Default: none, the blessing is looked for in metadata. Example: [pipelines/fraud/Evaluator/blessing/14]. */
   readonly blessing?: readonly string[];
-  /** SQLite file of ML Metadata in the claim. It says whether the model is blessed, and what it was made from, which goes to status.metadata. Default: none. Example: tfx/metadata.sqlite. */
+  /** SQLite file of ML Metadata in the same place. It says whether the model is blessed, and what it was made from, which goes to status.metadata. Default: none. Example: tfx/metadata.sqlite. */
   readonly metadata?: string;
 }
 
@@ -87,7 +99,7 @@ export interface ModelVersionSource {
   readonly oci?: ModelVersionSourceOci;
   /** A PersistentVolumeClaim in this namespace. The pods that fetch mount it read-only and copy from it; it has to allow that on every node where they run. */
   readonly pvc?: ModelVersionSourcePvc;
-  /** A SavedModel that a TFX pipeline has pushed to a folder in a PersistentVolumeClaim of this namespace, which the pods that fetch mount read-only. */
+  /** A SavedModel that a TFX pipeline has pushed to a folder in a bucket, or in a PersistentVolumeClaim of this namespace, which the pods that fetch mount read-only. */
   readonly tfx?: ModelVersionSourceTfx;
 }
 

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 
 import { load } from 'js-yaml';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 
 import { runFetch } from '../../../src/sources/fetch.ts';
 import { parseFetchOptions, parseResolveOptions } from '../../../src/sources/options.ts';
@@ -12,6 +12,9 @@ import { runResolve } from '../../../src/sources/resolve.ts';
 import { dockerConfig, READER, registryBench, tokenRealm, type RegistryBench, type TokenRealm } from '../../support/registry.ts';
 import { digestOf, serve, sha256, tarGzOf, tarOf, workplace, zipOf } from './fixtures.ts';
 import type { Workplace } from './fixtures.ts';
+
+// Real programs, which take their time where much else runs.
+jest.setTimeout(60_000);
 
 const MODEL = 'digits, version one\n';
 const OTHER = 'digits, version two\n';

@@ -1,19 +1,25 @@
-import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { load } from 'js-yaml';
 
 import { runFetch } from '../../../src/sources/fetch.ts';
 import { parseFetchOptions, parseResolveOptions } from '../../../src/sources/options.ts';
 import { runResolve } from '../../../src/sources/resolve.ts';
 import { removeTree } from '../../../src/sources/tree.ts';
+import { startMoto, type Moto, type MotoKeys } from '../../support/moto.ts';
 import { pythonVenv } from '../../support/python.ts';
 import { digestOf, sha256, workplace } from './fixtures.ts';
 import type { Workplace } from './fixtures.ts';
+
+// Real programs, which take their time where much else runs.
+jest.setTimeout(60_000);
 
 const HERE = join(import.meta.dirname, 'tfx');
 /** Written once by tensorflow: see tfx/saved_model.py. */
@@ -22,16 +28,25 @@ const SAVED_MODEL = join(HERE, 'saved-model');
 const FILES = ['fingerprint.pb', 'variables/variables.data-00000-of-00001', 'variables/variables.index', 'saved_model.pb'];
 const LAST = 'saved_model.pb';
 
-let python: string;
+let memory: ChildProcessByStdio<Writable, Readable, null>;
+let answers: AsyncIterator<string, undefined>;
 let place: Workplace;
 let claim: string;
 let digest: string;
 
 beforeAll(async () => {
-  python = join(await pythonVenv('ml-metadata', await readFile(join(HERE, 'requirements.lock'), 'utf8')), 'bin/python');
+  const venv = await pythonVenv('ml-metadata', await readFile(join(HERE, 'requirements.lock'), 'utf8'));
+  memory = spawn(join(venv, 'bin/python'), [join(HERE, 'pipeline.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  answers = createInterface(memory.stdout)[Symbol.asyncIterator]();
   const contents = await Promise.all(FILES.toSorted().map(async (path) => [path, await readFile(join(SAVED_MODEL, path))] as const));
   digest = digestOf(Object.fromEntries(contents));
 }, 600_000);
+
+afterAll(async () => {
+  const ended = once(memory, 'exit');
+  memory.stdin.end();
+  await ended;
+});
 
 beforeEach(async () => {
   place = await workplace();
@@ -76,10 +91,9 @@ const run = (more: Run = {}): Run => ({
 
 /** Writes metadata.sqlite with these runs, by ML Metadata itself. */
 async function remember(...runs: readonly Run[]): Promise<void> {
-  const child = spawn(python, [join(HERE, 'pipeline.py')], { stdio: ['pipe', 'ignore', 'pipe'] });
-  child.stdin.end(JSON.stringify({ database: join(claim, 'metadata.sqlite'), runs }));
-  const [said, code] = await Promise.all([text(child.stderr), new Promise((resolve) => child.once('close', resolve))]);
-  if (code !== 0) throw new Error(said);
+  memory.stdin.write(`${JSON.stringify({ database: join(claim, 'metadata.sqlite'), runs })}\n`);
+  const { value } = await answers.next();
+  expect(value).toBe('written');
 }
 
 async function resolve(member: Run, options: Run = {}) {
@@ -355,6 +369,65 @@ describe('ML Metadata', () => {
   test('that is not there is said so, and nothing of it is left behind', async () => {
     expect((await failure(METADATA)).message).toContain('Check spec.source.tfx.metadata.');
     expect((await failure({ metadata: 'fraud' })).reason).toBe('SourceRefused');
+  });
+});
+
+describe('a bucket', () => {
+  let moto: Moto;
+  let keys: MotoKeys;
+
+  beforeAll(async () => {
+    moto = await startMoto();
+    keys = await moto.user('reader');
+  }, 600_000);
+
+  afterAll(() => moto.stop());
+
+  /** All that is in the claim, as objects of a new bucket, and a source that reads it from there. */
+  const upload = async (bucket: string): Promise<Run> => {
+    await moto.bucket(bucket);
+    for (const entry of await readdir(claim, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.isFile()) await moto.put(bucket, path.slice(claim.length + 1), await readFile(path));
+    }
+    return { claim: undefined, s3: { endpoint: moto.url, bucket } };
+  };
+  /** As somebody who may read. */
+  const asReader = async (): Promise<Run> => {
+    const accessDir = join(place.folder, 'access');
+    await mkdir(accessDir, { recursive: true });
+    for (const [key, value] of Object.entries<string>({ ...keys })) await writeFile(join(accessDir, key), value);
+    return { accessDir };
+  };
+
+  test('is read like a claim: the newest complete version, its blessing and its history', async () => {
+    await push('9');
+    await push('10');
+    await push('11', { until: LAST });
+    await remember(run({ version: '10', destination: 's3://pushed/fraud/10' }));
+    const found = await resolved({ ...(await upload('pushed')), metadata: 'metadata.sqlite' }, await asReader());
+    expect(found).toMatchObject({ digest, pins: { version: '10' }, uri: 's3://pushed/fraud/10' });
+    expect(found.metadata?.tags).toEqual({ Evaluator: 'blessed', InfraValidator: 'blessed' });
+  });
+
+  test('may hold the versions in its root, and blessings in folders', async () => {
+    await push('7', { base: '.' });
+    await bless('good', 'BLESSED');
+    await bless('bad', 'NOT_BLESSED');
+    const source = { ...(await upload('rooted')), base: '.', version: '7' };
+    expect((await resolved({ ...source, blessing: ['good'] }, await asReader())).digest).toBe(digest);
+    for (const folder of ['bad', 'nowhere'])
+      expect((await failure({ ...source, blessing: [folder] }, await asReader())).reason).toBe('NotBlessed');
+  });
+
+  test('without such a folder, or that is not there, is said so', async () => {
+    await push('7');
+    const source = { ...(await upload('there')), ...UNASKED };
+    expect(await failure({ ...source, base: 'nowhere' })).toMatchObject({ reason: 'NotFound', retryable: false });
+    expect(await failure({ ...source, version: '8' })).toMatchObject({ reason: 'NotFound' });
+    const found = await failure({ ...source, s3: { endpoint: moto.url, bucket: 'missing' } });
+    expect(found).toMatchObject({ reason: 'NotFound', retryable: false });
+    expect(found.message).toContain('spec.source.tfx.s3');
   });
 });
 
