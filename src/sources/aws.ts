@@ -39,11 +39,17 @@ export function awsIdentity({ aws }: Access, context: SourceContext): AwsIdentit
   const { AWS_ROLE_ARN: role, AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile } = context.environment;
   if (role === undefined || tokenFile === undefined) return { signer: 'nobody', keys: () => Promise.resolve(success(undefined)) };
   let kept: Expiring | undefined;
-  const keys = async (): Promise<Outcome<AwsKeys>> => {
-    if (kept !== undefined && context.now() < kept.until - RENEW_MS) return success(kept);
+  let asking: Promise<Outcome<Expiring>> | undefined;
+  const renewed = async (): Promise<Outcome<Expiring>> => {
     const assumed = await assumeRole(role, tokenFile, context);
     if (assumed.ok) kept = assumed.value;
+    asking = undefined;
     return assumed;
+  };
+  const keys = async (): Promise<Outcome<AwsKeys>> => {
+    if (kept !== undefined && context.now() < kept.until - RENEW_MS) return success(kept);
+    asking ??= renewed(); // for all that are fetched at the same time
+    return asking;
   };
   return { signer: 'role', keys };
 }
@@ -128,6 +134,7 @@ function stsRefusal(url: URL, role: string, status: number, text: string): Retur
   const code = textIn(childOf(readXml(text), 'Error'), 'Code') ?? '';
   const shown = /^[A-Za-z]{1,64}$/.test(code) ? `${status} (${code})` : String(status);
   const what = `${describeUrl(url)} answered ${shown} when asked for keys of the role ${quote(role)}.`;
-  if (status >= 500 || status === 429 || code === 'Throttling' || code === 'IDPCommunicationError') return passingFailure('SourceFailed', what);
+  if (status >= 500 || status === 429 || code === 'Throttling' || code === 'IDPCommunicationError')
+    return passingFailure('SourceFailed', what);
   return finalFailure('AccessDenied', `${what} The role's trust policy has to name the cluster's issuer and the pod's ServiceAccount.`);
 }

@@ -5,6 +5,7 @@ import { httpSource } from './http.ts';
 import { mlflowSource } from './mlflow.ts';
 import { ociSource } from './oci.ts';
 import { pvcSource } from './pvc.ts';
+import { s3Source } from './s3.ts';
 import type { Source } from './source.ts';
 import { tfxSource } from './tfx.ts';
 
@@ -14,5 +15,6 @@ export const SOURCES: Readonly<Record<string, (member: Fields, place: Place) => 
   mlflow: mlflowSource,
   oci: ociSource,
   pvc: pvcSource,
+  s3: s3Source,
   tfx: tfxSource,
 };

@@ -45,6 +45,8 @@ export interface Bucket {
 /** The version id of what was written while the bucket kept no versions. */
 export const NO_VERSION = 'null';
 
+const VERSION = /^[\x21-\x7e]{1,1024}$/;
+
 /** A page lists at most 1,000 objects, each with a key of at most 1,024 bytes, of which each may be escaped. */
 const MOST_PAGE_BYTES = 6 * 1024 ** 2;
 const MOST_REFUSAL_BYTES = 64 * 1024;
@@ -54,7 +56,7 @@ export function s3Bucket(place: BucketPlace, access: Access, context: SourceCont
   const store = storeOf(place, access, context);
   return {
     uri: (key) => `s3://${place.bucket}/${key}`,
-    list: (prefix) => listObjects(store, prefix),
+    list: (prefix) => listAll(store, { 'list-type': '2', prefix }, readObjects),
     names: (folder) => listNames(store, folder),
     eachVersion: (prefix, take) =>
       eachPage(store, { versions: '', prefix }, readVersions, ({ entries }) => success(take(entries) === 'more')),
@@ -79,6 +81,8 @@ interface Answer {
   readonly call: Call;
   readonly response: IncomingMessage;
 }
+
+type ListQuery = Query & { readonly prefix: string };
 
 interface Store {
   readonly context: SourceContext;
@@ -147,37 +151,36 @@ async function refusalOf(call: Call, response: IncomingMessage, context: SourceC
   return { status, code: textIn(error, 'Code'), region: region ?? regionOf(textIn(error, 'Region')) };
 }
 
-async function listObjects(store: Store, prefix: string): Promise<Outcome<readonly S3Object[]>> {
+/** All entries of a listing, within limits.files. */
+async function listAll<T>(
+  store: Store,
+  query: ListQuery,
+  read: (xml: string, what: string) => Outcome<Page<T>>,
+): Promise<Outcome<readonly T[]>> {
   const most = store.context.limits.files;
-  const objects: S3Object[] = [];
+  const all: T[] = [];
   let pages = 0;
-  const listed = await eachPage(store, { 'list-type': '2', prefix }, readObjects, ({ entries }) => {
-    objects.push(...entries);
-    pages += 1; // of which none need hold an object
-    if (Math.max(objects.length, pages) <= most) return success(true);
-    return finalFailure('TooLarge', `${store.named(prefix)} holds more than ${most} files. If it is meant, raise limits.files.`);
+  const listed = await eachPage(store, query, read, ({ entries }) => {
+    all.push(...entries);
+    pages += 1; // of which none need hold an entry
+    return Math.max(all.length, pages) <= most ? success(true) : tooMany(store.named(query.prefix), most);
   });
-  return listed.ok ? success(objects) : listed;
+  return listed.ok ? success(all) : listed;
 }
 
 async function listNames(store: Store, folder: string): Promise<Outcome<readonly string[]>> {
-  const most = store.context.limits.files;
-  const names: string[] = [];
-  const listed = await eachPage(store, { 'list-type': '2', prefix: folder, delimiter: '/' }, readKeys, ({ entries }) => {
-    names.push(...entries.map((key) => key.slice(folder.length)).filter((name) => name !== ''));
-    if (names.length <= most) return success(true);
-    return finalFailure(
-      'TooLarge',
-      `${store.named(folder)} holds more than ${most} files and folders. If it is meant, raise limits.files.`,
-    );
-  });
-  return listed.ok ? success(names) : listed;
+  const keys = await listAll(store, { 'list-type': '2', prefix: folder, delimiter: '/' }, readKeys);
+  return keys.ok ? success(keys.value.map((key) => key.slice(folder.length)).filter((name) => name !== '')) : keys;
+}
+
+export function tooMany(what: string, most: number): ReturnType<typeof finalFailure> {
+  return finalFailure('TooLarge', `${what} holds more than ${most} files. If it is meant, raise limits.files.`);
 }
 
 /** Gives page after page to `take` until there are no more, or it fails or says that it wants no more. */
 async function eachPage<T>(
   store: Store,
-  query: Query & { readonly prefix: string },
+  query: ListQuery,
   read: (xml: string, what: string) => Outcome<Page<T>>,
   take: (page: Page<T>) => Outcome<boolean>,
 ): Promise<Outcome<undefined>> {
@@ -208,9 +211,10 @@ async function openObject(store: Store, object: S3Object): Promise<Outcome<Body>
 
 /** What the head of an answer says about the object. */
 function describedIn(key: string, { headers }: IncomingMessage): S3Object {
-  const versionId = headerText(headers['x-amz-version-id']);
+  const versionId = headerText(headers['x-amz-version-id']) ?? NO_VERSION;
+  const isVersion = versionId !== NO_VERSION && VERSION.test(versionId);
   const bytes = sizeOf(headers['content-length']);
-  return { key, versionId: versionId === NO_VERSION ? undefined : versionId, etag: bareTag(headers.etag), bytes };
+  return { key, versionId: isVersion ? versionId : undefined, etag: bareTag(headers.etag), bytes };
 }
 
 /** Whether what is there contradicts what is wanted; stores differ in how much they say. */

@@ -2,6 +2,7 @@
 
 import type { Outcome } from '../core/version/failure.ts';
 import { finalFailure, success } from '../core/version/failure.ts';
+import type { Kept } from '../core/version/s3.ts';
 import { childrenOf, readXml, textIn, type XmlElement } from './xml.ts';
 
 /** What says which bytes are meant. `etag` is without quotes. */
@@ -12,13 +13,9 @@ export interface S3Object {
   readonly bytes?: number | undefined;
 }
 
-/** One of the versions that a bucket keeps of an object, or the mark that it was deleted. */
-export interface S3Version extends S3Object {
+/** A version, or the mark of a deletion. */
+export interface S3Version extends S3Object, Kept {
   readonly versionId: string;
-  readonly isLatest: boolean;
-  readonly isDeletion: boolean;
-  /** When it was written, in milliseconds. */
-  readonly modified: number;
 }
 
 /** Parameters of a request, or what is to be added to them for the next page. */

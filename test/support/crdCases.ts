@@ -241,12 +241,37 @@ const MLFLOW_CASES: readonly (readonly [title: string, mlflow: object, message: 
   ['a server with a query', { server: 'https://mlflow.example.com?x=1', uri: 'models:/x/3' }, 'spec.source.mlflow.server in body should match'],
   ['a bucket as endpoint', { uri: 'models:/fraud/3', s3Endpoint: 's3://models' }, 'spec.source.mlflow.s3Endpoint in body should match'],
 ];
+
 const ONE_SOURCE =
   'give exactly one of http: {url: "https://..."}, mlflow: {server: "https://...", model: "...", alias: "..."}, ' +
   'oci: {reference: "<registry>/<repository>:<tag>"}, pvc: {claim: "<PersistentVolumeClaim>", path: "..."}, ' +
+  's3: {bucket: "...", prefix: "..."}, ' +
   'tfx: {claim: "<PersistentVolumeClaim>", base: "..."}';
 /** What was pushed by a pipeline, and whether it may be served is not asked. */
 const PUSHED = { claim: 'models', base: 'serving/fraud', requireBlessing: false };
+
+const S3_FOLDER =
+  "versionId is for a single file, and a prefix that ends in a slash is a folder; give the file's key or leave versionId out";
+const S3_NULL = 'versionId must be that of a bucket that keeps versions; null is what other buckets write over';
+const S3_CREDENTIALS =
+  'endpoint must not hold a user name or password, which everyone who may read this object would see; name a Secret in access.secretRef';
+
+const S3_CASES: readonly (readonly [title: string, s3: object, message: string])[] = [
+  ['a version of a folder', { prefix: 'fraud/', versionId: '3sL4kqtJ' }, S3_FOLDER],
+  ['a version of a bucket', { prefix: '', versionId: '3sL4kqtJ' }, S3_FOLDER],
+  ['the version of what has none', { versionId: 'null' }, S3_NULL],
+  ['a version with a space', { versionId: 'a b' }, 'spec.source.s3.versionId in body should match'],
+  ['a key that begins with a slash', { prefix: '/fraud/model.joblib' }, 'prefix must not begin with a slash, since keys in a bucket do not'],
+  ['a key that leads up', { prefix: 'fraud/../model.joblib' }, "prefix must hold no segment '.' or '..'"],
+  ['a key with a dot for a segment', { prefix: './model.joblib' }, "prefix must hold no segment '.' or '..'"],
+  ['no prefix', { prefix: undefined }, 'spec.source.s3.prefix'],
+  ['a bucket with a slash', { bucket: 'models/fraud' }, 'spec.source.s3.bucket in body should match'],
+  ['a bucket that is a URI', { bucket: 's3://models' }, 'spec.source.s3.bucket in body should match'],
+  ['a region that is none', { region: 'EU Central' }, 'spec.source.s3.region in body should match'],
+  ['credentials', { endpoint: 'https://key:secret@store.example.com' }, S3_CREDENTIALS],
+  ['an endpoint with a query', { endpoint: 'https://store.example.com?x=1' }, 'spec.source.s3.endpoint in body should match'],
+  ['an endpoint of another kind', { endpoint: 's3://store.example.com' }, 'spec.source.s3.endpoint in body should match'],
+];
 
 const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
   {
@@ -267,6 +292,11 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
   ...MLFLOW_CASES.map(([title, mlflow, message]) => ({
     title: `MLflow: ${title}`,
     change: { 'spec.source': { mlflow: { server: 'https://mlflow.example.com', ...mlflow } } },
+    message,
+  })),
+  ...S3_CASES.map(([title, s3, message]) => ({
+    title: `S3: ${title}`,
+    change: { 'spec.source': { s3: { bucket: 'models', prefix: 'fraud/model.joblib', ...s3 } } },
     message,
   })),
   ...['fraud:1', 'risk/fraud:1', 'registry.example.com/fraud', `registry:5000/fraud`].map((reference) => ({
@@ -417,6 +447,18 @@ export const TAKEN: readonly Taken[] = [
     plural: 'modelversions' as const,
     title: `MLflow ${JSON.stringify(mlflow)}`,
     change: { 'spec.source': { mlflow: { server: 'https://mlflow.example.com', ...mlflow } } },
+  })),
+  ...[
+    { prefix: 'fraud/model.joblib', versionId: '3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY' },
+    { prefix: '' },
+    { prefix: 'Fraud (EU)/..rc1/v1.4.0+cu12/' },
+    { prefix: 'fraud/1.4.0', region: 'eu-central-1', bucket: 'Old_bucket.2012' },
+    { prefix: 'fraud/1.4.0', endpoint: 'https://project.example.com/storage/v1/s3' },
+    { prefix: 'fraud/1.4.0', endpoint: 'http://minio.storage:9000/' },
+  ].map((s3) => ({
+    plural: 'modelversions' as const,
+    title: `S3 ${JSON.stringify(s3)}`,
+    change: { 'spec.source': { s3: { bucket: 'models', ...s3 } } },
   })),
   { plural: 'modelversions', title: 'a version of a commit', change: { 'spec.version': '4f0c2a7', 'metadata.name': 'fraud-4f0c2a7' } },
   { plural: 'modeldeployments', title: 'the longest name', change: { 'metadata.name': 'a'.repeat(40) } },

@@ -172,6 +172,20 @@ const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly
   },
   {
     plural: 'modelversions',
+    place: 'spec.source.s3',
+    change: {
+      'spec.source.http': undefined,
+      'spec.source.s3': {
+        endpoint: 'http://minio.storage:9000',
+        region: 'eu-central-1',
+        bucket: 'models',
+        prefix: 'fraud/model.joblib',
+        versionId: '3sL4kqtJ',
+      },
+    },
+  },
+  {
+    plural: 'modelversions',
     place: 'spec.source.tfx',
     change: {
       'spec.source.http': undefined,

@@ -18,15 +18,15 @@ export interface MotoKeys {
 export interface Moto {
   /** Base URL of the store, and of its STS and IAM. */
   readonly url: string;
-  /** Whether requests must be signed with known keys from now on. They need not be at the beginning. */
+  /** Whether all requests must be signed with known keys from now on. At the beginning, they need not be. */
   readonly mustSign: (must: boolean) => Promise<void>;
   /** Makes a user who may do what the policy says, and returns the user's keys. */
   readonly user: (name: string, allowed?: readonly string[]) => Promise<MotoKeys>;
   /** Makes a role that may do what the policy says, and returns its ARN. */
   readonly role: (name: string, allowed?: readonly string[]) => Promise<string>;
   readonly bucket: (name: string, versioned?: 'versioned') => Promise<void>;
-  /** Stores an object; returns the id of its version in a versioned bucket. The key stands in the address as it is given, escaped. */
-  readonly put: (bucket: string, key: string, content: string | Buffer) => Promise<string | undefined>;
+  /** Stores an object, for everybody to read unless it is private; returns the id of its version in a versioned bucket. */
+  readonly put: (bucket: string, key: string, content: string | Buffer, access?: 'private') => Promise<string | undefined>;
   readonly remove: (bucket: string, key: string) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -61,8 +61,9 @@ export async function startMoto(): Promise<Moto> {
       const status = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>';
       if (versioned !== undefined) await ask(`${url}/${name}?versioning`, 'PUT', status);
     },
-    put: async (bucket, key, content) => {
-      const { headers } = await ask(`${url}/${bucket}/${escape(key)}`, 'PUT', content);
+    put: async (bucket, key, content, access) => {
+      const acl = { 'x-amz-acl': access ?? 'public-read' };
+      const { headers } = await ask(`${url}/${bucket}/${escape(key)}`, 'PUT', content, { more: acl });
       return headers.get('x-amz-version-id') ?? undefined;
     },
     remove: async (bucket, key) => {
@@ -80,7 +81,13 @@ export async function startMoto(): Promise<Moto> {
 async function answering(url: string, server: ChildProcess): Promise<void> {
   for (let tries = 0; tries < 300; tries += 1) {
     if (server.exitCode !== null) break;
-    if (await fetch(url).then((answer) => answer.ok, () => false)) return;
+    if (
+      await fetch(url).then(
+        (answer) => answer.ok,
+        () => false,
+      )
+    )
+      return;
     await sleep(100);
   }
   server.kill();
@@ -96,17 +103,17 @@ async function freePort(): Promise<number> {
 }
 
 /** moto reads from the signature which service is meant; nobody checks it while signing is not asked for. */
-async function ask(url: string, method: string, body?: string | Buffer, service = 's3'): Promise<Response> {
+async function ask(url: string, method: string, body?: string | Buffer, { service = 's3', more = {} } = {}): Promise<Response> {
   const authorization = `AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=none`;
   const type = service === 's3' ? 'application/octet-stream' : 'application/x-www-form-urlencoded';
-  const headers = { authorization, 'content-type': type };
+  const headers = { authorization, 'content-type': type, ...more };
   const answer = await fetch(url, { method, headers, ...(body === undefined ? {} : { body: new Uint8Array(Buffer.from(body)) }) });
   if (!answer.ok) throw new Error(`${method} ${url} was answered with ${answer.status}: ${await answer.text()}`);
   return answer;
 }
 
 async function iam(url: string, form: Readonly<Record<string, string>>): Promise<string> {
-  return (await ask(url, 'POST', new URLSearchParams({ Version: '2010-05-08', ...form }).toString(), 'iam')).text();
+  return (await ask(url, 'POST', new URLSearchParams({ Version: '2010-05-08', ...form }).toString(), { service: 'iam' })).text();
 }
 
 function policy(allowed: readonly string[]): string {

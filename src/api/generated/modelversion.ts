@@ -61,6 +61,20 @@ export interface ModelVersionSourcePvc {
   readonly path?: string;
 }
 
+/** A bucket of AWS S3 or of any store that speaks as it does. Where it keeps versions of objects, pods fetch those that were found when the version was resolved, whatever is written later. */
+export interface ModelVersionSourceS3 {
+  /** Address of a store that is not AWS's own. Default: the address of AWS in the bucket's region. Example: http://minio.storage:9000. */
+  readonly endpoint?: string;
+  /** Region of the bucket. Default: that of the cluster on AWS, else us-east-1; if the store says that it is another one, that is taken. Example: eu-central-1. */
+  readonly region?: string;
+  /** Name of the bucket. Example: models. */
+  readonly bucket: string;
+  /** Key of a file, or of an archive (.tar.gz, .tar, .zip) that is unpacked; or a folder, of which all files are taken, those of folders in it too. With a slash at its end it can only be a folder; empty, it is the whole bucket. Example: fraud/1.4.0. */
+  readonly prefix: string;
+  /** Version of the file. Default: the one that is there when the version is resolved. Example: 3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY. */
+  readonly versionId?: string;
+}
+
 /** The bucket, on AWS S3 or any store that speaks as it does. Its credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the Secret, or the role of the ServiceAccount, or none. */
 export interface ModelVersionSourceTfxS3 {
   /** Address of a store that is not AWS's own. Default: the address of AWS in the bucket's region. Example: http://minio.storage:9000. */
@@ -99,11 +113,13 @@ export interface ModelVersionSource {
   readonly oci?: ModelVersionSourceOci;
   /** A PersistentVolumeClaim in this namespace. The pods that fetch mount it read-only and copy from it; it has to allow that on every node where they run. */
   readonly pvc?: ModelVersionSourcePvc;
+  /** A bucket of AWS S3 or of any store that speaks as it does. Where it keeps versions of objects, pods fetch those that were found when the version was resolved, whatever is written later. */
+  readonly s3?: ModelVersionSourceS3;
   /** A SavedModel that a TFX pipeline has pushed to a folder in a bucket, or in a PersistentVolumeClaim of this namespace, which the pods that fetch mount read-only. */
   readonly tfx?: ModelVersionSourceTfx;
 }
 
-/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication); for oci also .dockerconfigjson. It is mounted into the pods that fetch. */
+/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication); for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN. It is mounted into the pods that fetch. */
 export interface ModelVersionAccessSecretRef {
   /** Name of the Secret. Example: model-store. */
   readonly name: string;
@@ -113,7 +129,7 @@ export interface ModelVersionAccessSecretRef {
 export interface ModelVersionAccess {
   /** ServiceAccount of the Job that resolves the source. Default: default. Example: model-reader. */
   readonly serviceAccountName?: string;
-  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication); for oci also .dockerconfigjson. It is mounted into the pods that fetch. */
+  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication); for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN. It is mounted into the pods that fetch. */
   readonly secretRef?: ModelVersionAccessSecretRef;
 }
 

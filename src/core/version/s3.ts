@@ -16,8 +16,8 @@ const HOST_LABEL = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
 const REGION = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
 
 /**
- * Address of an object, or of the bucket itself for the key ''. AWS has the bucket in the host name, other stores have it in the path, which
- * needs no name resolution of its own. Only for keys that can be asked for (see keyProblem).
+ * Address of an object, or of the bucket itself for the key ''. AWS has the bucket in the host name, other stores have it in the path,
+ * which needs no name resolution of its own. Only for keys that can be asked for (see keyProblem).
  */
 export function objectUrl({ bucket, endpoint, region }: BucketAddress, key: string, query: Readonly<Record<string, string>> = {}): URL {
   const inHost = endpoint === undefined && HOST_LABEL.test(bucket);
@@ -50,6 +50,46 @@ export function endpointProblem(endpoint: string): string | undefined {
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return 'must be a URL that begins with http:// or https://';
   if (url.username !== '' || url.password !== '') return 'holds credentials, which everybody can read there: put them into a Secret';
   return url.search === '' && url.hash === '' ? undefined : 'must hold neither ? nor #';
+}
+
+/** One of the versions that a bucket keeps of an object, or the mark that it was deleted. */
+export interface Kept {
+  readonly key: string;
+  readonly isLatest: boolean;
+  readonly isDeletion: boolean;
+  /** When it was written, in milliseconds. */
+  readonly modified: number;
+}
+
+/** A bucket, or a folder of it, as it was at a moment. */
+export interface Snapshot<T extends Kept> {
+  /** Takes versions in the order in which they are listed: those of one key from the newest to the oldest. */
+  readonly add: (versions: readonly T[]) => void;
+  /** Keys that are remembered, those of deleted objects too. */
+  readonly keys: () => number;
+  readonly objects: () => readonly T[];
+  /** When what was taken was last changed: at that moment it was the same. */
+  readonly lastChange: () => number;
+}
+
+/**
+ * Looks for what was there at a moment. The order of the list decides, not the times: a large object that is uploaded in parts has the
+ * time of when that began.
+ */
+export function snapshot<T extends Kept>(moment: number): Snapshot<T> {
+  const found = new Map<string, T>();
+  let last = -Infinity;
+  return {
+    add: (versions) => {
+      for (const version of versions.filter(({ modified }) => modified <= moment)) {
+        last = Math.max(last, version.modified);
+        if (version.isLatest || !found.has(version.key)) found.set(version.key, version);
+      }
+    },
+    keys: () => found.size,
+    objects: () => [...found.values()].filter(({ isDeletion }) => !isDeletion),
+    lastChange: () => last,
+  };
 }
 
 /** RFC 3986: all but letters, digits and -._~ is escaped, as signatures ask for. */
@@ -94,8 +134,8 @@ const KEYS: Readonly<Record<Signer, string>> = {
 };
 
 const GET_PUBLIC =
-  'It was asked for without credentials: if the bucket is not public, put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY into a Secret and name ' +
-  'it in spec.access.secretRef, or let the pods run as a ServiceAccount with a role.';
+  'It was asked for without credentials: if the bucket is not public, put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY into a Secret and ' +
+  'name it in spec.access.secretRef, or let the pods run as a ServiceAccount with a role.';
 
 function denied({ what, signer }: Asked, shown: string): Failure {
   const rights = `${KEYS[signer]} may not read it, or it is not there and listing is not allowed. Wanted: s3:GetObject and s3:ListBucket.`;
@@ -114,7 +154,8 @@ const archived: Meaning = ({ what }) =>
   finalFailure('SourceRefused', `${what} lies in an archive class of storage, from where it has to be restored first.`).failure;
 
 const elsewhere: Meaning = ({ what, field }) =>
-  finalFailure('SourceRefused', `${what} is in another region or at another endpoint, and the store does not say where. Check ${field}.`).failure;
+  finalFailure('SourceRefused', `${what} is in another region or at another endpoint, and the store does not say where. Check ${field}.`)
+    .failure;
 
 /** By the store's code; by the status for answers without one. */
 const MEANINGS: Readonly<Record<string, Meaning>> = {

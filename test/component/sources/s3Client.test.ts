@@ -42,7 +42,8 @@ describe('the S3 client, with signatures that the server checks', () => {
     const described = valueOf(await bucket.head(key));
     expect(described).toEqual({ ...listed, versionId: undefined });
     expect(await text(valueOf(await bucket.open(listed)).stream)).toBe(`content of ${key}`);
-    expect(await bucketAs('keys').head(key)).toMatchObject({ ok: false, failure: { reason: 'AccessDenied' } });
+    const wrong = { ...NO_ACCESS, aws: { ...aws, secret: 'another' } };
+    expect(await bucketAs('keys', wrong).head(key)).toMatchObject({ ok: false, failure: { reason: 'AccessDenied' } });
   });
 
   test('brings the version that is asked for, and lists all of them', async () => {
