@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { cacheFolder, digestOf } from '../../deploy/local/images/cache.ts';
+import { cacheFolder, digestOf, type Say } from '../../deploy/local/images/cache.ts';
 import { run } from '../../deploy/local/images/command.ts';
 import { PYTHON } from '../../deploy/local/images/mlserver.ts';
 
@@ -23,9 +23,10 @@ const MAKE = `
  * Folder of a virtual environment with the packages of a requirements file that pins every one of them (`name==version`, best with its
  * `--hash=sha256:…`); programs are in its `bin`. Needs Python 3.11 with venv. Whoever asks while another process makes it waits for that.
  */
-export async function pythonVenv(name: string, requirements: string): Promise<string> {
+export async function pythonVenv(name: string, requirements: string, say: Say = () => undefined): Promise<string> {
   const folder = cacheFolder('python', `${name}-${digestOf(MAKE, requirements)}`);
   if (existsSync(join(folder, 'complete'))) return folder;
+  say(`Installing the Python packages of ${name} ...`);
   await mkdir(dirname(folder), { recursive: true });
   // The kernel's lock ends with its holder, so that one that was killed blocks nobody.
   await run('flock', [`${folder}.lock`, 'sh', '-c', MAKE, 'sh', folder, requirements]);

@@ -11,21 +11,21 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { cacheFolder, digestOf, digestOfFiles, makeOnce } from '../../deploy/local/images/cache.ts';
+import { cacheFolder, digestOf, digestOfFiles, makeOnce, type Say } from '../../deploy/local/images/cache.ts';
 import { run } from '../../deploy/local/images/command.ts';
 
 const SOURCES = join(import.meta.dirname, 'registry');
 const BUILD = ['build', '-trimpath', '-buildvcs=false', '-ldflags', '-s -w'];
 
 /** Folder with the programs registry, oras and crane. */
-async function programs(): Promise<string> {
+export async function registryPrograms(say: Say = () => undefined): Promise<string> {
   const go = { CGO_ENABLED: '0', GOTOOLCHAIN: 'local' };
   const version = (await run('go', ['env', 'GOVERSION'], { env: go })).trim();
   const files = ['go.mod', 'go.sum', 'main.go'].map((name) => join(SOURCES, name));
   const key = digestOf(version, ...BUILD, await digestOfFiles(files));
   return await makeOnce(
     cacheFolder('test', `registry-${key}`),
-    () => undefined,
+    say,
     'a registry, oras and crane (go)',
     async (out) => {
       await mkdir(out);
@@ -59,7 +59,7 @@ export interface RegistryBench {
 
 /** Starts a registry with nothing in it. */
 export async function registryBench(): Promise<RegistryBench> {
-  const bin = await programs();
+  const bin = await registryPrograms();
   const folder = await mkdtemp(join(tmpdir(), 'plimsoll-registry-'));
   const storage = join(folder, 'storage');
   await mkdir(storage);

@@ -35,7 +35,7 @@ let claim: string;
 let digest: string;
 
 beforeAll(async () => {
-  const venv = await pythonVenv('ml-metadata', await readFile(join(HERE, 'requirements.lock'), 'utf8'));
+  const venv = await pythonVenv('tfx', await readFile(join(HERE, 'requirements.lock'), 'utf8'));
   memory = spawn(join(venv, 'bin/python'), [join(HERE, 'pipeline.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
   answers = createInterface(memory.stdout)[Symbol.asyncIterator]();
   const contents = await Promise.all(FILES.toSorted().map(async (path) => [path, await readFile(join(SAVED_MODEL, path))] as const));
