@@ -59,6 +59,7 @@ async function runJob(name: 'resolve' | 'fetch'): Promise<number> {
     now: Date.now,
     random: Math.random,
     terminationLog: '/dev/termination-log',
+    environment: process.env,
     signal: stopSignal(),
   };
   const text = process.env['PLIMSOLL_JOB'];

@@ -5,9 +5,9 @@ import type { LookupAddress } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
 
-import { finalFailure, success } from '../core/version/failure.ts';
+import { finalFailure, passingFailure, success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
-import { errorOf } from './error.ts';
+import { errorOf, SourceError } from './error.ts';
 
 const REFUSED = new BlockList();
 REFUSED.addSubnet('169.254.0.0', 16, 'ipv4');
@@ -44,6 +44,19 @@ export function guardedLookup(lookup: LookupFunction): LookupFunction {
       else callback(errorOf(refused(bad, hostname)), '', 0);
     });
   };
+}
+
+/** One address of a host for a program that connects by itself; fails when the host has a refused one. `shown` is what it is part of. */
+export function addressOf(host: string, shown: string, { lookup }: { readonly lookup: LookupFunction }): Promise<Outcome<string>> {
+  if (isIP(host) !== 0) return Promise.resolve(isRefusedAddress(host) ? refused(host) : success(host));
+  return new Promise((resolve) => {
+    guardedLookup(lookup)(host, { all: true }, (error, address) => {
+      const [first] = error === null ? addressesOf(address) : [];
+      if (first !== undefined) resolve(success(first));
+      else if (error instanceof SourceError) resolve({ ok: false, failure: error.failure });
+      else resolve(passingFailure('SourceUnreachable', `${shown} could not be read: the host name does not resolve.`));
+    });
+  });
 }
 
 function addressesOf(address: string | LookupAddress[]): readonly string[] {

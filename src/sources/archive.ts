@@ -11,12 +11,16 @@ import type { Header } from 'tar-stream';
 import { finalFailure, passingFailure } from '../core/version/failure.ts';
 import { RATIO_FREE_BYTES } from '../core/version/limits.ts';
 import type { Limits } from '../core/version/limits.ts';
+import type { Layer } from '../core/version/layers.ts';
 import { checkPath } from '../core/version/paths.ts';
 import { quote } from '../core/version/text.ts';
 import { codeOf, errorOf, SourceError } from './error.ts';
 
 /** Tar spends at most this much on an entry besides its content (header, long name, padding), as far as honest archives go. */
 const OVERHEAD_PER_FILE = 8192;
+
+/** The checked path of an entry that is a file, undefined for one that is left out; throws for one that must not be there. */
+export type Choose = (header: Header) => string | undefined;
 
 /** Reads a file's content to its end under a checked path. */
 export type Take = (path: string, content: AsyncIterable<Uint8Array>) => Promise<void>;
@@ -31,14 +35,20 @@ interface Entry extends AsyncIterable<Uint8Array> {
  * SourceError for a hostile or broken archive, and whatever `packed` and `take` throw. Empty folders are dropped: the digest
  * does not cover them.
  */
-export async function unpack(packed: Readable, encoding: 'tar' | 'tar.gz', limits: Limits, take: Take): Promise<void> {
+export async function unpack(
+  packed: Readable,
+  encoding: 'tar' | 'tar.gz',
+  limits: Limits,
+  take: Take,
+  choose: Choose = everyFile(limits),
+): Promise<void> {
   const extract = tarReader();
   // Its types come from streamx, which has none of its own: what an entry is, is said here.
   const entries = extract as AsyncIterable<unknown> as AsyncIterable<Entry>;
   const sizes = { packed: 0, unpacked: 0 };
   const inflating = encoding === 'tar' ? [] : [createGunzip({ chunkSize: 256 * 1024 })];
   const feeding = pipeline([packed, countPacked(sizes), ...inflating, limitUnpacked(sizes, limits), extract]);
-  const [fed, read] = await Promise.allSettled([feeding, readEntries(entries, limits, take)]);
+  const [fed, read] = await Promise.allSettled([feeding, readEntries(entries, choose, take)]);
   if (fed.status === 'fulfilled' && read.status === 'fulfilled') return;
   throw firstCause(fed, read, encoding);
 }
@@ -51,15 +61,36 @@ function firstCause(fed: PromiseSettledResult<void>, read: PromiseSettledResult<
   return own ?? brokenArchive(byItself ?? reasons[0], encoding);
 }
 
-async function readEntries(entries: AsyncIterable<Entry>, limits: Limits, take: Take): Promise<void> {
-  let count = 0;
+async function readEntries(entries: AsyncIterable<Entry>, choose: Choose, take: Take): Promise<void> {
   for await (const entry of entries) {
-    count += 1;
-    checkCount(count, limits);
-    const path = checkEntry(entry.header);
+    const path = choose(entry.header);
     if (path === undefined) entry.resume();
     else await take(path, exactly(entry, entry.header.size, path));
   }
+}
+
+/** No entry of an archive is left out, and none is renamed. */
+function everyFile(limits: Limits): Choose {
+  let count = 0;
+  return (header) => {
+    count += 1;
+    checkCount(count, limits);
+    return checkEntry(header);
+  };
+}
+
+/** The files of a layer that the layers above it do not hide. */
+export function visibleFiles(layer: Layer, limits: Limits): Choose {
+  return (header) => {
+    const { name, type } = header;
+    const isFile = type === 'file' || type === 'contiguous-file';
+    const seen = layer.see(name, isFile ? 'file' : type === 'directory' ? 'folder' : 'other');
+    checkCount(layer.noted(), limits);
+    if (seen === undefined) return undefined;
+    if ('problem' in seen) throw refused(name, seen.problem);
+    checkKind(header);
+    return seen.path;
+  };
 }
 
 /** Folders are counted with the files: a million of them are as bad. */
@@ -71,12 +102,16 @@ export function checkCount(entries: number, limits: Limits): void {
 function checkEntry(header: Header): string | undefined {
   const { name, type } = header;
   const isFolder = type === 'directory';
-  if (!isFolder && type !== 'file' && type !== 'contiguous-file') {
+  if (!isFolder) checkKind(header);
+  return checkEntryName(name, isFolder);
+}
+
+function checkKind({ name, type, pax }: Header): void {
+  if (type !== 'file' && type !== 'contiguous-file') {
     throw refused(name, `is ${KINDS[type] ?? 'of an unknown kind'}; only files and folders are unpacked`);
   }
-  if (Object.keys(header.pax ?? {}).some((key) => key.startsWith('GNU.sparse.')))
+  if (Object.keys(pax ?? {}).some((key) => key.startsWith('GNU.sparse.')))
     throw refused(name, 'is a sparse file; pack it without --sparse');
-  return checkEntryName(name, isFolder);
 }
 
 /** The path that an entry's name means, or undefined for a folder; throws for a name that leads out or that no version may hold. */

@@ -1,6 +1,7 @@
 // How an expected failure travels through streams, which can carry nothing but errors. It is turned back into a value at the
 // edge of each step; no caller of this folder ever sees it thrown.
 
+import { success } from '../core/version/failure.ts';
 import type { Failure, Outcome } from '../core/version/failure.ts';
 
 export class SourceError extends Error {
@@ -40,4 +41,13 @@ export function systemErrorPath(error: unknown): string | undefined {
 export function valueOf<T>(outcome: Outcome<T>): T {
   if (!outcome.ok) throw errorOf(outcome);
   return outcome.value;
+}
+
+/** Runs a step that may throw SourceErrors. */
+export async function caught<T>(step: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return success(await step());
+  } catch (error) {
+    return failureOf(error);
+  }
 }

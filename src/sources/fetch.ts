@@ -4,21 +4,22 @@
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { modelDigest } from '../core/version/digest.ts';
+import { modelDigest, sha256Listing } from '../core/version/digest.ts';
 import type { FileDigest } from '../core/version/digest.ts';
 import { success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
-import { MODEL_FOLDER, MODEL_SETTINGS, modelSettings } from '../core/version/formats.ts';
+import { CHECKSUMS, MODEL_FOLDER, MODEL_SETTINGS, modelSettings } from '../core/version/formats.ts';
+import type { ModelSettings } from '../core/version/formats.ts';
 import { runJob } from './job.ts';
 import type { JobIo } from './job.ts';
-import { failureOf } from './error.ts';
-import { sourceOf } from './options.ts';
 import type { FetchOptions } from './options.ts';
-import { folderSink, storageError } from './sink.ts';
+import { folderSink } from './sink.ts';
 import { readCopy } from './store.ts';
 import { transfer, verify } from './transfer.ts';
 import type { Transferred, TransferContext } from './transfer.ts';
 import { hashTree, removeTree, sealTree } from './tree.ts';
+
+const SPOOL = '.spool';
 
 /**
  * Makes `<to>/model` hold exactly the bytes of `digest`, and for preset mlserver `<to>/model-settings.json` beside it unless the
@@ -26,16 +27,14 @@ import { hashTree, removeTree, sealTree } from './tree.ts';
  * nothing is at `<to>/model` that was not verified. Never throws.
  */
 export async function runFetch(options: Outcome<FetchOptions>, io: JobIo): Promise<number> {
-  return runJob(options, io, async (context) => {
+  // The pod's own volume: the root of its file system is read-only.
+  const spool = options.ok ? join(options.value.to, SPOOL) : '';
+  return runJob(options, io, spool, async (context) => {
     if (!options.ok) return options;
-    try {
-      const fetched = await fetchInto(options.value, { ...context, spool: options.value.to });
-      if (!fetched.ok) return fetched;
-      io.log(`verified ${options.value.digest}`);
-      return success({ termination: '' });
-    } catch (error) {
-      return failureOf(storageError(options.value.to, error));
-    }
+    const fetched = await fetchInto(options.value, context);
+    if (!fetched.ok) return fetched;
+    io.log(`verified ${options.value.digest}`);
+    return success({ termination: '' });
   });
 }
 
@@ -46,7 +45,7 @@ async function fetchInto(options: FetchOptions, context: TransferContext): Promi
   const kept = await hashTree(model);
   if (kept !== undefined && kept.length > 0 && modelDigest(kept) === options.digest) {
     context.log(`${model} is complete from an earlier start and was verified again`);
-    return writeSettings(options, kept);
+    return writeBeside(options, kept);
   }
   await removeTree(model);
   await mkdir(partial, { recursive: true });
@@ -68,7 +67,7 @@ async function fill(partial: string, options: FetchOptions, context: TransferCon
   const { files, bytes, uri } = came.value;
   context.log(`read ${files.length} files, ${bytes} bytes from ${uri} in ${((context.now() - started) / 1000).toFixed(1)} s`);
   const digest = verify(files, options.digest);
-  return digest.ok ? writeSettings(options, files) : digest;
+  return digest.ok ? writeBeside(options, files) : digest;
 }
 
 /**
@@ -77,7 +76,7 @@ async function fill(partial: string, options: FetchOptions, context: TransferCon
  */
 async function bring(partial: string, options: FetchOptions, context: TransferContext): Promise<Outcome<Transferred>> {
   const { storage, digest } = options;
-  if (storage === undefined) return transfer(sourceOf(options), folderSink(partial), context);
+  if (storage === undefined) return transfer(options.source, folderSink(partial), context);
   const copy = await readCopy(storage, digest, folderSink(partial), context);
   if (copy?.ok === true) return copy;
   const { claim } = storage;
@@ -85,20 +84,27 @@ async function bring(partial: string, options: FetchOptions, context: TransferCo
   context.log(`${why}; the source is read instead`);
   await removeTree(partial);
   await mkdir(partial, { recursive: true });
-  const came = await transfer(sourceOf(options), folderSink(partial), context);
+  const came = await transfer(options.source, folderSink(partial), context);
   return came.ok ? came : { ok: false, failure: { ...came.failure, message: `${came.failure.message} And ${why}` } };
 }
 
-/** Writes model-settings.json where the server wants one, and takes away one from another version. */
-async function writeSettings(options: FetchOptions, files: readonly FileDigest[]): Promise<Outcome<undefined>> {
-  const path = join(options.to, MODEL_SETTINGS);
-  await rm(path, { force: true });
-  const { model, version, format, preset } = options;
-  if (preset === 'custom' || format === undefined) return success(undefined);
-  const settings = modelSettings({ model, version, format, paths: files.map((file) => file.path) });
+/** Beside the files: what an auditor checks them by, and model-settings.json where the server wants one. Those of another version go. */
+async function writeBeside(options: FetchOptions, files: readonly FileDigest[]): Promise<Outcome<undefined>> {
+  const settings = settingsOf(options, files);
+  for (const name of [CHECKSUMS, MODEL_SETTINGS]) await rm(join(options.to, name), { force: true });
   if (!settings.ok) return settings;
-  if (settings.value === undefined) return success(undefined);
-  await writeFile(path, `${JSON.stringify(settings.value, undefined, 2)}\n`);
-  await chmod(path, 0o444);
+  await writeReadable(join(options.to, CHECKSUMS), sha256Listing(files));
+  if (settings.value) await writeReadable(join(options.to, MODEL_SETTINGS), `${JSON.stringify(settings.value, undefined, 2)}\n`);
   return success(undefined);
+}
+
+function settingsOf({ model, version, format, preset }: FetchOptions, files: readonly FileDigest[]): Outcome<ModelSettings | undefined> {
+  if (preset === 'custom' || format === undefined) return success(undefined);
+  return modelSettings({ model, version, format, paths: files.map((file) => file.path) });
+}
+
+/** For the server's user to read, and for nobody to change. */
+async function writeReadable(path: string, text: string): Promise<void> {
+  await writeFile(path, text);
+  await chmod(path, 0o444);
 }

@@ -1,15 +1,18 @@
 // What resolve and fetch have in common as programs: a time limit, a log, an exit code, and a last word for whoever reads the pod's status.
 
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { tmpdir } from 'node:os';
 
 import { finalFailure } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
 import { encodeFailure } from '../core/version/termination.ts';
+import { codeOf, failureOf } from './error.ts';
 import type { ResolveOptions } from './options.ts';
+import { storageError } from './sink.ts';
+import type { Environment } from './source.ts';
 import type { TransferContext } from './transfer.ts';
+import { removeTree } from './tree.ts';
 
 /** The world outside a job. `terminationLog` is the path of the file that kubelet reads when the container has ended. */
 export interface JobIo {
@@ -17,6 +20,8 @@ export interface JobIo {
   readonly now: () => number;
   readonly random: () => number;
   readonly terminationLog: string;
+  /** Default: empty. */
+  readonly environment?: Environment;
   /** Fires when the job is told to stop. */
   readonly signal?: AbortSignal;
   readonly lookup?: LookupFunction;
@@ -27,23 +32,40 @@ export interface JobResult {
   readonly termination: string;
 }
 
-/** Runs a job to its exit code: 0, or 1 with the failure logged and written as termination message. Never throws. */
+/**
+ * Runs a job to its exit code: 0, or 1 with the failure logged and written as termination message. `spool` is a folder for what it keeps
+ * while it works: made anew, and gone afterwards. Never throws.
+ */
 export async function runJob(
   options: Outcome<ResolveOptions>,
   io: JobIo,
+  spool: string,
   work: (context: TransferContext) => Promise<Outcome<JobResult>>,
 ): Promise<number> {
-  const outcome = options.ok ? await guarded(() => work(contextOf(options.value, io)), io) : options;
+  const outcome = options.ok ? await guarded(() => withSpool(spool, io, () => work(contextOf(options.value, io, spool))), io) : options;
   if (!outcome.ok) io.log(`${outcome.failure.reason}: ${outcome.failure.message}`);
   await leave(outcome.ok ? outcome.value.termination : encodeFailure(outcome.failure), io);
   return outcome.ok ? 0 : 1;
 }
 
-function contextOf(options: ResolveOptions, io: JobIo): TransferContext {
+async function withSpool<T>(folder: string, io: JobIo, work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+  try {
+    await removeTree(folder);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return await work();
+  } catch (error) {
+    return failureOf(storageError(folder, error));
+  } finally {
+    await removeTree(folder).catch((error: unknown) => io.log(`${folder} could not be removed (${codeOf(error)})`));
+  }
+}
+
+function contextOf(options: ResolveOptions, io: JobIo, spool: string): TransferContext {
   const { limits, timeouts } = options;
   const deadline = AbortSignal.timeout(timeouts.totalMs);
   const signal = io.signal === undefined ? deadline : AbortSignal.any([io.signal, deadline]);
-  return { limits, timeouts, signal, log: io.log, now: io.now, random: io.random, lookup: io.lookup ?? lookup, spool: tmpdir() };
+  const { log, now, random, environment = {} } = io;
+  return { limits, timeouts, signal, log, now, random, environment, lookup: io.lookup ?? lookup, spool };
 }
 
 /** An unexpected error is a defect: its stack belongs into the log, its message where the user looks. */

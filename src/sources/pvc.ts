@@ -12,36 +12,69 @@ import type { Outcome } from '../core/version/failure.ts';
 import { checkPath, compareBytes } from '../core/version/paths.ts';
 import { quote } from '../core/version/text.ts';
 import { codeOf, errorOf, failureOf, SourceError, systemErrorPath } from './error.ts';
+import { optionalTextOf, Problem, textOf, type Fields, type Place } from './fields.ts';
 import { namedPart } from './source.ts';
 import type { Body, Part, Pinned, Source, SourceContext } from './source.ts';
-
-/** The claim's name, the folder where it is mounted, and what in it is the version; '' is all of it. */
-export interface PvcSourceOptions {
-  readonly claim: string;
-  readonly path: string;
-  readonly mountedAt: string;
-}
 
 interface Claimed {
   readonly claim: string;
   /** Where it is mounted, without symbolic links. */
   readonly root: string;
+  readonly field: string;
+}
+
+/** A source that reads from the claim that spec names, which kubelet has mounted at a place of the operator's choice. */
+export function pvcSource(member: Fields, { sourceDir }: Place): Source {
+  const claim = textOf(member, 'claim', 'source.pvc.claim');
+  const path = optionalTextOf(member, 'path', 'source.pvc.path') ?? '';
+  if (sourceDir === undefined) throw new Problem('sourceDir must be a text that is not empty');
+  return claimSource({ claim, path, mountedAt: sourceDir });
+}
+
+/** The claim's name, a place in it ('' is all of it), the folder where it is mounted, and the field that says so. */
+export interface ClaimPlace {
+  readonly claim: string;
+  readonly path: string;
+  readonly mountedAt: string;
+  readonly field?: string;
 }
 
 /** A source that reads from a mounted claim. */
-export function pvcSource({ claim, path, mountedAt }: PvcSourceOptions): Source {
+export function claimSource(place: ClaimPlace): Source {
   return {
     resolve: async (context) => {
-      const claimed = { claim, root: await realpath(mountedAt) };
-      return inOurWords(claimed, () => resolve(claimed, path, context));
+      const claimed = await claimedAt(place);
+      return inOurWords(claimed, () => resolve(claimed, place.path, context));
     },
   };
 }
 
-async function resolve(claimed: Claimed, written: string, context: SourceContext): Promise<Outcome<Pinned>> {
+/** The names of what lies in a folder of a mounted claim; those of folders end in a slash. */
+export async function claimNames(place: ClaimPlace): Promise<Outcome<readonly string[]>> {
+  const claimed = await claimedAt(place);
+  return inOurWords(claimed, async () => {
+    const path = checkedPath(claimed, place.path);
+    if (!path.ok) return path;
+    await (await openInside(claimed, path.value)).close();
+    const entries = await readdir(join(claimed.root, path.value), { withFileTypes: true });
+    return success(entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name)));
+  });
+}
+
+async function claimedAt({ claim, mountedAt, field = 'spec.source.pvc.path' }: ClaimPlace): Promise<Claimed> {
+  return { claim, root: await realpath(mountedAt), field };
+}
+
+function checkedPath({ field }: Claimed, written: string): Outcome<string> {
   const path = written.replace(/^(\.\/+)+/, '').replace(/^\.$|\/+$/, '');
   const problem = path === '' ? undefined : path.split('/').includes('..') ? "leads out of the claim by '..'" : checkPath(path);
-  if (problem !== undefined) return finalFailure('InvalidSource', `spec.source.pvc.path ${quote(written)} ${problem}.`);
+  return problem === undefined ? success(path) : finalFailure('InvalidSource', `${field} ${quote(written)} ${problem}.`);
+}
+
+async function resolve(claimed: Claimed, written: string, context: SourceContext): Promise<Outcome<Pinned>> {
+  const checked = checkedPath(claimed, written);
+  if (!checked.ok) return checked;
+  const path = checked.value;
   const found = await openInside(claimed, path);
   const isFolder = (await found.stat()).isDirectory();
   await found.close();
@@ -153,7 +186,7 @@ async function inOurWords<T>(claimed: Claimed, step: () => Promise<Outcome<T>>):
 }
 
 /** What an error of a mounted claim means; undefined for one that is none of a file system. */
-function said({ claim, root }: Claimed, error: unknown): SourceError | undefined {
+function said({ claim, root, field }: Claimed, error: unknown): SourceError | undefined {
   if (error instanceof SourceError) return error;
   const at = systemErrorPath(error);
   if (at === undefined) return undefined;
@@ -162,7 +195,7 @@ function said({ claim, root }: Claimed, error: unknown): SourceError | undefined
   const code = codeOf(error);
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     const links = 'A symbolic link counts only if it is relative and leads to something in the claim.';
-    return errorOf(finalFailure('NotFound', `Claim ${claim} holds no ${what}. Check spec.source.pvc.path. ${links}`), error);
+    return errorOf(finalFailure('NotFound', `Claim ${claim} holds no ${what}. Check ${field}. ${links}`), error);
   }
   if (code === 'EACCES' || code === 'EPERM') {
     return errorOf(finalFailure('AccessDenied', `${what} in claim ${claim} may not be read by user ${process.getuid?.() ?? 0}.`), error);

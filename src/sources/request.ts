@@ -1,16 +1,19 @@
-// One HTTP GET with everything that a hostile or broken server must not be able to do: lead elsewhere, stall, or lie about lengths.
+// One HTTP request with everything that a hostile or broken server must not be able to do: lead elsewhere, stall, or lie about lengths.
 // Node's own client is used rather than fetch, because its lookup option is where the address of a connection can be checked.
 
 import http from 'node:http';
 import https from 'node:https';
+import { rootCertificates } from 'node:tls';
 
 import { finalFailure, passingFailure, success } from '../core/version/failure.ts';
 import type { Failure, Outcome } from '../core/version/failure.ts';
+import type { Access, Tls } from './access.ts';
 import { checkHost, guardedLookup } from './address.ts';
 import { codeOf, errorOf, SourceError } from './error.ts';
 import type { SourceContext } from './source.ts';
 
 const MAX_REDIRECTS = 5;
+const HARMLESS: ReadonlySet<string> = new Set(['accept', 'range', 'if-range']);
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** TLS failures that trying again does not mend. */
@@ -23,25 +26,61 @@ export function describeUrl(url: URL): string {
 }
 
 /**
- * Gets a URL and follows at most five redirects. `authorization` goes to the URL's own origin only. Succeeds with any status
- * that is no redirect; the caller must consume or destroy the response.
+ * A request. `access` goes to the URL's own origin only, and so does what `sign` makes; of `headers`, which may hold what is as good as a
+ * password, a redirect elsewhere gets those that ask for a range.
  */
-export async function get(url: URL, authorization: string | undefined, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
-  let current = url;
+export interface Call {
+  readonly url: URL;
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly access?: Access;
+  /** Headers that are good for one request only, made anew for each: those of a signature, which holds the request and its time. */
+  readonly sign?: (call: Call) => Promise<Outcome<Readonly<Record<string, string>>>>;
+  /** A redirect is an answer like any other: what was signed for one address means nothing at the next. */
+  readonly stay?: boolean;
+}
+
+/**
+ * Sends a request and follows at most five redirects. Succeeds with any status that is no redirect; the caller must consume or destroy the
+ * response.
+ */
+export async function send(call: Call, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
+  const { url, stay = false } = call;
+  let current = call;
   for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
-    const host = checkHost(current);
+    const host = checkHost(current.url);
     if (!host.ok) return host;
-    const answer = await requestOnce(current, current.origin === url.origin ? authorization : undefined, context);
-    if (!answer.ok || !REDIRECTS.has(answer.value.statusCode ?? 0)) return answer;
+    const signed = await signedCall(current);
+    if (!signed.ok) return signed;
+    const answer = await requestOnce(signed.value, context);
+    if (!answer.ok || stay || !REDIRECTS.has(answer.value.statusCode ?? 0)) return answer;
     answer.value.destroy();
-    const next = redirectTarget(current, answer.value.headers.location);
+    const next = redirectTarget(current.url, answer.value.headers.location);
     if (!next.ok) return next;
-    current = next.value;
+    const { method = 'GET', headers = {}, access, sign, body } = call;
+    if (method !== 'GET' && method !== 'HEAD') {
+      return finalFailure('RedirectRefused', `${describeUrl(url)} redirects a ${method} request. Give the URL to which it leads.`);
+    }
+    const isHome = next.value.origin === url.origin;
+    const own = isHome && { ...(access && { access }), ...(sign && { sign }) };
+    current = { url: next.value, method, ...(body && { body }), headers: isHome ? headers : harmless(headers), ...own };
   }
   return finalFailure(
     'RedirectRefused',
     `${describeUrl(url)} redirects more than ${MAX_REDIRECTS} times. Give the URL where the redirects end.`,
   );
+}
+
+/** The headers that say which bytes are asked for: they go along to wherever those are kept. */
+function harmless(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS.has(name)));
+}
+
+async function signedCall(call: Call): Promise<Outcome<Call>> {
+  if (call.sign === undefined) return success(call);
+  const signature = await call.sign(call);
+  return signature.ok ? success({ ...call, headers: { ...call.headers, ...signature.value } }) : signature;
 }
 
 /** Where a redirect leads, without credentials in it; refused when that is no longer http(s), or less safe than before. */
@@ -64,20 +103,23 @@ function redirectTarget(from: URL, location: string | undefined): Outcome<URL> {
 }
 
 /** One request and its response's head. The connection is this request's alone, and is given up when it stalls or `signal` fires. */
-function requestOnce(url: URL, authorization: string | undefined, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
+function requestOnce({ url, method = 'GET', headers, body, access }: Call, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
   const { timeouts, signal } = context;
   const secure = url.protocol === 'https:';
-  const headers = {
+  const all = {
     accept: '*/*',
     'accept-encoding': 'identity', // the digest is of the file as it is stored
     'user-agent': 'plimsoll',
-    ...(authorization === undefined ? {} : { authorization }),
+    ...(access?.authorization === undefined ? {} : { authorization: access.authorization }),
+    ...headers,
   };
   return new Promise((resolve) => {
     let response: http.IncomingMessage | undefined;
     const request = (secure ? https : http).request(url, {
+      method,
       agent: false,
-      headers,
+      headers: all,
+      ...(secure ? tlsOptions(access?.tls) : {}),
       lookup: guardedLookup(context.lookup),
       timeout: timeouts.idleMs,
     });
@@ -105,8 +147,40 @@ function requestOnce(url: URL, authorization: string | undefined, context: Sourc
     });
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    request.end();
+    request.end(body);
   });
+}
+
+function tlsOptions(tls: Tls | undefined): https.RequestOptions {
+  return {
+    // What is given replaces what Node trusts by itself, so both are.
+    ...(tls?.ca === undefined ? {} : { ca: [...rootCertificates, tls.ca] }),
+    ...(tls?.client === undefined ? {} : { cert: tls.client.certificate, key: tls.client.key }),
+  };
+}
+
+/** The text of an answer; see readBytes. */
+export async function readText(url: URL, response: http.IncomingMessage, most: number): Promise<Outcome<string>> {
+  const bytes = await readBytes(url, response, most);
+  return bytes.ok ? success(bytes.value.toString('utf8')) : bytes;
+}
+
+/** The body of an answer, which is refused when it has more than `most` bytes; a connection that breaks off is a failure, too. */
+export async function readBytes(url: URL, response: http.IncomingMessage, most: number): Promise<Outcome<Buffer>> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > most) return finalFailure('SourceRefused', `${describeUrl(url)} answered with more than ${most} bytes.`);
+      chunks.push(chunk);
+    }
+    return success(Buffer.concat(chunks));
+  } catch (error) {
+    return { ok: false, failure: networkFailure(url, error) };
+  } finally {
+    response.destroy();
+  }
 }
 
 /** What a network error means for people. An error of ours keeps its own words. */

@@ -1,5 +1,9 @@
 // Program `resolve`: reads a version once to its end, keeps nothing or a copy in a claim, and says what it is.
 
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { omsDigest } from '../core/version/digest.ts';
 import { success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
@@ -7,7 +11,6 @@ import { compareBytes } from '../core/version/paths.ts';
 import { encodeResolved } from '../core/version/termination.ts';
 import { runJob } from './job.ts';
 import type { JobIo } from './job.ts';
-import { sourceOf } from './options.ts';
 import type { ResolveOptions } from './options.ts';
 import { discardSink } from './sink.ts';
 import { fillStore } from './store.ts';
@@ -22,20 +25,19 @@ const LISTED_FILES = 1000;
  * `{failure: {reason, message, retryable}}` as termination message. Returns the exit code, 0 or 1. Never throws.
  */
 export async function runResolve(options: Outcome<ResolveOptions>, io: JobIo): Promise<number> {
-  return runJob(options, io, async (context) => {
+  return runJob(options, io, join(tmpdir(), `plimsoll-${randomUUID()}`), async (context) => {
     if (!options.ok) return options;
     const started = io.now();
     const came = await readAll(options.value, context);
     if (!came.ok) return came;
-    const { uri, files, bytes } = came.value;
+    const { uri, files, bytes, pins, metadata } = came.value;
     logListing(came.value, (io.now() - started) / 1000, io);
     const digest = verify(files, options.value.digest);
     if (!digest.ok) return digest;
     io.log(`digest ${digest.value}`);
     const resolvedAt = `${new Date(io.now()).toISOString().slice(0, 19)}Z`;
-    return success({
-      termination: encodeResolved({ digest: digest.value, omsDigest: omsDigest(files), files: files.length, bytes, uri, resolvedAt }),
-    });
+    const found = { digest: digest.value, omsDigest: omsDigest(files), files: files.length, bytes, uri, resolvedAt };
+    return success({ termination: encodeResolved({ ...found, ...(pins && { pins }) }, metadata) });
   });
 }
 
@@ -43,8 +45,8 @@ export async function runResolve(options: Outcome<ResolveOptions>, io: JobIo): P
 function readAll(options: ResolveOptions, context: TransferContext): Promise<Outcome<Transferred>> {
   const { storage, digest } = options;
   return storage === undefined
-    ? transfer(sourceOf(options), discardSink(), context)
-    : fillStore(storage, sourceOf(options), digest, context);
+    ? transfer(options.source, discardSink(), context)
+    : fillStore(storage, options.source, digest, context);
 }
 
 /** The files as `sha256sum` prints them, so that the log of the Job can be checked with coreutils. */

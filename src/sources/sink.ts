@@ -10,7 +10,7 @@ import { codeOf, errorOf, SourceError } from './error.ts';
 
 /** Takes files one after the other. Paths are relative and have passed checkPath. */
 export interface Sink {
-  /** Takes a file's bytes to their end. Throws what `content` throws, and a SourceError of its own when it cannot keep them. */
+  /** Takes a file's bytes to their end, each chunk before it asks for the next. Throws what `content` throws, and a SourceError of its own when it cannot keep them. */
   readonly write: (path: string, content: AsyncIterable<Uint8Array>) => Promise<void>;
   /** Forgets a file of an attempt that failed, whether or not it was complete. */
   readonly remove: (path: string) => Promise<void>;

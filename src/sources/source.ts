@@ -15,7 +15,11 @@ import { archiveKind, type ArchiveEncoding } from '../core/version/archives.ts';
 import { finalFailure, success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
 import type { Limits, Timeouts } from '../core/version/limits.ts';
+import type { Metadata } from '../core/version/metadata.ts';
+import type { Pins } from '../core/version/pins.ts';
 import { quote } from '../core/version/text.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a source may use while it works. `signal` ends everything: the job's time is up, or it was told to stop. */
 export interface SourceContext {
@@ -23,12 +27,24 @@ export interface SourceContext {
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly log: (line: string) => void;
+  /** Milliseconds of the wall clock: signatures and credentials hold for a time. */
+  readonly now: () => number;
+  /** Variables that the cluster gives to a pod, such as those by which it proves its ServiceAccount to a cloud. */
+  readonly environment: Environment;
   /** Name resolution; every address that it returns is still checked (see address.ts). */
   readonly lookup: LookupFunction;
+  /** An empty folder of the job's own, which is gone when it ends. */
+  readonly spool: string;
 }
 
-/** One thing to download. A file's `path` is relative to the version's root and not yet checked. */
-export type Part = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'archive'; readonly encoding: ArchiveEncoding };
+/**
+ * One thing to download. A file's `path` is relative to the version's root and not yet checked. Of the layers of an image the uppermost
+ * comes first: what it holds hides what later ones have in its place. `folder` is the one in them that is the version, '' for all.
+ */
+export type Part =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'archive'; readonly encoding: ArchiveEncoding }
+  | { readonly kind: 'layer'; readonly encoding: 'tar' | 'tar.gz'; readonly folder: string };
 
 /** What a single file of this name is; an archive is unpacked, and one that cannot be is refused rather than served packed. */
 export function namedPart(name: string): Outcome<Part> {
@@ -55,6 +71,9 @@ export interface Body {
 /** A pointer that was followed. `uri` is fit for status and logs: no credentials, no query. */
 export interface Pinned {
   readonly uri: string;
+  /** What the pointer was resolved to, where it is one that can move: given back as Place.pins to whoever fetches later. */
+  readonly pins?: Pins;
+  readonly metadata?: Metadata;
   readonly list: () => Promise<Outcome<readonly Part[]>>;
   readonly open: (part: Part) => Promise<Outcome<Body>>;
 }

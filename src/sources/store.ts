@@ -2,13 +2,15 @@
 // its place and gets there by one rename, after every byte has reached the disk. Two that fill at once both may: one of them wins.
 
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, open, readdir, rename, utimes } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { sha256Listing, type FileDigest } from '../core/version/digest.ts';
+import { CHECKSUMS } from '../core/version/formats.ts';
 import { finalFailure, passingFailure } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
 import { codeOf, errorOf, failureOf } from './error.ts';
-import { pvcSource } from './pvc.ts';
+import { claimSource } from './pvc.ts';
 import { discardSink, folderSink, storageError, type Sink, type Volume } from './sink.ts';
 import type { Source } from './source.ts';
 import { transfer, verify } from './transfer.ts';
@@ -51,7 +53,7 @@ export async function readCopy(
   context: TransferContext,
 ): Promise<Outcome<Transferred> | undefined> {
   if (!(await exists(join(mountedAt, placeOf(digest))))) return undefined;
-  const source = pvcSource({ claim, path: placeOf(digest), mountedAt });
+  const source = claimSource({ claim, path: placeOf(digest), mountedAt });
   // There is another place to go to: no time is spent on trying again.
   const came = await transfer(source, sink, { ...context, timeouts: { ...context.timeouts, retryMs: 0 } });
   if (!came.ok) return came;
@@ -73,6 +75,7 @@ export async function fillStore(
     await sweep(store, context);
     const kept = digest === undefined ? undefined : await readCopy(store, digest, discardSink(), context);
     if (kept?.ok === true) {
+      if (digest !== undefined) await writeChecksums(store, digest, kept.value.files);
       context.log(`claim ${store.claim} holds a whole copy already`);
       return kept;
     }
@@ -101,6 +104,7 @@ async function makeCopy(
     await sealTree(partial);
     for (const folder of await foldersOf(partial)) await syncFolder(folder);
     await putInPlace(store, partial, verified.value, context);
+    await writeChecksums(store, verified.value, came.value.files);
     context.log(`claim ${store.claim} holds a whole copy in ${placeOf(verified.value)}`);
     return came;
   } finally {
@@ -126,6 +130,13 @@ async function putInPlace(store: Store, partial: string, digest: string, context
     await discard(store, place);
   }
   throw errorOf(passingFailure('StorageFailed', `Others keep writing ${placeOf(digest)} in claim ${store.claim}.`));
+}
+
+/** Beside the copy, since nothing may be in it that is not of the version. Two that write it write the same. */
+async function writeChecksums({ mountedAt }: Store, digest: string, files: readonly FileDigest[]): Promise<void> {
+  const partial = join(mountedAt, FOLDER, `${PARTIAL}${randomUUID()}`);
+  await writeFile(partial, sha256Listing(files), { mode: 0o444, flush: true });
+  await rename(partial, join(mountedAt, `${placeOf(digest)}.${CHECKSUMS}`));
 }
 
 function sweptAway(): ReturnType<typeof passingFailure> {

@@ -1,24 +1,34 @@
-// npm run bench -- [--deployments N] [--report FILE]: what the operator costs and how quick it is. docs/bench.md explains the figures.
+// npm run bench -- [--deployments N] [--report FILE]: what the operator costs and how quick it is.
+// npm run bench -- --fetch [--mebibytes N] [--report FILE]: how quick a fetch is beside curl. docs/bench.md explains the figures.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { progress } from '../../deploy/local/cluster/progress.ts';
 import { runBench } from './bench.ts';
-import { renderReport } from './report.ts';
+import { benchFetch } from './fetch.ts';
+import { renderReport, type Report } from './report.ts';
 
 const { values } = parseArgs({
-  options: { deployments: { type: 'string', default: '1000' }, report: { type: 'string' } },
+  options: {
+    deployments: { type: 'string', default: '1000' },
+    fetch: { type: 'boolean', default: false },
+    mebibytes: { type: 'string', default: '2048' },
+    report: { type: 'string' },
+  },
 });
-const deployments = Number(values.deployments);
-if (!Number.isInteger(deployments) || deployments < 3) {
-  process.stderr.write(`--deployments is ${values.deployments}: give a whole number from 3 on.\n`);
+const report = values.fetch ? await benchFetch(wholeNumber('mebibytes', 1), 5, progress()) : await benchOperator();
+const text = JSON.stringify(report, undefined, 2);
+if (values.report !== undefined) writeFileSync(values.report, `${text}\n`);
+process.stdout.write(`\n${text}\n`);
+if ('deployments' in report) process.stdout.write(`\n${renderReport(report)}\n`);
+
+function benchOperator(): Promise<Report> {
+  const pace = { intervalSeconds: 5, holdSeconds: 6 };
+  return runBench({ deployments: wholeNumber('deployments', 3), releases: 100, restSeconds: 30, pace, say: progress() });
+}
+
+function wholeNumber(option: 'deployments' | 'mebibytes', least: number): number {
+  const number = Number(values[option]);
+  if (Number.isInteger(number) && number >= least) return number;
+  process.stderr.write(`--${option} is ${values[option]}: give a whole number from ${least} on.\n`);
   process.exit(2);
 }
-const report = await runBench({
-  deployments,
-  releases: 100,
-  restSeconds: 30,
-  pace: { intervalSeconds: 5, holdSeconds: 6 },
-  say: progress(),
-});
-if (values.report !== undefined) writeFileSync(values.report, `${JSON.stringify(report, undefined, 2)}\n`);
-process.stdout.write(`\n${JSON.stringify(report, undefined, 2)}\n\n${renderReport(report)}\n`);

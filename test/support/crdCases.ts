@@ -213,6 +213,66 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
   ...VALUES.flatMap(([path, message, , bad]) => bad.map((value) => ({ title: `${path} ${value}`, change: { [path]: value }, message }))),
 ];
 
+const STAGES =
+  'what follows models:/<model>/ must be the number of a version; stages such as Production are deprecated in MLflow, so set an alias on ' +
+  'the version and give models:/<model>@<alias>';
+const FORMS = 'give models:/<model>/<version>, models:/<model>@<alias>, models:/m-<id> or runs:/<run id>/<path>';
+const NO_PATH = 'runs:/<run id> must go on with the path of the model in the run, such as runs:/<run id>/model';
+const NO_SLASH = "model must hold neither '/' nor ':', as in MLflow; a URI belongs into uri";
+const MLFLOW_CREDENTIALS =
+  'server must not hold a user name or password, which everyone who may read this object would see; name a Secret in access.secretRef';
+
+const MLFLOW_CASES: readonly (readonly [title: string, mlflow: object, message: string])[] = [
+  ['nothing but a server', {}, 'give either uri, or model with version or alias'],
+  ['a uri and a model', { uri: 'models:/fraud/3', model: 'fraud', version: '3' }, 'give either uri, or model with version or alias'],
+  ['a model alone', { model: 'fraud' }, 'with model, give exactly one of version and alias'],
+  ['a version and an alias', { model: 'fraud', version: '3', alias: 'champion' }, 'with model, give exactly one of version and alias'],
+  ['an alias beside a uri', { uri: 'models:/fraud/3', alias: 'champion' }, 'version and alias belong to model; a uri holds its own'],
+  ['a stage', { uri: 'models:/fraud/Production' }, STAGES],
+  ['version 0', { uri: 'models:/fraud/0' }, STAGES],
+  ['a uri without a version', { uri: 'models:/fraud' }, FORMS],
+  ['a uri with more than a version', { uri: 'models:/fraud/3/data' }, FORMS],
+  ['a run without a path', { uri: 'runs:/4e0c903ac06b' }, NO_PATH],
+  ['another kind of uri', { uri: 's3://bucket/fraud' }, 'spec.source.mlflow.uri in body should match'],
+  ['a model with a slash', { model: 'team/fraud', version: '3' }, NO_SLASH],
+  ['a version that is a stage', { model: 'fraud', version: 'Production' }, 'spec.source.mlflow.version in body should match'],
+  ['a reserved alias', { model: 'fraud', alias: 'v3' }, 'v with a number is reserved by MLflow for versions; give version: "<number>"'],
+  ['credentials', { server: 'https://ada:secret@mlflow.example.com', uri: 'models:/fraud/3' }, MLFLOW_CREDENTIALS],
+  ['a server with a query', { server: 'https://mlflow.example.com?x=1', uri: 'models:/x/3' }, 'spec.source.mlflow.server in body should match'],
+  ['a bucket as endpoint', { uri: 'models:/fraud/3', s3Endpoint: 's3://models' }, 'spec.source.mlflow.s3Endpoint in body should match'],
+];
+
+const ONE_SOURCE =
+  'give exactly one of http: {url: "https://..."}, mlflow: {server: "https://...", model: "...", alias: "..."}, ' +
+  'oci: {reference: "<registry>/<repository>:<tag>"}, pvc: {claim: "<PersistentVolumeClaim>", path: "..."}, ' +
+  's3: {bucket: "...", prefix: "..."}, ' +
+  'tfx: {claim: "<PersistentVolumeClaim>", base: "..."}';
+/** What was pushed by a pipeline, and whether it may be served is not asked. */
+const PUSHED = { claim: 'models', base: 'serving/fraud', requireBlessing: false };
+
+const S3_FOLDER =
+  "versionId is for a single file, and a prefix that ends in a slash is a folder; give the file's key or leave versionId out";
+const S3_NULL = 'versionId must be that of a bucket that keeps versions; null is what other buckets write over';
+const S3_CREDENTIALS =
+  'endpoint must not hold a user name or password, which everyone who may read this object would see; name a Secret in access.secretRef';
+
+const S3_CASES: readonly (readonly [title: string, s3: object, message: string])[] = [
+  ['a version of a folder', { prefix: 'fraud/', versionId: '3sL4kqtJ' }, S3_FOLDER],
+  ['a version of a bucket', { prefix: '', versionId: '3sL4kqtJ' }, S3_FOLDER],
+  ['the version of what has none', { versionId: 'null' }, S3_NULL],
+  ['a version with a space', { versionId: 'a b' }, 'spec.source.s3.versionId in body should match'],
+  ['a key that begins with a slash', { prefix: '/fraud/model.joblib' }, 'prefix must not begin with a slash, since keys in a bucket do not'],
+  ['a key that leads up', { prefix: 'fraud/../model.joblib' }, "prefix must hold no segment '.' or '..'"],
+  ['a key with a dot for a segment', { prefix: './model.joblib' }, "prefix must hold no segment '.' or '..'"],
+  ['no prefix', { prefix: undefined }, 'spec.source.s3.prefix'],
+  ['a bucket with a slash', { bucket: 'models/fraud' }, 'spec.source.s3.bucket in body should match'],
+  ['a bucket that is a URI', { bucket: 's3://models' }, 'spec.source.s3.bucket in body should match'],
+  ['a region that is none', { region: 'EU Central' }, 'spec.source.s3.region in body should match'],
+  ['credentials', { endpoint: 'https://key:secret@store.example.com' }, S3_CREDENTIALS],
+  ['an endpoint with a query', { endpoint: 'https://store.example.com?x=1' }, 'spec.source.s3.endpoint in body should match'],
+  ['an endpoint of another kind', { endpoint: 's3://store.example.com' }, 'spec.source.s3.endpoint in body should match'],
+];
+
 const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
   {
     title: 'another name',
@@ -222,13 +282,74 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
   {
     title: 'no source',
     change: { 'spec.source': {} },
-    message: 'give exactly one of http, pvc: {http: {url: "https://..."}} or {pvc: {claim: "<PersistentVolumeClaim>", path: "..."}}',
+    message: ONE_SOURCE,
   },
   {
     title: 'two sources',
     change: { 'spec.source.pvc': { claim: 'models' } },
-    message: 'give exactly one of http, pvc: {http: {url: "https://..."}} or {pvc: {claim: "<PersistentVolumeClaim>", path: "..."}}',
+    message: ONE_SOURCE,
   },
+  ...MLFLOW_CASES.map(([title, mlflow, message]) => ({
+    title: `MLflow: ${title}`,
+    change: { 'spec.source': { mlflow: { server: 'https://mlflow.example.com', ...mlflow } } },
+    message,
+  })),
+  ...S3_CASES.map(([title, s3, message]) => ({
+    title: `S3: ${title}`,
+    change: { 'spec.source': { s3: { bucket: 'models', prefix: 'fraud/model.joblib', ...s3 } } },
+    message,
+  })),
+  ...['fraud:1', 'risk/fraud:1', 'registry.example.com/fraud', `registry:5000/fraud`].map((reference) => ({
+    title: `the reference ${reference}`,
+    change: { 'spec.source': { oci: { reference } } },
+    message: 'reference must begin with the name of a registry and end in a tag or a digest, such as registry.example.com/fraud:1.4.0',
+  })),
+  ...['https://a.example.com/b:1', 'u:p@a.example.com/b:1', 'a.example.com/B:1', 'a.example.com/b:', 'a.example.com/b@sha256:1'].map(
+    (reference) => ({
+      title: `the reference ${reference}`,
+      change: { 'spec.source': { oci: { reference } } },
+      message: 'spec.source.oci.reference in body should match',
+    }),
+  ),
+  ...['..', 'a/../b', '/../a'].map((path) => ({
+    title: `the path ${path} in an artifact`,
+    change: { 'spec.source': { oci: { reference: 'registry:5000/fraud:1', path } } },
+    message: "path must not hold '..'",
+  })),
+  {
+    title: 'a push without a word about its blessing',
+    change: { 'spec.source': { tfx: { claim: 'models', base: 'serving/fraud' } } },
+    message:
+      'say where the model\'s blessing is to be found: metadata: "<SQLite file of ML Metadata>" or blessing: ' +
+      '["<folder of the Evaluator\'s blessing>"]; or set requireBlessing: false',
+  },
+  ...[{ claim: undefined }, { s3: { bucket: 'models' } }].map((more) => ({
+    title: `a push to ${'s3' in more ? 'two places' : 'nowhere'}`,
+    change: { 'spec.source': { tfx: { ...PUSHED, ...more } } },
+    message: 'say where the pipeline pushes: claim: "<PersistentVolumeClaim>" or s3: {bucket: "..."}, and not both',
+  })),
+  ...[{ endpoint: 'http://user:secret@store' }, { endpoint: 'store:9000' }, { bucket: 'a/b' }, { region: 'EU' }].map((more) => ({
+    title: `a push to the bucket ${JSON.stringify(more)}`,
+    change: { 'spec.source': { tfx: { ...PUSHED, claim: undefined, s3: { bucket: 'models', ...more } } } },
+    message: `spec.source.tfx.s3.${Object.keys(more)[0] ?? ''} in body should match`,
+  })),
+  {
+    title: 'a blessing without a version',
+    change: { 'spec.source': { tfx: { ...PUSHED, blessing: ['a'] } } },
+    message: 'a folder in blessing is about the model of one run, so give its version too',
+  },
+  ...(['base', 'metadata', 'blessing'] as const).flatMap((field) =>
+    ['/a', '..', 'a/../b'].map((path) => ({
+      title: `the ${field} ${path}`,
+      change: { 'spec.source': { tfx: { ...PUSHED, version: '1', [field]: field === 'blessing' ? [path] : path } } },
+      message: `${field} must be relative to the root of the claim or bucket, without '..'`,
+    })),
+  ),
+  ...['v1', '-1', '1.0', '10000000000000000000', ''].map((version) => ({
+    title: `the version '${version}' of a push`,
+    change: { 'spec.source': { tfx: { ...PUSHED, version } } },
+    message: 'spec.source.tfx.version',
+  })),
   ...['/fraud', '..', '../fraud', 'a/../../b', 'a/..'].map((path) => ({
     title: `the path ${path} in a claim`,
     change: { 'spec.source': { pvc: { claim: 'models', path } } },
@@ -294,10 +415,50 @@ export const TAKEN: readonly Taken[] = [
     change: { 'spec.source.http.url': 'http://models:8080/a@b.tar.gz' },
   },
   { plural: 'modelversions', title: 'a whole claim as the source', change: { 'spec.source': { pvc: { claim: 'models.v2' } } } },
+  ...[
+    { requireBlessing: true, metadata: 'a..b/m.sqlite' },
+    { requireBlessing: true, version: '0', blessing: ['x', 'y'] },
+    { base: '.' },
+  ].map((more, i) => ({
+    plural: 'modelversions' as const,
+    title: `push ${i + 1}`,
+    change: { 'spec.source': { tfx: { ...PUSHED, ...more } } },
+  })),
+  ...['localhost/fraud:v1', '[::1]:5000/a/b__c:1_0', `registry.example.com/risk/fraud:1@sha256:${'a'.repeat(64)}`].map((reference) => ({
+    plural: 'modelversions' as const,
+    title: `the reference ${reference}`,
+    change: { 'spec.source': { oci: { reference, path: '/models/1..0' } } },
+  })),
   ...['fraud/1.4.0', '..a/b..', 'a...b', 'with blanks/x.zip'].map((path) => ({
     plural: 'modelversions' as const,
     title: `the path ${path} in a claim`,
     change: { 'spec.source': { pvc: { claim: 'models', path } } },
+  })),
+  ...[
+    { model: 'Fraud Detection (EU)', version: '3' },
+    { model: 'fraud', alias: 'champion' },
+    { model: 'fraud', alias: 'véritable-v3' },
+    { server: 'http://mlflow.ml:5000/prefix/', uri: 'models:/Fraud Detection (EU)@champion', s3Endpoint: 'http://minio.storage:9000' },
+    { uri: 'models:/fraud/3' },
+    { uri: 'models:/fraud/latest' },
+    { uri: 'models:/m-3070c9161c4b4fe6ad2b823bf67cc212' },
+    { uri: 'runs:/4e0c903ac06b4166897309ffb2aec190/exports/model 1' },
+  ].map((mlflow) => ({
+    plural: 'modelversions' as const,
+    title: `MLflow ${JSON.stringify(mlflow)}`,
+    change: { 'spec.source': { mlflow: { server: 'https://mlflow.example.com', ...mlflow } } },
+  })),
+  ...[
+    { prefix: 'fraud/model.joblib', versionId: '3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY' },
+    { prefix: '' },
+    { prefix: 'Fraud (EU)/..rc1/v1.4.0+cu12/' },
+    { prefix: 'fraud/1.4.0', region: 'eu-central-1', bucket: 'Old_bucket.2012' },
+    { prefix: 'fraud/1.4.0', endpoint: 'https://project.example.com/storage/v1/s3' },
+    { prefix: 'fraud/1.4.0', endpoint: 'http://minio.storage:9000/' },
+  ].map((s3) => ({
+    plural: 'modelversions' as const,
+    title: `S3 ${JSON.stringify(s3)}`,
+    change: { 'spec.source': { s3: { bucket: 'models', ...s3 } } },
   })),
   { plural: 'modelversions', title: 'a version of a commit', change: { 'spec.version': '4f0c2a7', 'metadata.name': 'fraud-4f0c2a7' } },
   { plural: 'modeldeployments', title: 'the longest name', change: { 'metadata.name': 'a'.repeat(40) } },

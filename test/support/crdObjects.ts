@@ -44,6 +44,15 @@ status:
     files: 2
     bytes: 1048576
     resolvedAt: '2026-11-24T10:00:00Z'
+    pins: {version: '3'}
+  metadata:
+    code: {repository: 'https://github.com/example/fraud', commit: 4f0c2a7d9be1}
+    data: [{name: transactions, uri: 's3://data/transactions.parquet', digest: 'md5:0cc175b9c0f1b6a831c399e269772661'}]
+    training: {pipeline: weekly, run: 8c1f6e0b7a, user: ada, parameters: {max_depth: '6'}}
+    metrics: {auc: '0.947'}
+    tags: {validated-by: ada}
+    model: {flavors: {sklearn: '1.7.2'}, signature: '{}', requirements: [scikit-learn==1.7.2]}
+    truncated: true
   stored: {claim: models, storedAt: '2026-11-24T10:00:00Z'}
   conditions: ${CONDITIONS}
     - {type: Durable, status: 'False', lastTransitionTime: '2026-11-24T10:00:00Z', reason: PerPodDownload, message: no copy}`,
@@ -150,8 +159,80 @@ export function fullObject(plural: Plural): Body {
 const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly change: Readonly<Record<string, unknown>> }[] = [
   {
     plural: 'modelversions',
+    place: 'spec.source.oci',
+    change: {
+      'spec.source.http': undefined,
+      'spec.source.oci': { reference: 'registry.example.com/risk/fraud:1.4.0', path: 'models', plainHTTP: true },
+    },
+  },
+  {
+    plural: 'modelversions',
     place: 'spec.source.pvc',
     change: { 'spec.source.http': undefined, 'spec.source.pvc': { claim: 'training-output', path: 'fraud/1.4.0' } },
+  },
+  {
+    plural: 'modelversions',
+    place: 'spec.source.s3',
+    change: {
+      'spec.source.http': undefined,
+      'spec.source.s3': {
+        endpoint: 'http://minio.storage:9000',
+        region: 'eu-central-1',
+        bucket: 'models',
+        prefix: 'fraud/model.joblib',
+        versionId: '3sL4kqtJ',
+      },
+    },
+  },
+  {
+    plural: 'modelversions',
+    place: 'spec.source.tfx',
+    change: {
+      'spec.source.http': undefined,
+      'spec.source.tfx': {
+        claim: 'models',
+        base: 'serving/fraud',
+        version: '1764240000',
+        requireBlessing: true,
+        blessing: ['pipelines/fraud/Evaluator/blessing/14'],
+        metadata: 'tfx/metadata.sqlite',
+      },
+    },
+  },
+  {
+    plural: 'modelversions',
+    place: 'spec.source.mlflow',
+    change: {
+      'spec.source.http': undefined,
+      'spec.source.mlflow': {
+        server: 'https://mlflow.example.com',
+        model: 'Fraud Detection (EU)',
+        version: '3',
+        s3Endpoint: 'http://minio.storage:9000',
+      },
+    },
+  },
+  {
+    plural: 'modelversions',
+    place: 'spec.source.mlflow.alias',
+    change: { 'spec.source.mlflow.version': undefined, 'spec.source.mlflow.alias': 'champion' },
+  },
+  {
+    plural: 'modelversions',
+    place: 'spec.source.mlflow.uri',
+    change: {
+      'spec.source.mlflow.model': undefined,
+      'spec.source.mlflow.version': undefined,
+      'spec.source.mlflow.uri': 'models:/fraud@champion',
+    },
+  },
+  {
+    plural: 'modelversions',
+    place: 'spec.source.tfx.s3',
+    change: {
+      'spec.source.tfx.claim': undefined,
+      'spec.source.tfx.s3': { endpoint: 'http://minio.storage:9000', region: 'eu-central-1', bucket: 'models' },
+    },
   },
   {
     plural: 'modeldeployments',

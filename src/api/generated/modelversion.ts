@@ -27,6 +27,32 @@ export interface ModelVersionSourceHttp {
   readonly url: string;
 }
 
+/** A version in the registry of an MLflow server, or what a run logged. Resolved once: an alias that moves later moves nothing here. The run's parameters, metrics, data sets and commit are taken over into status.metadata. */
+export interface ModelVersionSourceMlflow {
+  /** Address of the server, as MLFLOW_TRACKING_URI has it. Asked by pods in this namespace, never by the operator. Example: https://mlflow.example.com. */
+  readonly server: string;
+  /** The version as MLflow's own clients name it: models:/<model>/<version>, models:/<model>@<alias>, models:/m-<id> of a LoggedModel, or runs:/<run id>/<path>. Default: none, model with version or alias is given. Example: models:/fraud@champion. */
+  readonly uri?: string;
+  /** Name of the registered model, as MLflow has it. It may hold what spec.model cannot. Default: none, uri is given. Example: Fraud Detection (EU). */
+  readonly model?: string;
+  /** Number of the version in quotes. Default: none, alias is given. Example: "3". */
+  readonly version?: string;
+  /** Alias of the version. It is followed once, when the ModelVersion is resolved, and never again. Default: none, version is given. Example: champion. */
+  readonly alias?: string;
+  /** Address of the store where the server keeps artifacts in s3://, if it is not AWS's own; what clients have in MLFLOW_S3_ENDPOINT_URL. Not asked when artifacts come through the server. Default: the address of AWS. Example: http://minio.storage:9000. */
+  readonly s3Endpoint?: string;
+}
+
+/** An artifact in an OCI registry: a ModelPack, a ModelKit, files that oras has pushed, or an image with the model in its layers. A tag is resolved once, to the digest of a manifest; nothing else is ever pulled for this version. */
+export interface ModelVersionSourceOci {
+  /** The artifact, as registry/repository:tag or registry/repository@sha256:…; where both a tag and a digest are given, the digest counts. An index leads to its only manifest, or to that for linux/amd64. Example: registry.example.com/risk/fraud:1.4.0. */
+  readonly reference: string;
+  /** Folder of the artifact that is the version; what is elsewhere in it is left out, such as the operating system of an image. Default: all of it. Example: models. */
+  readonly path?: string;
+  /** Whether the registry is reached by http, for one inside the cluster: anyone on the way can read the credentials then, and choose what a tag leads to. Default: false, by https. Example: true. */
+  readonly plainHTTP?: boolean;
+}
+
 /** A PersistentVolumeClaim in this namespace. The pods that fetch mount it read-only and copy from it; it has to allow that on every node where they run. */
 export interface ModelVersionSourcePvc {
   /** Name of the claim. Example: training-output. */
@@ -35,15 +61,65 @@ export interface ModelVersionSourcePvc {
   readonly path?: string;
 }
 
-/** Where the bytes are fetched from, a union of http and pvc. One file as it is, a folder, or an archive. */
+/** A bucket of AWS S3 or of any store that speaks as it does. Where it keeps versions of objects, pods fetch those that were found when the version was resolved, whatever is written later. */
+export interface ModelVersionSourceS3 {
+  /** Address of a store that is not AWS's own. Default: the address of AWS in the bucket's region. Example: http://minio.storage:9000. */
+  readonly endpoint?: string;
+  /** Region of the bucket. Default: that of the cluster on AWS, else us-east-1; if the store says that it is another one, that is taken. Example: eu-central-1. */
+  readonly region?: string;
+  /** Name of the bucket. Example: models. */
+  readonly bucket: string;
+  /** Key of a file, or of an archive (.tar.gz, .tar, .zip) that is unpacked; or a folder, of which all files are taken, those of folders in it too. With a slash at its end it can only be a folder; empty, it is the whole bucket. Example: fraud/1.4.0. */
+  readonly prefix: string;
+  /** Version of the file. Default: the one that is there when the version is resolved. Example: 3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY. */
+  readonly versionId?: string;
+}
+
+/** The bucket, on AWS S3 or any store that speaks as it does. Its credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the Secret, or the role of the ServiceAccount, or none. */
+export interface ModelVersionSourceTfxS3 {
+  /** Address of a store that is not AWS's own. Default: the address of AWS in the bucket's region. Example: http://minio.storage:9000. */
+  readonly endpoint?: string;
+  /** Region of the bucket. Default: that of the cluster on AWS, else us-east-1; if the store says that it is another one, that is taken. Example: eu-central-1. */
+  readonly region?: string;
+  /** Name of the bucket. Example: models. */
+  readonly bucket: string;
+}
+
+/** A SavedModel that a TFX pipeline has pushed to a folder in a bucket, or in a PersistentVolumeClaim of this namespace, which the pods that fetch mount read-only. */
+export interface ModelVersionSourceTfx {
+  /** Name of the claim. Default: none, s3 is given. Example: training-output. */
+  readonly claim?: string;
+  /** The bucket, on AWS S3 or any store that speaks as it does. Its credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the Secret, or the role of the ServiceAccount, or none. */
+  readonly s3?: ModelVersionSourceTfxS3;
+  /** Folder that the Pusher writes to, with a folder named by a number for each version; . is the root. Example: serving/fraud. */
+  readonly base: string;
+  /** Number of the version, in quotes. Default: the highest one that is complete, chosen once. Example: "1764240000". */
+  readonly version?: string;
+  /** Whether the Evaluator must have blessed the model, and the InfraValidator must not have refused it. A blessing that is not found does not count. Asked once, when the version is resolved. Default: true. Example: false. */
+  readonly requireBlessing?: boolean;
+  /** Folders in the same place with the blessing of the Evaluator (and of the InfraValidator) for this version: the files BLESSED or NOT_BLESSED (INFRA_BLESSED or INFRA_NOT_BLESSED). Default: none, the blessing is looked for in metadata. Example: [pipelines/fraud/Evaluator/blessing/14]. */
+  readonly blessing?: readonly string[];
+  /** SQLite file of ML Metadata in the same place. It says whether the model is blessed, and what it was made from, which goes to status.metadata. Default: none. Example: tfx/metadata.sqlite. */
+  readonly metadata?: string;
+}
+
+/** Where the bytes are fetched from, by exactly one member. One file as it is, a folder, or an archive. */
 export interface ModelVersionSource {
   /** A file on a web server. */
   readonly http?: ModelVersionSourceHttp;
+  /** A version in the registry of an MLflow server, or what a run logged. Resolved once: an alias that moves later moves nothing here. The run's parameters, metrics, data sets and commit are taken over into status.metadata. */
+  readonly mlflow?: ModelVersionSourceMlflow;
+  /** An artifact in an OCI registry: a ModelPack, a ModelKit, files that oras has pushed, or an image with the model in its layers. A tag is resolved once, to the digest of a manifest; nothing else is ever pulled for this version. */
+  readonly oci?: ModelVersionSourceOci;
   /** A PersistentVolumeClaim in this namespace. The pods that fetch mount it read-only and copy from it; it has to allow that on every node where they run. */
   readonly pvc?: ModelVersionSourcePvc;
+  /** A bucket of AWS S3 or of any store that speaks as it does. Where it keeps versions of objects, pods fetch those that were found when the version was resolved, whatever is written later. */
+  readonly s3?: ModelVersionSourceS3;
+  /** A SavedModel that a TFX pipeline has pushed to a folder in a bucket, or in a PersistentVolumeClaim of this namespace, which the pods that fetch mount read-only. */
+  readonly tfx?: ModelVersionSourceTfx;
 }
 
-/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication). It is mounted into the pods that fetch. */
+/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication); for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN. It is mounted into the pods that fetch. */
 export interface ModelVersionAccessSecretRef {
   /** Name of the Secret. Example: model-store. */
   readonly name: string;
@@ -53,7 +129,7 @@ export interface ModelVersionAccessSecretRef {
 export interface ModelVersionAccess {
   /** ServiceAccount of the Job that resolves the source. Default: default. Example: model-reader. */
   readonly serviceAccountName?: string;
-  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication). It is mounted into the pods that fetch. */
+  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication); for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN. It is mounted into the pods that fetch. */
   readonly secretRef?: ModelVersionAccessSecretRef;
 }
 
@@ -128,7 +204,7 @@ export interface ModelVersionSpec {
   readonly displayVersion?: string;
   /** What kind of model the bytes are. The runtime preset picks its loader by it. */
   readonly format: ModelVersionFormat;
-  /** Where the bytes are fetched from, a union of http and pvc. One file as it is, a folder, or an archive. */
+  /** Where the bytes are fetched from, by exactly one member. One file as it is, a folder, or an archive. */
   readonly source: ModelVersionSource;
   /** What the pods that fetch the bytes run with, in this namespace. The operator itself reads no Secret. May change at any time; another secretRef changes the pods that serve the version, so it starts a release. */
   readonly access?: ModelVersionAccess;
@@ -154,8 +230,67 @@ export interface ModelVersionStatusResolved {
   readonly files?: number;
   /** Size of all files together, in bytes. Example: 1048576. */
   readonly bytes?: number;
+  /** What the pointer in spec.source was resolved to, where it is one that can move. Pods fetch by these, and never ask the pointer again. Example: {commit: 4f0c2a7d9be1e3a5c7d9f0b2a4c6e8f0a1b3c5d7}. */
+  readonly pins?: Readonly<Record<string, string>>;
   /** When the source was resolved. Example: "2026-11-24T10:00:00Z". */
   readonly resolvedAt?: string;
+}
+
+/** The code that trained the model. */
+export interface ModelVersionStatusMetadataCode {
+  /** Address of the repository. Example: https://github.com/example/fraud. */
+  readonly repository?: string;
+  /** Commit in that repository. Example: 4f0c2a7d9be1. */
+  readonly commit?: string;
+}
+
+export interface ModelVersionStatusMetadataDataEntry {
+  /** Name of the data set. Example: transactions-2026-10. */
+  readonly name: string;
+  /** Where the data set is. Example: s3://data/transactions/2026-10.parquet. */
+  readonly uri?: string;
+  /** Digest of the data set, in the form that its store uses. Example: md5:0cc175b9c0f1b6a831c399e269772661. */
+  readonly digest?: string;
+}
+
+/** The run that trained the model. */
+export interface ModelVersionStatusMetadataTraining {
+  /** Name or address of the pipeline or experiment. Example: fraud-weekly. */
+  readonly pipeline?: string;
+  /** Identifier of the run. Example: 8c1f6e0b7a. */
+  readonly run?: string;
+  /** Who ran it. Example: ada. */
+  readonly user?: string;
+  /** Parameters of the run. Example: {max_depth: "6"}. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** What the model's own files say about it. */
+export interface ModelVersionStatusMetadataModel {
+  /** Libraries that the model was written with, and their versions. Example: {sklearn: "1.7.2"}. */
+  readonly flavors?: Readonly<Record<string, string>>;
+  /** Inputs and outputs of the model, as its source writes them. Example: '{"inputs": "[...]", "outputs": "[...]"}'. */
+  readonly signature?: string;
+  /** Packages that the model needs. Example: [scikit-learn==1.7.2]. */
+  readonly requirements?: readonly string[];
+}
+
+/** What the source knows about the version beside its bytes, as it was when the version was resolved. Recorded for people and audits, not checked. */
+export interface ModelVersionStatusMetadata {
+  /** The code that trained the model. */
+  readonly code?: ModelVersionStatusMetadataCode;
+  /** The data sets that the model was trained on. */
+  readonly data?: readonly ModelVersionStatusMetadataDataEntry[];
+  /** The run that trained the model. */
+  readonly training?: ModelVersionStatusMetadataTraining;
+  /** What the run measured. Example: {auc: "0.947"}. */
+  readonly metrics?: Readonly<Record<string, string>>;
+  /** Tags of the version in its source. Example: {validated-by: ada}. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** What the model's own files say about it. */
+  readonly model?: ModelVersionStatusMetadataModel;
+  /** There was more in the source than is recorded here. Example: true. */
+  readonly truncated?: boolean;
 }
 
 /** The copy that a Job made, or found whole, in spec.storage. Not looked at again. */
@@ -174,6 +309,8 @@ export interface ModelVersionStatus {
   readonly schema?: number;
   /** What the source held when it was resolved. The digest is written once. */
   readonly resolved?: ModelVersionStatusResolved;
+  /** What the source knows about the version beside its bytes, as it was when the version was resolved. Recorded for people and audits, not checked. */
+  readonly metadata?: ModelVersionStatusMetadata;
   /** The copy that a Job made, or found whole, in spec.storage. Not looked at again. */
   readonly stored?: ModelVersionStatusStored;
   /** State for people and tools. Ready says whether the version can be served; Resolved whether the source was read; Durable whether a copy of ours outlives the source. Reconciling and Stalled are there only while they are true. */

@@ -141,7 +141,7 @@ function wantedOf(observed: Observed): Wanted {
       message: `there is no ModelVersion ${name} in this namespace; apply it, or name another one in spec.version${goesOn}`,
     };
   }
-  const digest = version.status?.resolved?.digest;
+  const { digest, pins } = version.status?.resolved ?? {};
   const ready = version.status?.conditions?.find((condition) => condition.type === 'Ready');
   if (digest === undefined || ready?.status !== 'True') {
     const message = `ModelVersion ${name} is not ready: ${ready?.message ?? 'its bytes are being resolved'}`;
@@ -158,6 +158,7 @@ function wantedOf(observed: Observed): Wanted {
       digest,
       format: version.spec.format as unknown as JsonObject,
       source: version.spec.source as unknown as JsonObject,
+      pins,
       secretName: version.spec.access?.secretRef?.name,
       preset: spec.runtime.preset,
       custom: spec.runtime.custom,

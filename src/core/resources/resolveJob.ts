@@ -89,9 +89,10 @@ export function versionLabel(name: string): string {
 function container(version: ModelVersion, settings: Settings, secret: string | undefined, claims: ClaimAccess): JsonObject {
   const { source } = version.spec;
   // A copy that is made later has to be of what was pinned.
-  const digest = version.status?.resolved?.digest ?? version.spec.digest;
+  const { digest = version.spec.digest, pins } = version.status?.resolved ?? {};
   const job = {
     source,
+    ...(pins === undefined ? {} : { pins }),
     ...(digest === undefined ? {} : { digest }),
     ...(secret === undefined ? {} : { accessDir: ACCESS_DIRECTORY }),
     ...claims.job,

@@ -1,5 +1,6 @@
 import { canonicalJson } from '../canonical.ts';
 import { durationMs, seconds } from '../time.ts';
+import type { Pins } from '../version/pins.ts';
 import { CLAIM_VOLUMES, claimAccess, type ClaimAccess } from './claims.ts';
 import { mergeTemplate, type Json, type JsonObject } from './overlay.ts';
 import { DEFAULT_MODEL_PATH, type RuntimePreset } from './preset.ts';
@@ -23,6 +24,8 @@ export interface TemplateInputs extends Runtime {
   readonly digest: string;
   readonly format: JsonObject;
   readonly source: JsonObject;
+  /** What the source's pointer was resolved to; pods fetch that. */
+  readonly pins?: Pins | undefined;
   readonly secretName?: string | undefined;
   readonly template: JsonObject;
   /** GEP-2257 duration. */
@@ -138,6 +141,7 @@ function sleepSeconds(drain: string): number {
 function fetchContainer(inputs: TemplateInputs, image: string, imagePullPolicy: string, claims: ClaimAccess): JsonObject {
   const job = {
     source: inputs.source,
+    ...(inputs.pins === undefined ? {} : { pins: inputs.pins }),
     digest: inputs.digest,
     model: inputs.model,
     version: inputs.version,

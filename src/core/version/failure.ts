@@ -8,6 +8,7 @@ export type FailureReason =
   | 'AccessDenied' // the source refused the credentials, or their absence
   | 'NotFound' // the source has nothing at this place
   | 'SourceRefused' // the source answered with another final refusal
+  | 'NotBlessed' // the pipeline's own checks have not let the model through
   | 'SourceFailed' // the source answered that it is in trouble: worth another try
   | 'SourceUnreachable' // network, name resolution, timeout: worth another try
   | 'AddressRefused' // link-local and cloud metadata addresses are never connected to

@@ -9,6 +9,8 @@ import { quote } from './text.ts';
 export const MODEL_SETTINGS = 'model-settings.json';
 /** Folder of a version's files in the volume of a serving pod; the settings lie beside it. */
 export const MODEL_FOLDER = 'model';
+/** Beside a version's files: what `sha256sum -c` checks them by. Its own sha256 is the version's digest. */
+export const CHECKSUMS = 'SHA256SUMS';
 
 /** MLServer's settings for one model. `uri` is relative to the folder that holds the settings. */
 export interface ModelSettings {

@@ -1,4 +1,5 @@
 import type { PodTrouble } from '../observed.ts';
+import type { Metadata } from './metadata.ts';
 import type { DecodedTermination, Resolved } from './termination.ts';
 
 /** A resolve Job as observed. */
@@ -16,7 +17,7 @@ export interface JobState {
 }
 
 /** What a Job that has ended came to. */
-export type JobEnd = { readonly state: 'Found'; readonly resolved: Resolved } | JobFailure;
+export type JobEnd = { readonly state: 'Found'; readonly resolved: Resolved; readonly metadata: Metadata | undefined } | JobFailure;
 
 export interface JobFailure {
   readonly state: 'Failed';
@@ -38,7 +39,7 @@ const PATIENT_RETRY_MS = 600_000;
 export function endOf(job: JobState, now: number): JobEnd {
   const said = job.termination;
   if (job.state === 'Succeeded' && said?.ok === true && said.value.kind === 'resolved') {
-    return { state: 'Found', resolved: said.value.resolved };
+    return { state: 'Found', resolved: said.value.resolved, metadata: said.value.metadata };
   }
   const retryAtMs = (job.finishedAtMs ?? now) + pauseAfter(job.attempt);
   if (said?.ok === true && said.value.kind === 'failed') {

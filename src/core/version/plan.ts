@@ -7,6 +7,7 @@ import { writeStatus } from '../status/write.ts';
 import { formatTime } from '../time.ts';
 import { copyEvents, copyOf, durable, type Copy } from './copy.ts';
 import { endOf, type JobFailure, type JobState } from './job.ts';
+import type { Metadata } from './metadata.ts';
 import type { Resolved } from './termination.ts';
 
 /** All that a pass over one ModelVersion may know. */
@@ -25,14 +26,19 @@ export interface VersionPlan {
 
 type Status = NonNullable<ModelVersion['status']>;
 
+interface Found {
+  readonly resolved: Resolved;
+  readonly metadata: Metadata | undefined;
+}
+
 /** Where a version stands: pinned, being pinned, or failed with a time to try again. */
 type Stand =
-  | { readonly state: 'Pinned'; readonly resolved: Resolved }
+  | (Found & { readonly state: 'Pinned' })
   | { readonly state: 'Resolving'; readonly reason: string; readonly message: string }
   /** Tried again: what the last attempt said stays until this one ends. */
   | { readonly state: 'Retrying' }
   | JobFailure
-  | { readonly state: 'Contradicted'; readonly resolved: Resolved; readonly message: string };
+  | (Found & { readonly state: 'Contradicted'; readonly message: string });
 
 type Told = Exclude<Stand, { readonly state: 'Retrying' }>;
 
@@ -67,8 +73,8 @@ export function planVersion(observed: ObservedVersion, now: number): VersionPlan
 }
 
 function standOf(version: ModelVersion, job: JobState | undefined, now: number): Stand {
-  const kept = version.status?.resolved;
-  if (kept) return compare(version, kept as Resolved);
+  const { resolved, metadata } = version.status ?? {};
+  if (resolved) return compare(version, { resolved: resolved as Resolved, metadata: metadata });
   if (job?.state === 'Running' && job.attempt > 1 && !job.trouble && version.status?.conditions !== undefined) return { state: 'Retrying' };
   if (!job || job.state === 'Running') {
     const { reason, message } = job?.trouble ?? {};
@@ -80,27 +86,29 @@ function standOf(version: ModelVersion, job: JobState | undefined, now: number):
     };
   }
   const end = endOf(job, now);
-  return end.state === 'Found' ? compare(version, end.resolved) : end;
+  return end.state === 'Found' ? compare(version, end) : end;
 }
 
 /** The author may state the digest after the fact; then the two must agree. */
-function compare(version: ModelVersion, resolved: Resolved): Stand {
+function compare(version: ModelVersion, { resolved, metadata }: Found): Stand {
   const { digest } = version.spec;
-  if (digest === undefined || digest === resolved.digest) return { state: 'Pinned', resolved };
+  if (digest === undefined || digest === resolved.digest) return { state: 'Pinned', resolved, metadata };
   return {
     state: 'Contradicted',
     resolved,
+    metadata,
     message: `spec.digest is ${digest}, but the files have ${resolved.digest}; this version is not served`,
   };
 }
 
 function statusOf(version: ModelVersion, stand: Told, copy: Copy | undefined, now: number): Status {
   const generation = version.metadata.generation ?? 0;
-  const resolved = version.status?.resolved ?? (stand.state === 'Pinned' || stand.state === 'Contradicted' ? stand.resolved : undefined);
+  const found = stand.state === 'Pinned' || stand.state === 'Contradicted' ? stand : undefined;
   return {
     schema: STATUS_SCHEMA,
     observedGeneration: generation,
-    ...(resolved ? { resolved } : {}),
+    ...(found && { resolved: found.resolved }),
+    ...(found?.metadata && { metadata: found.metadata }),
     ...(copy?.state === 'Stored' ? { stored: { claim: copy.claim, ...(copy.storedAt && { storedAt: copy.storedAt }) } } : {}),
     conditions: stampConditions(statementsOf(stand, copy), version.status?.conditions, generation, now),
   };

@@ -2,6 +2,8 @@
 // The writer runs in a tenant's namespace, so whoever reads it treats it as hostile.
 
 import type { Failure } from './failure.ts';
+import { decodeMetadata, encodeMetadata, type Metadata } from './metadata.ts';
+import { decodePins, type Pins } from './pins.ts';
 import { cleanText } from './text.ts';
 
 /** What a version's pointer turned out to be. `resolvedAt` is RFC 3339 in UTC; `uri` holds no credentials and no query. */
@@ -12,6 +14,8 @@ export interface Resolved {
   readonly bytes: number;
   readonly uri: string;
   readonly resolvedAt: string;
+  /** What the pointer was resolved to, where it is one that can move. */
+  readonly pins?: Pins;
 }
 
 /** A failure as read back: `reason` has the form of a condition reason, but may be one that a newer image invented. */
@@ -22,7 +26,7 @@ export interface ReportedFailure {
 }
 
 export type Termination =
-  { readonly kind: 'resolved'; readonly resolved: Resolved } | { readonly kind: 'failed'; readonly failure: ReportedFailure };
+  { readonly kind: 'resolved'; readonly resolved: Resolved; readonly metadata?: Metadata } | { readonly kind: 'failed'; readonly failure: ReportedFailure };
 
 /** What came of reading a termination message; `problem` is the end of a sentence that begins with 'the termination message'. */
 export type DecodedTermination = { readonly ok: true; readonly value: Termination } | { readonly ok: false; readonly problem: string };
@@ -40,11 +44,14 @@ const URI = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/;
 const NOT_IN_URI = /[^\x21-\x7e]|["\\]/gu;
 const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/;
 
-/** The message for a version that was resolved. */
-export function encodeResolved(resolved: Resolved): string {
-  const { digest, omsDigest, files, bytes, resolvedAt } = resolved;
+/** The message for a version that was resolved; of `metadata` it holds what there is room for. */
+export function encodeResolved(resolved: Resolved, metadata: Metadata = {}): string {
+  const { digest, omsDigest, files, bytes, resolvedAt, pins } = resolved;
   const uri = resolved.uri.toWellFormed().replace(NOT_IN_URI, encodeURIComponent).slice(0, MAX_URI_CHARACTERS);
-  return JSON.stringify({ resolved: { digest, omsDigest, files, bytes, uri, resolvedAt } });
+  const message = { resolved: { digest, omsDigest, files, bytes, uri, resolvedAt, ...(pins ? { pins } : {}) } };
+  const room = MAX_TERMINATION_BYTES - Buffer.byteLength(JSON.stringify({ ...message, metadata: '' }));
+  const encoded = encodeMetadata(metadata, room);
+  return JSON.stringify({ ...message, ...(encoded === undefined ? {} : { metadata: encoded }) });
 }
 
 /** The message for a failure; a long text is cut. */
@@ -59,12 +66,12 @@ export function decodeTermination(text: string | undefined): DecodedTermination 
   if (new TextEncoder().encode(text).length > MAX_TERMINATION_BYTES) return problem(`is longer than ${MAX_TERMINATION_BYTES} bytes`);
   const document = parse(text);
   if (!isRecord(document)) return problem('is not a JSON object');
-  if (isRecord(document['resolved'])) return decodeResolved(document['resolved']);
+  if (isRecord(document['resolved'])) return decodeResolved(document['resolved'], decodeMetadata(document['metadata']));
   if (isRecord(document['failure'])) return decodeFailure(document['failure']);
   return problem('holds neither resolved nor failure');
 }
 
-function decodeResolved(value: Readonly<Record<string, unknown>>): DecodedTermination {
+function decodeResolved(value: Readonly<Record<string, unknown>>, metadata: Metadata | undefined): DecodedTermination {
   const { digest, omsDigest, files, bytes, uri, resolvedAt } = value;
   if (!matches(digest, DIGEST)) return problem('has no sha256 digest in resolved.digest');
   if (!matches(omsDigest, DIGEST)) return problem('has no sha256 digest in resolved.omsDigest');
@@ -72,7 +79,10 @@ function decodeResolved(value: Readonly<Record<string, unknown>>): DecodedTermin
   if (!isCount(bytes)) return problem('has no number of bytes in resolved.bytes');
   if (!matches(uri, URI) || uri.length > MAX_URI_CHARACTERS) return problem('has no URI in resolved.uri');
   if (!matches(resolvedAt, TIMESTAMP) || Number.isNaN(Date.parse(resolvedAt))) return problem('has no time in resolved.resolvedAt');
-  return { ok: true, value: { kind: 'resolved', resolved: { digest, omsDigest, files, bytes, uri, resolvedAt } } };
+  const pins = value['pins'] === undefined ? undefined : decodePins(value['pins']);
+  if (pins === undefined && value['pins'] !== undefined) return problem('has no map of short texts in resolved.pins');
+  const resolved = { digest, omsDigest, files, bytes, uri, resolvedAt, ...(pins ? { pins } : {}) };
+  return { ok: true, value: { kind: 'resolved', resolved, ...(metadata ? { metadata } : {}) } };
 }
 
 function decodeFailure(value: Readonly<Record<string, unknown>>): DecodedTermination {

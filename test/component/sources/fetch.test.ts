@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process';
+import { exec, spawnSync } from 'node:child_process';
 import { chmod, mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
@@ -64,7 +65,7 @@ async function modeOf(path: string): Promise<string> {
 describe('fetch', () => {
   test('leaves the verified bytes, readable for all and writable for nobody, and settings for MLServer beside them', async () => {
     expect(await fetch()).toBe(0);
-    expect((await readdir(to)).sort()).toEqual(['model', 'model-settings.json']);
+    expect((await readdir(to)).sort()).toEqual(['SHA256SUMS', 'model', 'model-settings.json']);
     expect(await readFile(join(to, 'model/model.joblib'))).toEqual(MODEL);
     expect(JSON.parse(await readFile(join(to, 'model-settings.json'), 'utf8'))).toEqual({
       name: 'digits',
@@ -75,7 +76,10 @@ describe('fetch', () => {
       await modeOf(join(to, 'model')),
       await modeOf(join(to, 'model/model.joblib')),
       await modeOf(join(to, 'model-settings.json')),
-    ]).toEqual(['555', '444', '444']);
+      await modeOf(join(to, 'SHA256SUMS')),
+    ]).toEqual(['555', '444', '444', '444']);
+    const { stdout } = await promisify(exec)('sha256sum --strict --check ../SHA256SUMS && sha256sum ../SHA256SUMS', { cwd: join(to, 'model') });
+    expect(stdout).toBe(`model.joblib: OK\n${digestOf({ 'model.joblib': MODEL }).slice('sha256:'.length)}  ../SHA256SUMS\n`);
   });
 
   test('gives the same modes under a umask that hides files from others', async () => {
@@ -112,12 +116,12 @@ describe('fetch', () => {
     const files = { 'model-settings.json': '{"name":"own"}', 'model.joblib': MODEL };
     body = await tarGzOf(Object.entries(files).map(([name, content]) => ({ name, content })));
     expect(await fetch({ digest: digestOf(files) }, 'digits.tar.gz')).toBe(0);
-    expect(await readdir(to)).toEqual(['model']);
+    expect((await readdir(to)).sort()).toEqual(['SHA256SUMS', 'model']);
   });
 
-  test('for preset custom writes the bytes and nothing else', async () => {
+  test('for preset custom writes the bytes and their checksums', async () => {
     expect(await fetch({ preset: 'custom', format: undefined })).toBe(0);
-    expect(await readdir(to)).toEqual(['model']);
+    expect((await readdir(to)).sort()).toEqual(['SHA256SUMS', 'model']);
   });
 
   test('of a version whose model file cannot be told leaves nothing to serve', async () => {
@@ -231,7 +235,7 @@ describe('a second start of fetch', () => {
     await writeFile(join(to, 'model.partial/a/half'), 'half');
     await chmod(join(to, 'model.partial/a'), 0o555);
     expect(await fetch()).toBe(0);
-    expect((await readdir(to)).sort()).toEqual(['model', 'model-settings.json']);
+    expect((await readdir(to)).sort()).toEqual(['SHA256SUMS', 'model', 'model-settings.json']);
   });
 });
 

@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -333,8 +334,10 @@ describe('credentials', () => {
   });
 
   test.each([
-    [{}, 'must hold the key token, or both username and password'],
-    [{ username: 'anna' }, 'must hold the key token, or both username and password'],
+    [{}, 'must hold token, or username and password; or ca.crt, or tls.crt and tls.key.'],
+    [{ username: 'anna' }, 'must hold both username and password, or neither'],
+    [{ 'tls.crt': 'x' }, 'must hold both tls.crt and tls.key, or neither'],
+    [{ '.dockerconfigjson': '{}' }, 'must hold token, or username and password'],
     [{ token: 'a', password: 'b' }, 'holds token as well as'],
     [{ token: 'two\nlines' }, 'has a token that is empty or holds spaces, line breaks'],
     [{ username: 'a:b', password: 'c' }, 'username with a colon'],
@@ -343,6 +346,76 @@ describe('credentials', () => {
     expect(found).toMatchObject({ reason: 'AccessInvalid', retryable: false });
     expect(found.message).toContain(words);
   });
+});
+
+describe('a download that is cut', () => {
+  const BIG = Buffer.alloc(900_000, 'plimsoll ');
+  interface Cut {
+    readonly etag?: string;
+    readonly ranges?: boolean;
+    /** What the server does with a request for a rest. */
+    readonly rest?: (from: number, response: ServerResponse) => void;
+  }
+
+  /** A server whose first two answers break off after a third of what they were to bring. Returns the headers of all requests. */
+  async function cutting({ etag = '"v1"', ranges = true, rest }: Cut = {}): Promise<{ url: string; seen: readonly IncomingHttpHeaders[] }> {
+    const seen: IncomingHttpHeaders[] = [];
+    const url = await start((request, response) => {
+      seen.push(request.headers);
+      const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      if (request.headers.range !== undefined && rest) {
+        rest(from, response);
+        return;
+      }
+      const left = BIG.subarray(from);
+      if (from > 0) response.writeHead(206, { 'content-range': `bytes ${from}-${BIG.length - 1}/${BIG.length}`, 'content-length': left.length });
+      else response.writeHead(200, { 'content-length': left.length, etag, ...(ranges ? { 'accept-ranges': 'bytes' } : {}) });
+      if (seen.length > 2) response.end(left);
+      else response.write(left.subarray(0, 300_000), () => setTimeout(() => response.destroy(), 50));
+    });
+    return { url, seen };
+  }
+
+  test('goes on where it was cut, as often as it takes, and the bytes are the same', async () => {
+    const { url, seen } = await cutting();
+    expect(await resolve(`${url}/model.bin`, { timeouts: NO_RETRY })).toMatchObject({
+      kind: 'resolved',
+      resolved: { digest: digestOf({ 'model.bin': BIG }), bytes: BIG.length },
+    });
+    expect(seen.map(({ range }) => range)).toEqual([undefined, 'bytes=300000-', 'bytes=600000-']);
+    expect(seen[1]?.['if-range']).toBe('"v1"');
+    expect(place.lines.join('\n')).toContain('Going on from byte 300000.');
+  });
+
+  test.each<[title: string, cut: Cut]>([
+    ['the server knows no ranges', { ranges: false }],
+    ['the file has only a weak mark', { etag: 'W/"v1"' }],
+    ['the file has become another one', { rest: (_from, response) => response.writeHead(200, { 'content-length': 3 }).end('new') }],
+    ['the server sends another rest', { rest: (_from, response) => response.writeHead(206, { 'content-range': 'bytes 0-2/3' }).end('new') }],
+    ['the server has no rest', { rest: (_from, response) => response.writeHead(416).end() }],
+  ])('begins anew where %s', async (_, cut) => {
+    const { url, seen } = await cutting(cut);
+    expect((await failure(`${url}/model.bin`, { timeouts: NO_RETRY })).reason).toBe('Truncated');
+    expect((await resolve(`${url}/model.bin`, { timeouts: { retryMs: 20_000 } })).kind).toBe('resolved');
+    expect(seen.at(-1)?.range).toBeUndefined();
+  }, 30_000);
+
+  test('is given up when it is cut again and again without a byte in between', async () => {
+    let requests = 0;
+    const url = await start((_request, response) => {
+      requests += 1;
+      if (requests === 1) {
+        response.writeHead(200, { 'content-length': BIG.length, etag: '"v1"', 'accept-ranges': 'bytes' });
+        response.write(BIG.subarray(0, 1000), () => setTimeout(() => response.destroy(), 50));
+      } else {
+        response.writeHead(206, { 'content-range': `bytes 1000-${BIG.length - 1}/${BIG.length}`, 'content-length': BIG.length - 1000 });
+        response.flushHeaders();
+        setTimeout(() => response.destroy(), 20);
+      }
+    });
+    expect(await failure(`${url}/model.bin`, { timeouts: NO_RETRY })).toMatchObject({ reason: 'Truncated', retryable: true });
+    expect(requests).toBe(6);
+  }, 30_000);
 });
 
 describe('a .tar.gz over http', () => {

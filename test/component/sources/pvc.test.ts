@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { parseFetchOptions, parseResolveOptions } from '../../../src/sources/options.ts';
-import { pvcSource } from '../../../src/sources/pvc.ts';
+import { claimSource } from '../../../src/sources/pvc.ts';
 import { runFetch } from '../../../src/sources/fetch.ts';
 import { runResolve } from '../../../src/sources/resolve.ts';
 import { removeTree } from '../../../src/sources/tree.ts';
@@ -204,7 +204,7 @@ describe('a path that cannot be read is refused with a sentence that names it an
 
 test('a file that grows while it is read is not taken for the one that was opened', async () => {
   await put('model.joblib', Buffer.alloc(1024 ** 2));
-  const source = pvcSource({ claim: 'models', path: 'model.joblib', mountedAt: claim });
+  const source = claimSource({ claim: 'models', path: 'model.joblib', mountedAt: claim });
   const pinned = await source.resolve({ limits: { files: 10 } } as Parameters<typeof source.resolve>[0]);
   if (!pinned.ok) throw new Error(pinned.failure.message);
   const opened = await pinned.value.open({ kind: 'file', path: 'model.joblib' });

@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { exec, spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
@@ -18,6 +19,7 @@ import type { TestServer, Workplace } from './fixtures.ts';
 const FILES = { 'data/b.bin': Buffer.alloc(300_000, 'b'), 'model.joblib': Buffer.alloc(2_000_000, 'm') };
 const DIGEST = digestOf(FILES);
 const HEX = DIGEST.slice('sha256:'.length);
+const SUMS = `${HEX}.SHA256SUMS`;
 
 let place: Workplace;
 let server: TestServer;
@@ -97,12 +99,14 @@ function startJob(more: object = {}): ChildProcess {
 }
 
 describe('a resolve Job with storage', () => {
-  test('leaves a whole copy, readable for all and writable for nobody, and nothing beside it', async () => {
+  test('leaves a whole copy, readable for all and writable for nobody, and its checksums beside it', async () => {
     expect(await resolve()).toMatchObject({ kind: 'resolved', resolved: { digest: DIGEST, uri: `${server.url}/model.tar` } });
     expect(await copyState()).toBe('whole');
-    expect(await readdir(inClaim())).toEqual([HEX]);
+    expect((await readdir(inClaim())).sort()).toEqual([HEX, SUMS]);
     const modes = await Promise.all(['', 'data', 'model.joblib'].map(async (path) => (await stat(inClaim(HEX, path))).mode & 0o777));
     expect(modes).toEqual([0o555, 0o555, 0o444]);
+    const check = `cd ${HEX} && sha256sum --strict --check ../${SUMS} && sha256sum ../${SUMS}`;
+    expect((await promisify(exec)(check, { cwd: inClaim() })).stdout).toContain(`: OK\n${HEX} `);
   });
 
   test('asks the source for nothing when the digest is known and the copy is there', async () => {
@@ -136,7 +140,7 @@ describe('a resolve Job with storage', () => {
     for (const more of [{ digest: DIGEST }, {}]) {
       expect((await resolve(more)).kind).toBe('resolved');
       expect(await copyState()).toBe('whole');
-      expect(await readdir(inClaim())).toEqual([HEX]);
+      expect((await readdir(inClaim())).sort()).toEqual([HEX, SUMS]);
     }
   });
 
@@ -148,7 +152,7 @@ describe('a resolve Job with storage', () => {
     const longAgo = Date.now() / 1000 - 16 * 60;
     for (const name of ['.partial-dead', '.discarded-dead', 'of-somebody-else']) await utimes(inClaim(name), longAgo, longAgo);
     await resolve();
-    expect((await readdir(inClaim())).sort()).toEqual(['.partial-alive', HEX, 'of-somebody-else'].sort());
+    expect((await readdir(inClaim())).sort()).toEqual(['.partial-alive', HEX, SUMS, 'of-somebody-else'].sort());
     expect(place.lines.join()).toContain('removed what an earlier Job has left in claim copies: .partial-dead');
   });
 
@@ -181,7 +185,7 @@ describe('Jobs that are killed or meet each other', () => {
     for (const name of left) await utimes(inClaim(name), longAgo, longAgo);
     expect((await resolve({ digest: DIGEST })).kind).toBe('resolved');
     expect(await copyState()).toBe('whole');
-    expect(await readdir(inClaim())).toEqual([HEX]);
+    expect((await readdir(inClaim())).sort()).toEqual([HEX, SUMS]);
   }, 120_000);
 
   test('four at once, two of them killed, leave one whole copy, which is never seen in part', async () => {
@@ -243,7 +247,7 @@ describe('a fetch container with storage', () => {
     const log = place.lines.join('\n');
     expect(log).toContain(words);
     expect(log).toContain(`from ${server.url}/model.tar`);
-    expect((await readdir(to)).sort()).toEqual(['model']);
+    expect((await readdir(to)).sort()).toEqual(['SHA256SUMS', 'model']);
   });
 
   test('brings the right bytes beside others that read, and one that replaces a bad copy meanwhile', async () => {

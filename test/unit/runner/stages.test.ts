@@ -36,7 +36,7 @@ function files(command: Command, stage: string, options: Partial<StageOptions> =
 describe('npm test', () => {
   test('goes from the cheapest stage to the dearest', () => {
     expect(names('all')).toEqual([
-      ...['types', 'lint', 'boundaries', 'generated', 'unit', 'api server', 'component'],
+      ...['types', 'lint', 'boundaries', 'generated', 'unit', 'tools', 'component'],
       ...['set-up', 'e2e', 'e2e alone', 'tear-down'],
     ]);
   });
@@ -52,7 +52,7 @@ describe('npm test', () => {
 
 describe('the program of the real API server', () => {
   test('is built before the component tests, but never for unit tests', () => {
-    expect(names('component')).toEqual(['api server', 'component']);
+    expect(names('component')).toEqual(['tools', 'component']);
     expect(names('unit')).toEqual(['unit']);
   });
 

@@ -13,11 +13,13 @@ const FETCH = {
   to: '/mnt/models',
 };
 
+const A_SOURCE: unknown = { resolve: expect.any(Function) };
+
 describe('the options of a job', () => {
   test('for fetch are read with the default limits', () => {
     expect(parseFetchOptions(JSON.stringify(FETCH))).toEqual({
       ok: true,
-      value: { ...FETCH, accessDir: undefined, limits: DEFAULT_LIMITS, timeouts: DEFAULT_TIMEOUTS },
+      value: { ...FETCH, source: A_SOURCE, limits: DEFAULT_LIMITS, timeouts: DEFAULT_TIMEOUTS },
     });
   });
 
@@ -31,21 +33,19 @@ describe('the options of a job', () => {
     expect(parseResolveOptions(json)).toEqual({
       ok: true,
       value: {
-        source: FETCH.source,
+        source: A_SOURCE,
         digest: undefined,
-        accessDir: '/var/run/plimsoll/access',
         limits: { ...DEFAULT_LIMITS, files: 5 },
         timeouts: { ...DEFAULT_TIMEOUTS, idleMs: 7 },
       },
     });
   });
 
-  test('name a claim by the source, and where it is mounted beside it', () => {
-    const json = JSON.stringify({ source: { pvc: { claim: 'models' } }, sourceDir: '/source' });
-    expect(parseResolveOptions(json)).toMatchObject({
-      ok: true,
-      value: { source: { pvc: { claim: 'models', path: '', mountedAt: '/source' } } },
-    });
+  test.each([
+    ['a claim, and where it is mounted beside it', { source: { pvc: { claim: 'models' } }, sourceDir: '/source' }],
+    ['what the pointer was resolved to', { source: FETCH.source, pins: { version: '3' } }],
+  ])('may name %s', (_, options) => {
+    expect(parseResolveOptions(JSON.stringify(options))).toMatchObject({ ok: true, value: { source: A_SOURCE } });
   });
 
   test.each([
@@ -53,8 +53,10 @@ describe('the options of a job', () => {
     ['{', 'they are not JSON'],
     ['[]', 'the document must be a JSON object'],
     [JSON.stringify({ ...FETCH, sorce: 1 }), "the field 'sorce' is not known"],
-    [JSON.stringify({ ...FETCH, source: { git: {} } }), 'source must hold exactly one of http, pvc'],
-    [JSON.stringify({ ...FETCH, source: { http: {}, pvc: {} } }), 'source must hold exactly one of http, pvc'],
+    [JSON.stringify({ ...FETCH, source: { ftp: {} } }), 'source must hold exactly one of http, '],
+    [JSON.stringify({ ...FETCH, source: { constructor: {} } }), 'source must hold exactly one of http, '],
+    [JSON.stringify({ ...FETCH, pins: { version: 3 } }), 'pins must be a small map of texts'],
+    [JSON.stringify({ ...FETCH, source: { http: {}, pvc: {} } }), 'source must hold exactly one of http, '],
     [JSON.stringify({ ...FETCH, source: { pvc: { path: 'a' } } }), 'source.pvc.claim must be a text'],
     [JSON.stringify({ ...FETCH, source: { pvc: { claim: 'models' } } }), 'sourceDir must be a text'],
     [JSON.stringify({ ...FETCH, source: { pvc: { claim: 'models', path: 7 } }, sourceDir: '/s' }), 'source.pvc.path must be a text'],

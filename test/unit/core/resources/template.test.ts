@@ -55,6 +55,12 @@ function withModel(container: JsonObject, more: JsonObject = {}): JsonObject {
 }
 
 describe('the pods of a revision', () => {
+  test('fetch what the pointer of the version was resolved to', () => {
+    const job = specOf(render({ pins: { version: '3' } })).initContainers[0].env.find(({ name }) => name === 'PLIMSOLL_JOB');
+    expect(JSON.parse(job?.value ?? '')).toMatchObject({ source: INPUTS.source, pins: { version: '3' } });
+    expect(render({ pins: undefined })).toEqual(render());
+  });
+
   test('are these, for a small template', () => {
     expect(render()).toMatchSnapshot();
   });
@@ -89,13 +95,16 @@ describe('the pods of a revision', () => {
     expect(JSON.stringify(spec.containers)).not.toContain('plimsoll-access');
   });
 
-  test('mount the claim of a source read-only into the fetch container and nowhere else', () => {
-    const spec = specOf(render({ source: { pvc: { claim: 'models', path: 'fraud' } } }));
+  test.each<[TemplateInputs['source']]>([
+    [{ pvc: { claim: 'models', path: 'fraud' } }],
+    [{ tfx: { claim: 'models', base: 'fraud' } }],
+  ])('mount the claim of the source %j read-only into the fetch container and nowhere else', (source) => {
+    const spec = specOf(render({ source }));
     expect(spec.volumes).toContainEqual({ name: 'plimsoll-source', persistentVolumeClaim: { claimName: 'models', readOnly: true } });
     const [fetch] = spec.initContainers;
     expect(fetch.volumeMounts).toContainEqual({ name: 'plimsoll-source', mountPath: '/var/run/plimsoll/source', readOnly: true });
     expect(JSON.parse(fetch.env[0]!.value)).toMatchObject({
-      source: { pvc: { claim: 'models', path: 'fraud' } },
+      source,
       sourceDir: '/var/run/plimsoll/source',
     });
     expect(JSON.stringify(spec.containers)).not.toContain('plimsoll-source');

@@ -118,6 +118,16 @@ describe('a new version', () => {
     const pinned = version({}, written(plan));
     expect(planOf(pinned, undefined, NOW + 1e9)).toEqual({ actions: [], events: [], requeueAfterMs: undefined });
   });
+
+  test('keeps what its pointer was resolved to and what was known of it, and a copy that is made later is of that', () => {
+    const resolved = { ...RESOLVED, pins: { commit: '4f0c2a7d9be1' } };
+    const metadata = { metrics: { auc: '0.947' } };
+    const first = written(planOf(version(), job({ state: 'Succeeded', ...said(encodeResolved(resolved, metadata)) })));
+    expect(first).toMatchObject({ resolved, metadata });
+    const [create, write] = planOf(version({ storage: { claim: { name: 'copies' } } }, first)).actions;
+    expect(JSON.stringify(create)).toContain('\\"pins\\":{\\"commit\\":\\"4f0c2a7d9be1\\"}');
+    expect(write?.type === 'ApplyStatus' && write.object['status']).toMatchObject({ resolved, metadata });
+  });
 });
 
 describe('a version whose Job failed', () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
@@ -22,6 +23,29 @@ describe('a termination message', () => {
   test('of a resolved version is read back as it was written', () => {
     expect(decodeTermination(encodeResolved(RESOLVED))).toEqual({ ok: true, value: { kind: 'resolved', resolved: RESOLVED } });
   });
+
+  test('carries what a pointer was resolved to and what is known beside the bytes', () => {
+    const pinned = { ...RESOLVED, pins: { version: '3', artifacts: 'mlflow-artifacts:/1/m-7/artifacts' } };
+    const metadata = { metrics: { auc: '0.947' } };
+    expect(decodeTermination(encodeResolved(pinned, metadata))).toEqual({ ok: true, value: { kind: 'resolved', resolved: pinned, metadata } });
+  });
+
+  test('gives up what is known beside the bytes before it gets too long', () => {
+    const tags = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`tag-${index}`, createHash('sha512').update(`${index}`).digest('hex')]));
+    const message = encodeResolved({ ...RESOLVED, uri: `https://files.example/${'a'.repeat(2000)}` }, { tags, training: { run: 'r1' } });
+    expect(size(message)).toBeLessThanOrEqual(MAX_TERMINATION_BYTES);
+    expect(decodeTermination(message)).toMatchObject({ value: { metadata: { training: { run: 'r1' }, truncated: true } } });
+  });
+
+  test.each([[[]], ['x'], [{}], [{ a: 7 }], [{ 'a b': 'c' }], [{ a: 'two words' }], [{ a: 'x'.repeat(1025) }], [{ a: '' }]])(
+    'with pins of another form (%j) is none',
+    (pins) => {
+      expect(decodeTermination(JSON.stringify({ resolved: { ...RESOLVED, pins } }))).toEqual({
+        ok: false,
+        problem: 'has no map of short texts in resolved.pins',
+      });
+    },
+  );
 
   test('of a failure is read back as it was written', () => {
     const failure: Failure = { reason: 'DigestMismatch', message: 'expected sha256:…, got "sha256:…"', retryable: false };
