@@ -113,7 +113,7 @@ function ask(request: HashRequest): Promise<HashAnswer> {
 
 function start(): Worker {
   const file = import.meta.url.endsWith('.ts') ? './hashThread.ts' : './hashThread.js';
-  const worker = new Worker(new URL(file, import.meta.url), { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 16 } });
+  const worker = new Worker(new URL(file, import.meta.url), { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 } });
   worker.unref();
   worker.on('message', (answer: HashAnswer) => {
     waiting.shift()?.resolve(answer);
