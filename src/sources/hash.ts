@@ -24,15 +24,16 @@ export function hashed(content: AsyncIterable<Uint8Array>): Hashed {
     const chunks = content[Symbol.asyncIterator]();
     try {
       const filler = fillerOf(chunks);
-      let block = await filler(newBlock());
+      let block = await filler(takeBlock());
       if (block.isLast) {
         const sha256 = createHash('sha256').update(block.bytes).digest('hex');
         digest = () => Promise.resolve(sha256);
         if (block.bytes.length > 0) yield block.bytes;
+        idle.push(block.memory);
         return;
       }
       const id = begin();
-      let spare = newBlock();
+      let spare = takeBlock();
       for (;;) {
         const done = ask({ id, block: block.bytes });
         const coming = block.isLast ? undefined : filler(spare);
@@ -45,6 +46,7 @@ export function hashed(content: AsyncIterable<Uint8Array>): Hashed {
         spare = block.memory;
         block = await coming;
       }
+      idle.push(block.memory, spare);
       digest = async () => (await ask({ id })).sha256 ?? '';
     } finally {
       await chunks.return?.();
@@ -59,8 +61,14 @@ interface Block {
   readonly isLast: boolean;
 }
 
-function newBlock(): Uint8Array<SharedArrayBuffer> {
-  return new Uint8Array(new SharedArrayBuffer(BLOCK_BYTES));
+/**
+ * Blocks of files that came to their end, for those that are still to come: with new ones for each of thousands of small files, memory would
+ * grow far quicker than it is given back. One that its reader gave up is not among them, since it may still be filled or hashed.
+ */
+const idle: Uint8Array<SharedArrayBuffer>[] = [];
+
+function takeBlock(): Uint8Array<SharedArrayBuffer> {
+  return idle.pop() ?? new Uint8Array(new SharedArrayBuffer(BLOCK_BYTES));
 }
 
 /** Copies what comes into one block after the other. */

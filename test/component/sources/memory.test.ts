@@ -46,9 +46,18 @@ const bodies: Readonly<Record<string, () => Readable>> = {
   '/model.bin': () => Readable.from(content()),
   '/models/model.bin': () => Readable.from(content()),
   '/model.tar': () => archive(),
+  '/crowd.tar': () => crowd(),
   '/model.tar.gz': () => archive().pipe(createGzip({ level: 0 })),
   '/model.zip': () => Readable.from(zip()),
 };
+
+/** Three thousand small files. */
+function crowd(): Readable {
+  const tar = pack();
+  for (let i = 0; i < 3000; i += 1) tar.entry({ name: `part-${i}.bin` }, 'small');
+  tar.finalize();
+  return tar as unknown as Readable;
+}
 
 function archive(): Readable {
   const tar = pack();
@@ -107,6 +116,13 @@ test('resolving an object of 300 MiB in a bucket takes less than 80 MiB of memor
   expect(code).toBe(0);
   expect(mebibytes).toBeGreaterThan(0);
   expect(mebibytes).toBeLessThan(MOST_MIB);
+}, 60_000);
+
+test('resolving 3,000 small files takes less than 100 MiB of memory', async () => {
+  const { code, mebibytes } = await run('resolve', { source: { http: { url: `${server.url}/crowd.tar` } } });
+  expect(code).toBe(0);
+  expect(mebibytes).toBeGreaterThan(0);
+  expect(mebibytes).toBeLessThan(100);
 }, 60_000);
 
 test('keeping a copy of 300 MiB in a claim takes less than 80 MiB of memory', async () => {
