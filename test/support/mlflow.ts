@@ -54,7 +54,7 @@ export interface MlflowOptions {
 }
 
 const SCRIPTS = join(import.meta.dirname, 'mlflow');
-const START_MS = 180_000;
+const START_MS = 300_000;
 
 /** Starts a server on a free port, with one run of train.py in it. */
 export async function startMlflow(options: MlflowOptions = {}): Promise<Mlflow> {
