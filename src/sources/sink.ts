@@ -8,9 +8,9 @@ import { pipeline } from 'node:stream/promises';
 import { passingFailure } from '../core/version/failure.ts';
 import { codeOf, errorOf, SourceError } from './error.ts';
 
-/** Takes files one after the other. Paths are relative and have passed checkPath. */
+/** Takes files, several at a time. Paths are relative and have passed checkPath. */
 export interface Sink {
-  /** Takes a file's bytes to their end, each chunk before it asks for the next. Throws what `content` throws, and a SourceError of its own when it cannot keep them. */
+  /** Takes a file's bytes to their end. Throws what `content` throws, and a SourceError of its own when it cannot keep them. */
   readonly write: (path: string, content: AsyncIterable<Uint8Array>) => Promise<void>;
   /** Forgets a file of an attempt that failed, whether or not it was complete. */
   readonly remove: (path: string) => Promise<void>;

@@ -6,31 +6,25 @@ import { finalFailure, success } from '../core/version/failure.ts';
 import type { Failure, Outcome } from '../core/version/failure.ts';
 import type { FileDigest } from '../core/version/digest.ts';
 import { modelDigest } from '../core/version/digest.ts';
-import { coverOf, type Cover } from '../core/version/layers.ts';
+import type { Cover } from '../core/version/layers.ts';
 import type { Limits } from '../core/version/limits.ts';
 import type { Metadata } from '../core/version/metadata.ts';
 import type { Pins } from '../core/version/pins.ts';
 import { pathSet } from '../core/version/paths.ts';
-import type { PathSet } from '../core/version/paths.ts';
 import { quote } from '../core/version/text.ts';
 import { unpack, visibleFiles } from './archive.ts';
 import type { Take } from './archive.ts';
 import { errorOf, failureOf, valueOf } from './error.ts';
 import { namelessFile } from './localFile.ts';
-import { hashed } from './hash.ts';
 import { retrying } from './retry.ts';
 import type { RetryContext } from './retry.ts';
 import { storageError } from './sink.ts';
 import type { Sink } from './sink.ts';
 import type { Body, Part, Pinned, Source, SourceContext } from './source.ts';
+import { badName, emptyAccount, Taker, tooLarge, tooMany, type Account, type TransferredFile } from './taker.ts';
 import { unzip } from './zip.ts';
 
 export type TransferContext = SourceContext & RetryContext;
-
-/** A file that came, with its size. */
-export interface TransferredFile extends FileDigest {
-  readonly bytes: number;
-}
 
 /** A version that came: every file with the digest of the bytes that the sink was given. */
 export interface Transferred {
@@ -55,7 +49,7 @@ export async function transfer(source: Source, sink: Sink, context: TransferCont
   if (!pinned.ok) return pinned;
   const parts = await retrying(() => pinned.value.list(), retryMs, context);
   if (!parts.ok) return parts;
-  const account: Account = { paths: pathSet(), cover: coverOf(), files: 0, bytes: 0, streams: new Set(), failure: undefined };
+  const account = emptyAccount();
   const areFiles = parts.value.every(({ kind }) => kind === 'file');
   const problem = areFiles ? checkNames(parts.value, context.limits) : undefined;
   if (problem !== undefined) return problem;
@@ -64,17 +58,6 @@ export async function transfer(source: Source, sink: Sink, context: TransferCont
   const { uri, pins, metadata } = pinned.value;
   if (files.value.length === 0) return finalFailure('EmptyModel', `${uri} holds not one file.`);
   return success({ uri, pins, metadata, files: files.value, bytes: account.bytes });
-}
-
-/** What has come so far, and what is coming. */
-interface Account {
-  readonly paths: PathSet;
-  readonly cover: Cover;
-  files: number;
-  bytes: number;
-  /** Parts that are being read; a failure of one ends the others. */
-  readonly streams: Set<Body['stream']>;
-  failure: { readonly ok: false; readonly failure: Failure } | undefined;
 }
 
 /** Where all names are known beforehand they are refused before one byte is read. */
@@ -207,79 +190,9 @@ async function* limited(content: AsyncIterable<Uint8Array>, limits: Limits): Asy
   }
 }
 
-/** Takes the files of one part, within what the limits leave. */
-class Taker {
-  readonly #taken: TransferredFile[] = [];
-  readonly #touched: string[] = [];
-  readonly #sink: Sink;
-  readonly #limits: Limits;
-  readonly #account: Account;
-  readonly #paths: PathSet;
-  #bytes = 0;
-
-  constructor(sink: Sink, account: Account, limits: Limits) {
-    this.#sink = sink;
-    this.#limits = limits;
-    this.#account = account;
-    this.#paths = pathSet(account.paths);
-  }
-
-  /** Bytes that may still come. */
-  room(): number {
-    return this.#limits.bytes - this.#account.bytes;
-  }
-
-  /** Hashes a file on its way into the sink. */
-  async take(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const problem = this.#paths.add(path);
-    if (problem !== undefined) throw errorOf(badName(path, problem));
-    this.#touched.push(path);
-    this.#account.files += 1;
-    if (this.#account.files > this.#limits.files) throw errorOf(tooMany(this.#limits));
-    const before = this.#bytes;
-    const { blocks, sha256 } = hashed(this.#metered(content));
-    await this.#sink.write(path, blocks);
-    this.#taken.push({ path, sha256: await sha256(), bytes: this.#bytes - before });
-  }
-
-  /** The part has come to its end. */
-  commit(): readonly TransferredFile[] {
-    for (const { path } of this.#taken) this.#account.paths.add(path);
-    return this.#taken;
-  }
-
-  /** Nothing of the part counts. */
-  async undo(): Promise<void> {
-    this.#account.files -= this.#touched.length;
-    this.#account.bytes -= this.#bytes;
-    for (const path of this.#touched) await this.#sink.remove(path);
-  }
-
-  async *#metered(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of content) {
-      this.#bytes += chunk.length;
-      this.#account.bytes += chunk.length;
-      if (this.room() < 0) throw errorOf(tooLarge(this.#limits));
-      yield chunk;
-    }
-  }
-}
-
-function badName(path: string, problem: string): ReturnType<typeof finalFailure> {
-  return finalFailure('ArchiveRefused', `The version was refused: its file ${quote(path)} ${problem}.`);
-}
-
-function tooMany(limits: Limits): ReturnType<typeof finalFailure> {
-  return finalFailure('TooLarge', `The version has more than ${limits.files} files. If it is meant, raise limits.files.`);
-}
-
 /** Refuses by the announced length before a byte is read. An archive's packed size is held to the same bound: it only grows. */
 function checkAnnounced(body: Body, part: Part, room: number): Outcome<undefined> {
   if (body.length === undefined || body.length <= room) return success(undefined);
   const what = part.kind === 'file' ? `The file ${quote(part.path)}` : part.kind === 'layer' ? 'A layer' : 'The archive';
   return finalFailure('TooLarge', `${what} has ${body.length} bytes, but only ${room} are allowed. If it is meant, raise limits.bytes.`);
-}
-
-function tooLarge(limits: Limits): ReturnType<typeof finalFailure> {
-  return finalFailure('TooLarge', `The version has more than ${limits.bytes} bytes. If it is meant, raise limits.bytes.`);
 }

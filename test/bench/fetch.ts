@@ -14,21 +14,16 @@ import { compileOperator } from './operator.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** One way of keeping a model of the same size. */
-export interface Layout {
-  readonly files: number;
-  readonly curlSeconds: number;
-  readonly fetchSeconds: number;
-  /** Throughput of fetch, verification included, over that of curl, which verifies nothing: medians of all turns. */
-  readonly ratio: number;
-  /** Resident memory of fetch at its highest, in MiB. */
-  readonly peakRssMiB: number;
-}
-
 export interface FetchReport {
   readonly mebibytes: number;
   readonly turns: number;
-  readonly single: Layout;
+  /** Medians of all turns, each from the start of the process to its end. */
+  readonly curlSeconds: number;
+  readonly fetchSeconds: number;
+  /** Throughput of fetch, verification included, over that of curl, which verifies nothing. */
+  readonly ratio: number;
+  /** Resident memory of fetch at its highest, in MiB. */
+  readonly peakRssMiB: number;
   readonly cores: number;
   readonly node: string;
   readonly date: string;
@@ -59,7 +54,7 @@ export async function benchFetch(mebibytes: number, turns: number, say: (line: s
       return {
         mebibytes,
         turns,
-        single: layout(1, curl, fetched),
+        ...figures(curl, fetched),
         cores: navigator.hardwareConcurrency,
         node: process.versions.node,
         date: new Date().toISOString().slice(0, 10),
@@ -77,10 +72,13 @@ interface Turn {
   readonly peakRssMiB: number;
 }
 
-function layout(files: number, curl: readonly number[], fetched: readonly Turn[]): Layout {
+function figures(
+  curl: readonly number[],
+  fetched: readonly Turn[],
+): Pick<FetchReport, 'curlSeconds' | 'fetchSeconds' | 'ratio' | 'peakRssMiB'> {
   const [curlSeconds, fetchSeconds] = [median(curl), median(fetched.map(({ seconds }) => seconds))];
   const peakRssMiB = Math.max(...fetched.map((turn) => turn.peakRssMiB));
-  return { files, curlSeconds, fetchSeconds, ratio: Number((curlSeconds / fetchSeconds).toFixed(3)), peakRssMiB };
+  return { curlSeconds, fetchSeconds, ratio: Number((curlSeconds / fetchSeconds).toFixed(3)), peakRssMiB };
 }
 
 function median(values: readonly number[]): number {

@@ -3,7 +3,7 @@ import type { Action, WorkloadState } from '../observed.ts';
 import { childName } from '../resources/revision.ts';
 import { formatTime } from '../time.ts';
 import type { Upkeep } from './upkeep.ts';
-import type { Scene } from './scene.ts';
+import { revisionState, type Scene } from './scene.ts';
 
 const FIRST_MS = 10_000;
 const LONGEST_MS = 120_000;
@@ -13,16 +13,19 @@ const LONGEST_MS = 120_000;
  * an hour, and everything that happens to its other pods meanwhile doubles it once more. So a roll-back would wait long after there is room
  * again. It tries at once when it changes, and an annotation of its Deployment is a change that it is given.
  */
-export function askForPods({ observed, owner, now }: Scene): Upkeep {
+export function askForPods(scene: Scene): Upkeep {
+  const { owner, now, stable, active } = scene;
   const actions: Action[] = [];
   let wakeAtMs: number | undefined;
-  for (const { revision, workload } of observed.revisions.values()) {
+  // Pods of other revisions are being taken away.
+  for (const side of [stable, active?.spec.to]) {
+    const workload = side && revisionState(scene, side.revision)?.workload;
     if (!workload) continue;
     const askAtMs = dueAtMs(workload, now);
     if (askAtMs === undefined) continue;
-    if (now >= askAtMs) actions.push(ask(owner.namespace, childName(owner.name, revision), workload, now));
-    const nextMs = now >= askAtMs ? now + FIRST_MS : askAtMs;
-    wakeAtMs = Math.min(wakeAtMs ?? Infinity, nextMs);
+    const isDue = now >= askAtMs;
+    if (isDue) actions.push(ask(owner.namespace, childName(owner.name, side.revision), workload, now));
+    wakeAtMs = Math.min(wakeAtMs ?? Infinity, isDue ? now + FIRST_MS : askAtMs);
   }
   return { actions, wakeAtMs };
 }

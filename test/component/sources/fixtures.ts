@@ -13,8 +13,9 @@ import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import type { Header } from 'tar-stream';
 
+import type { Metadata } from '../../../src/core/version/metadata.ts';
 import { decodeTermination } from '../../../src/core/version/termination.ts';
-import type { DecodedTermination } from '../../../src/core/version/termination.ts';
+import type { DecodedTermination, ReportedFailure, Resolved, Termination } from '../../../src/core/version/termination.ts';
 import type { JobIo } from '../../../src/sources/job.ts';
 
 export interface TestServer {
@@ -56,6 +57,18 @@ export async function workplace(): Promise<Workplace> {
     termination: async () => decodeTermination(await readFile(terminationLog, 'utf8')),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** What a resolve Job found; fails the test when it failed. */
+export function resolvedIn(said: Termination): Resolved & { readonly metadata: Metadata | undefined } {
+  if (said.kind !== 'resolved') throw new Error(`not resolved: ${said.failure.message}`);
+  return { ...said.resolved, metadata: said.metadata };
+}
+
+/** Why a Job failed; fails the test when it did not. */
+export function failureIn(said: Termination): ReportedFailure {
+  if (said.kind !== 'failed') throw new Error(`resolved: ${JSON.stringify(said.resolved)}`);
+  return said.failure;
 }
 
 export type TarEntry = Partial<Header> & { readonly name: string; readonly content?: string | Buffer };

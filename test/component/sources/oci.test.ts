@@ -10,7 +10,7 @@ import { runFetch } from '../../../src/sources/fetch.ts';
 import { parseFetchOptions, parseResolveOptions } from '../../../src/sources/options.ts';
 import { runResolve } from '../../../src/sources/resolve.ts';
 import { dockerConfig, READER, registryBench, tokenRealm, type RegistryBench, type TokenRealm } from '../../support/registry.ts';
-import { digestOf, serve, sha256, tarGzOf, tarOf, workplace, zipOf } from './fixtures.ts';
+import { digestOf, failureIn, resolvedIn, serve, sha256, tarGzOf, tarOf, workplace, zipOf } from './fixtures.ts';
 import type { Workplace } from './fixtures.ts';
 
 // Real programs, which take their time where much else runs.
@@ -63,17 +63,8 @@ async function resolve(reference: string, { source = {}, options = {}, secret }:
   return termination.value;
 }
 
-async function resolved(...given: Parameters<typeof resolve>) {
-  const outcome = await resolve(...given);
-  if (outcome.kind !== 'resolved') throw new Error(`not resolved: ${outcome.failure.message}`);
-  return { ...outcome.resolved, metadata: outcome.metadata };
-}
-
-async function failure(...given: Parameters<typeof resolve>) {
-  const outcome = await resolve(...given);
-  if (outcome.kind !== 'failed') throw new Error(`resolved: ${JSON.stringify(outcome.resolved)}`);
-  return outcome.failure;
-}
+const resolved = async (...given: Parameters<typeof resolve>) => resolvedIn(await resolve(...given));
+const failure = async (...given: Parameters<typeof resolve>) => failureIn(await resolve(...given));
 
 describe('files that oras has pushed', () => {
   test('are the version, under their names; the tag is pinned to the digest of its manifest', async () => {

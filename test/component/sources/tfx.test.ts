@@ -15,7 +15,7 @@ import { runResolve } from '../../../src/sources/resolve.ts';
 import { removeTree } from '../../../src/sources/tree.ts';
 import { startMoto, type Moto, type MotoKeys } from '../../support/moto.ts';
 import { pythonVenv } from '../../support/python.ts';
-import { digestOf, sha256, workplace } from './fixtures.ts';
+import { digestOf, failureIn, resolvedIn, sha256, workplace } from './fixtures.ts';
 import type { Workplace } from './fixtures.ts';
 
 // Real programs, which take their time where much else runs.
@@ -104,17 +104,8 @@ async function resolve(member: Run, options: Run = {}) {
   return termination.value;
 }
 
-async function resolved(...given: Parameters<typeof resolve>) {
-  const outcome = await resolve(...given);
-  if (outcome.kind !== 'resolved') throw new Error(`not resolved: ${outcome.failure.message}`);
-  return { ...outcome.resolved, metadata: outcome.metadata };
-}
-
-async function failure(...given: Parameters<typeof resolve>) {
-  const outcome = await resolve(...given);
-  if (outcome.kind !== 'failed') throw new Error(`resolved: ${JSON.stringify(outcome.resolved)}`);
-  return outcome.failure;
-}
+const resolved = async (...given: Parameters<typeof resolve>) => resolvedIn(await resolve(...given));
+const failure = async (...given: Parameters<typeof resolve>) => failureIn(await resolve(...given));
 
 const UNASKED = { requireBlessing: false };
 
