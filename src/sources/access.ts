@@ -20,7 +20,14 @@ const KEYS = {
   awsKeyId: 'AWS_ACCESS_KEY_ID',
   awsSecret: 'AWS_SECRET_ACCESS_KEY',
   awsSession: 'AWS_SESSION_TOKEN',
+  awsEndpoint: 'AWS_ENDPOINT_URL',
   docker: '.dockerconfigjson',
+  remoteUrl: 'remote-url',
+  remoteToken: 'remote-token',
+  remoteUsername: 'remote-username',
+  remotePassword: 'remote-password',
+  sshSigners: 'allowed_signers',
+  openPgpSigners: 'allowed_signers.asc',
 } as const;
 
 export interface Tls {
@@ -28,6 +35,12 @@ export interface Tls {
   readonly ca: string | undefined;
   /** PEM: what this side shows, and the key to it. */
   readonly client: { readonly certificate: string; readonly key: string } | undefined;
+}
+
+/** Whose signatures count: the text of an allowed_signers file of OpenSSH, and armored OpenPGP public keys. */
+export interface Signers {
+  readonly ssh: string | undefined;
+  readonly openPgp: string | undefined;
 }
 
 /** Credentials, as far as the Secret holds them; all undefined without a Secret. */
@@ -40,8 +53,13 @@ export interface Access {
   readonly tls: Tls | undefined;
   readonly ssh: { readonly privateKey: string; readonly knownHosts: string } | undefined;
   readonly aws: { readonly keyId: string; readonly secret: string; readonly sessionToken: string | undefined } | undefined;
+  /** Base URL of the store that `aws` is meant for, where that is not AWS itself. */
+  readonly awsEndpoint: string | undefined;
   /** Text of a docker config.json. */
   readonly dockerConfig: string | undefined;
+  /** What is meant for another server than that of the source itself: the one at `url`, which the source may lead to. */
+  readonly remote: { readonly url: URL; readonly authorization: string } | undefined;
+  readonly signers: Signers | undefined;
 }
 
 export type Credential = keyof Access;
@@ -53,7 +71,10 @@ export const NO_ACCESS: Access = {
   tls: undefined,
   ssh: undefined,
   aws: undefined,
+  awsEndpoint: undefined,
   dockerConfig: undefined,
+  remote: undefined,
+  signers: undefined,
 };
 
 const MEANT: Readonly<Record<Credential, string>> = {
@@ -63,7 +84,10 @@ const MEANT: Readonly<Record<Credential, string>> = {
   tls: 'ca.crt, or tls.crt and tls.key',
   ssh: 'ssh-privatekey and known_hosts',
   aws: 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+  awsEndpoint: 'AWS_ENDPOINT_URL',
   dockerConfig: '.dockerconfigjson',
+  remote: 'remote-url, and remote-token or remote-username and remote-password',
+  signers: 'allowed_signers or allowed_signers.asc',
 };
 
 /**
@@ -82,21 +106,26 @@ export async function readAccess(accessDir: string | undefined, usable: readonly
 type Keys = Readonly<Record<keyof typeof KEYS, string | undefined>>;
 
 function accessOf(keys: Keys): Outcome<Access> {
-  const { token, username, password, ca, certificate, key, sshKey, knownHosts, awsKeyId, awsSecret, awsSession, docker } = keys;
+  const { token, username, password, ca, certificate, key, sshKey, knownHosts, awsKeyId, awsSecret, awsSession, docker, sshSigners, openPgpSigners } = keys;
   if (token !== undefined && (username !== undefined || password !== undefined)) {
     return invalid('holds token as well as username or password. Keep one of the two kinds.');
   }
-  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+  if ([token, keys.remoteToken].some((text) => text !== undefined && !/^[\x21-\x7e]+$/.test(text))) {
     return invalid('has a token that is empty or holds spaces, line breaks or non-ASCII characters.');
   }
   const halves: readonly (readonly [string | undefined, string | undefined, string])[] = [
     [username, password, 'both username and password'],
     [certificate, key, 'both tls.crt and tls.key'],
     [awsKeyId, awsSecret, 'both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'],
+    [keys.remoteUsername, keys.remotePassword, 'both remote-username and remote-password'],
   ];
   const half = halves.find(([one, other]) => (one === undefined) !== (other === undefined));
   if (half) return invalid(`must hold ${half[2]}, or neither.`);
-  if (username?.includes(':') === true) return invalid('has a username with a colon, which HTTP basic authentication cannot carry.');
+  if ([username, keys.remoteUsername].some((name) => name?.includes(':'))) {
+    return invalid('has a username with a colon, which HTTP basic authentication cannot carry.');
+  }
+  const remote = remoteOf(keys);
+  if (!remote.ok) return remote;
   const basic = username === undefined || password === undefined ? undefined : { username, password };
   const client = certificate === undefined || key === undefined ? undefined : { certificate, key };
   return success({
@@ -106,8 +135,22 @@ function accessOf(keys: Keys): Outcome<Access> {
     tls: ca === undefined && client === undefined ? undefined : { ca, client },
     ssh: sshKey === undefined ? undefined : { privateKey: `${sshKey}\n`, knownHosts: knownHosts ?? '' },
     aws: awsKeyId === undefined || awsSecret === undefined ? undefined : { keyId: awsKeyId, secret: awsSecret, sessionToken: awsSession },
+    awsEndpoint: keys.awsEndpoint,
     dockerConfig: docker,
+    remote: remote.value,
+    signers: sshSigners === undefined && openPgpSigners === undefined ? undefined : { ssh: sshSigners, openPgp: openPgpSigners },
   });
+}
+
+function remoteOf({ remoteUrl, remoteToken, remoteUsername: username, remotePassword: password }: Keys): Outcome<Access['remote']> {
+  const basic = username === undefined || password === undefined ? undefined : basicAuthorization({ username, password });
+  const authorization = remoteToken === undefined ? basic : `Bearer ${remoteToken}`;
+  if (remoteUrl === undefined && authorization === undefined) return success(undefined);
+  const url = URL.parse(remoteUrl ?? '');
+  if (authorization === undefined || url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+    return invalid(`must hold ${MEANT.remote}: remote-url, an address at https:// or http://, says where the others are sent to.`);
+  }
+  return success({ url, authorization });
 }
 
 /** The value of an Authorization header for HTTP basic authentication. */

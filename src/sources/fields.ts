@@ -12,7 +12,7 @@ export class Problem extends Error {}
 export interface Place {
   /** Folder of the mounted Secret. */
   readonly accessDir: string | undefined;
-  /** Folder where the claim of source pvc or tfx is mounted. */
+  /** Folder where the claim that the source is in is mounted. */
   readonly sourceDir: string | undefined;
   /** What its pointer was resolved to before. */
   readonly pins: Pins | undefined;

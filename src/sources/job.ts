@@ -1,6 +1,6 @@
 // What resolve and fetch have in common as programs: a time limit, a log, an exit code, and a last word for whoever reads the pod's status.
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 
@@ -12,7 +12,6 @@ import type { ResolveOptions } from './options.ts';
 import { storageError } from './sink.ts';
 import type { Environment } from './source.ts';
 import type { TransferContext } from './transfer.ts';
-import { removeTree } from './tree.ts';
 
 /** The world outside a job. `terminationLog` is the path of the file that kubelet reads when the container has ended. */
 export interface JobIo {
@@ -50,14 +49,19 @@ export async function runJob(
 
 async function withSpool<T>(folder: string, io: JobIo, work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
   try {
-    await removeTree(folder);
+    await removeSpool(folder);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     return await work();
   } catch (error) {
     return failureOf(storageError(folder, error));
   } finally {
-    await removeTree(folder).catch((error: unknown) => io.log(`${folder} could not be removed (${codeOf(error)})`));
+    await removeSpool(folder).catch((error: unknown) => io.log(`${folder} could not be removed (${codeOf(error)})`));
   }
+}
+
+/** What was begun in it may still be tidying up after itself. */
+function removeSpool(folder: string): Promise<void> {
+  return rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
 function contextOf(options: ResolveOptions, io: JobIo, spool: string): TransferContext {

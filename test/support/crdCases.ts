@@ -241,9 +241,40 @@ const MLFLOW_CASES: readonly (readonly [title: string, mlflow: object, message: 
   ['a server with a query', { server: 'https://mlflow.example.com?x=1', uri: 'models:/x/3' }, 'spec.source.mlflow.server in body should match'],
   ['a bucket as endpoint', { uri: 'models:/fraud/3', s3Endpoint: 's3://models' }, 'spec.source.mlflow.s3Endpoint in body should match'],
 ];
-
+const REPOSITORY = 'https://git.example.com/risk/fraud.git';
+const NO_PASSWORD =
+  'repository must not hold a password, which everyone who may read this object would see; name a Secret in access.secretRef';
+const IN_REPOSITORY = "path must be relative to the root of the repository, without '..'";
+const PATH_OR_ARTIFACT = 'give either path, with or without revision, or artifact with version or stage';
+const REVISION_OF_ARTIFACT = 'revision belongs to path; the commit of an artifact is that of its version or stage';
+const DVC_CASES: readonly (readonly [title: string, dvc: Change, message: string])[] = [
+  ['neither path nor artifact', {}, PATH_OR_ARTIFACT],
+  ['path and artifact', { path: 'm', artifact: 'm', version: 'v1.0.0' }, PATH_OR_ARTIFACT],
+  ['an artifact alone', { artifact: 'fraud' }, 'with artifact, give exactly one of version and stage'],
+  ['version and stage', { artifact: 'fraud', version: 'v1.0.0', stage: 'prod' }, 'with artifact, give exactly one of version and stage'],
+  ['the version of a path', { path: 'm', version: 'v1.0.0' }, 'version and stage belong to artifact; with path, give revision'],
+  ['the stage of a path', { path: 'm', stage: 'prod' }, 'version and stage belong to artifact; with path, give revision'],
+  ['the revision of an artifact', { artifact: 'm', stage: 'prod', revision: 'main' }, REVISION_OF_ARTIFACT],
+  ...['1.0.0', 'v1.0', 'v01.0.0', 'Latest'].map(
+    (version) => [`the version ${version}`, { artifact: 'm', version }, 'spec.source.dvc.version in body should match'] as const,
+  ),
+  ...['a b', 'fraud:', ':fraud', '-fraud', 'a:b:c', 'fraud@v1'].map(
+    (artifact) => [`the artifact ${artifact}`, { artifact, stage: 'prod' }, 'spec.source.dvc.artifact in body should match'] as const,
+  ),
+  ['a stage with a number', { artifact: 'm', stage: 'prod#1' }, 'spec.source.dvc.stage in body should match'],
+  ...['/m', '..', 'a/../b'].map((path) => [`the path ${path}`, { path }, IN_REPOSITORY] as const),
+  ['a revision like an option', { path: 'm', revision: '--all' }, 'spec.source.dvc.revision in body should match'],
+  ...['/srv/git/fraud', 'file:///srv/git/fraud', 'ext::sh -c id', 'git.example.com', 'https://git.example.com/'].map(
+    (repository) => [`the repository ${repository}`, { repository, path: 'm' }, 'spec.source.dvc.repository in body should match'] as const,
+  ),
+  ...['https://ada@git.example.com/fraud', 'https://ada:hush@git.example.com/fraud', 'ssh://git:hush@git.example.com/fraud'].map(
+    (repository) => [`the repository ${repository}`, { repository, path: 'm' }, NO_PASSWORD] as const,
+  ),
+];
 const ONE_SOURCE =
-  'give exactly one of http: {url: "https://..."}, mlflow: {server: "https://...", model: "...", alias: "..."}, ' +
+  'give exactly one of dvc: {repository: "https://...", artifact: "...", stage: "..."}, ' +
+  'git: {repository: "https://...", revision: "v1.4.0"}, http: {url: "https://..."}, ' +
+  'mlflow: {server: "https://...", model: "...", alias: "..."}, ' +
   'oci: {reference: "<registry>/<repository>:<tag>"}, pvc: {claim: "<PersistentVolumeClaim>", path: "..."}, ' +
   's3: {bucket: "...", prefix: "..."}, ' +
   'tfx: {claim: "<PersistentVolumeClaim>", base: "..."}';
@@ -273,6 +304,42 @@ const S3_CASES: readonly (readonly [title: string, s3: object, message: string])
   ['an endpoint of another kind', { endpoint: 's3://store.example.com' }, 'spec.source.s3.endpoint in body should match'],
 ];
 
+/** A commit in a repository, with fields that are changed or added. */
+function git(fields: object): Readonly<Record<string, unknown>> {
+  return { 'spec.source': { git: { repository: 'https://git.example.com/fraud.git', revision: 'v1', ...fields } } };
+}
+
+const GIT_CASES: readonly Omit<Broken, 'plural'>[] = [
+  ...['ext::sh -c id', 'ext::sh', '--upload-pack=id', 'git://a/b', '/srv/git', 'file://host/b', 'ssh://-oProxyCommand=id/x', 'u@-oX:y'].map(
+    (repository) => ({
+      title: `the repository ${repository}`,
+      change: git({ repository }),
+      message: 'spec.source.git.repository in body should match',
+    }),
+  ),
+  ...['https://u:p@a.example.com/b', 'https://token@a.example.com/b', 'ssh://git:p@a.example.com/b'].map((repository) => ({
+    title: `the repository ${repository}`,
+    change: git({ repository }),
+    message: 'repository must not hold a password, which everyone who may read this object would see; name a Secret in access.secretRef',
+  })),
+  ...['-x', 'a b', 'a^{}', 'HEAD~1', 'a:b', 'refs/*'].map((revision) => ({
+    title: `the revision ${revision}`,
+    change: git({ revision }),
+    message: 'spec.source.git.revision in body should match',
+  })),
+  ...['/m', '..', 'a/../b'].map((path) => ({
+    title: `the path ${path} in a repository`,
+    change: git({ path }),
+    message: "path must be relative to the root of the repository, without '..'",
+  })),
+  ...[{ claim: 'mirror' }, { repository: 'file:///fraud.git' }].map((fields) => ({
+    title: `the repository ${JSON.stringify(fields)}`,
+    change: git(fields),
+    message: 'name the PersistentVolumeClaim in claim if repository is file:///<path in the claim>, and only then',
+  })),
+  { title: 'a signature of the author', change: git({ verify: { signature: 'Author' } }), message: 'supported values: "Commit", "Tag"' },
+];
+
 const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
   {
     title: 'another name',
@@ -299,6 +366,12 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
     change: { 'spec.source': { s3: { bucket: 'models', prefix: 'fraud/model.joblib', ...s3 } } },
     message,
   })),
+  ...DVC_CASES.map(([title, dvc, message]) => ({
+    title: `DVC: ${title}`,
+    change: { 'spec.source': { dvc: { repository: REPOSITORY, ...dvc } } },
+    message,
+  })),
+  ...GIT_CASES,
   ...['fraud:1', 'risk/fraud:1', 'registry.example.com/fraud', `registry:5000/fraud`].map((reference) => ({
     title: `the reference ${reference}`,
     change: { 'spec.source': { oci: { reference } } },
@@ -424,6 +497,12 @@ export const TAKEN: readonly Taken[] = [
     title: `push ${i + 1}`,
     change: { 'spec.source': { tfx: { ...PUSHED, ...more } } },
   })),
+  ...[
+    { repository: 'git@git.example.com:risk/fraud.git', path: 'models/fraud', verify: { signature: 'Tag' } },
+    { repository: 'ssh://git@git.example.com:2222/risk/fraud.git', revision: 'refs/tags/fraud@v1.0.0' },
+    { repository: 'file:///fraud.git', claim: 'mirror', revision: '4f0c2a7' },
+    { repository: 'http://gitea.git:3000/risk/fraud', revision: 'fraud#prod#1' },
+  ].map((fields) => ({ plural: 'modelversions' as const, title: `the repository ${fields.repository}`, change: git(fields) })),
   ...['localhost/fraud:v1', '[::1]:5000/a/b__c:1_0', `registry.example.com/risk/fraud:1@sha256:${'a'.repeat(64)}`].map((reference) => ({
     plural: 'modelversions' as const,
     title: `the reference ${reference}`,
@@ -459,6 +538,18 @@ export const TAKEN: readonly Taken[] = [
     plural: 'modelversions' as const,
     title: `S3 ${JSON.stringify(s3)}`,
     change: { 'spec.source': { s3: { bucket: 'models', ...s3 } } },
+  })),
+  ...[
+    { path: 'models/fraud.pkl' },
+    { path: '.', revision: 'refs/tags/v1', repository: 'git@git.example.com:risk/fraud.git' },
+    { path: 'a..b/c d', repository: 'ssh://git@git.example.com:2222/~ada/fraud', remote: 'store' },
+    { artifact: 'fraud', version: 'latest' },
+    { artifact: 'models/eu:fraud', version: 'v1.0.0-rc.1+cu12' },
+    { artifact: 'Fraud_2', stage: 'prod/eu', repository: 'http://git.ml:3000/risk/fraud@2' },
+  ].map((dvc) => ({
+    plural: 'modelversions' as const,
+    title: `DVC ${JSON.stringify(dvc)}`,
+    change: { 'spec.source': { dvc: { repository: REPOSITORY, ...dvc } } },
   })),
   { plural: 'modelversions', title: 'a version of a commit', change: { 'spec.version': '4f0c2a7', 'metadata.name': 'fraud-4f0c2a7' } },
   { plural: 'modeldeployments', title: 'the longest name', change: { 'metadata.name': 'a'.repeat(40) } },

@@ -159,6 +159,55 @@ export function fullObject(plural: Plural): Body {
 const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly change: Readonly<Record<string, unknown>> }[] = [
   {
     plural: 'modelversions',
+    place: 'spec.source.dvc',
+    change: {
+      'spec.source.http': undefined,
+      'spec.source.dvc': {
+        repository: 'https://git.example.com/risk/fraud.git',
+        artifact: 'models/eu:fraud',
+        version: 'v1.4.0',
+        remote: 'store',
+      },
+    },
+  },
+  {
+    plural: 'modelversions',
+    place: 'spec.source.git',
+    change: {
+      'spec.source.http': undefined,
+      'spec.source.git': {
+        repository: 'https://git.example.com/risk/fraud.git',
+        revision: 'v1.4.0',
+        path: 'models/fraud',
+        verify: { signature: 'Tag' },
+      },
+    },
+  },
+  {
+    plural: 'modelversions',
+    place: 'spec.source.dvc.stage',
+    change: { 'spec.source.dvc.version': undefined, 'spec.source.dvc.stage': 'prod' },
+  },
+  ...['path', 'revision'].map((field) => ({
+    plural: 'modelversions' as const,
+    place: `spec.source.dvc.${field}`,
+    change: {
+      'spec.source.dvc.artifact': undefined,
+      'spec.source.dvc.version': undefined,
+      'spec.source.dvc.path': 'models/fraud.pkl',
+      'spec.source.dvc.revision': 'main',
+    },
+  })),
+  {
+    plural: 'modelversions',
+    place: 'spec.source.git.claim',
+    change: {
+      'spec.source.http': undefined,
+      'spec.source.git': { repository: 'file:///fraud.git', claim: 'mirror', revision: 'v1.4.0' },
+    },
+  },
+  {
+    plural: 'modelversions',
     place: 'spec.source.oci',
     change: {
       'spec.source.http': undefined,

@@ -4,9 +4,16 @@ import { ClusterError } from './failure.ts';
 import { attempt, lastLine, type RunResult } from './run.ts';
 import { DEBIAN_PACKAGES } from './settings.ts';
 
-/** Installs what is missing, as root and after saying so; refuses with the command to run otherwise. */
+/** Installs what the cluster lacks, as root and after saying so; refuses with the command to run otherwise. */
 export async function ensurePackages(root: boolean, say: Say): Promise<void> {
-  const missing = await missingPackages();
+  const pip = (await attempt(['python3', '-m', 'pip', '--version']).catch(() => ({ code: 1 }))).code === 0 ? [] : ['python3-pip'];
+  await installMissing([...DEBIAN_PACKAGES, ...pip], root, say);
+  if (!root) throw new ClusterError('The local cluster makes containers, mounts and network rules: run the same command as root.');
+}
+
+/** Installs those of the packages that are not there; refuses with the command to run when we are not `root`. */
+export async function installMissing(wanted: readonly string[], root: boolean, say: Say): Promise<void> {
+  const missing = await missingPackages(wanted);
   if (missing.length > 0) {
     const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
     if (!root) throw new ClusterError(`Debian packages are missing; as root, run: ${command}`);
@@ -17,7 +24,6 @@ export async function ensurePackages(root: boolean, say: Say): Promise<void> {
     check(await attempt(['apt-get', 'install', '-y', '-q', '--no-install-recommends', ...missing], { env }), command);
     say(`installed them in ${((performance.now() - started) / 1000).toFixed(0)} s`);
   }
-  if (!root) throw new ClusterError('The local cluster makes containers, mounts and network rules: run the same command as root.');
 }
 
 function check(result: RunResult, command: string): void {
@@ -27,11 +33,9 @@ function check(result: RunResult, command: string): void {
     );
 }
 
-async function missingPackages(): Promise<readonly string[]> {
-  const pip = (await attempt(['python3', '-m', 'pip', '--version']).catch(() => ({ code: 1 }))).code === 0 ? [] : ['python3-pip'];
-  const wanted = [...DEBIAN_PACKAGES, ...pip];
+async function missingPackages(wanted: readonly string[]): Promise<readonly string[]> {
   const query = await attempt(['dpkg-query', '--show', '--showformat', '${Package} ${db:Status-Status}\n', ...wanted]).catch(() => {
-    throw new ClusterError('The local cluster runs on Debian (and its like) only: there is no dpkg on this machine.');
+    throw new ClusterError('Debian (and its like) is needed for this: there is no dpkg on this machine.');
   });
   return absentFrom(query.stdout, wanted);
 }

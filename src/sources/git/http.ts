@@ -1,5 +1,5 @@
-// Git over HTTP: what `git` says is sent as requests of our own. Protocol version 2 (https://git-scm.com/docs/protocol-v2), and the first one
-// for the servers that know no other (https://git-scm.com/docs/pack-protocol).
+// Git over HTTP: what `git` says is sent as requests of our own, in protocol version 2 (https://git-scm.com/docs/protocol-v2), or in the
+// first one with servers that know no other (https://git-scm.com/docs/pack-protocol).
 
 import type { IncomingMessage } from 'node:http';
 
@@ -70,8 +70,8 @@ async function* answerEach(
 }
 
 /**
- * A conversation of the first protocol: what is wanted, up to a flush, then `done`. HTTP has no memory of the first when the second comes, so
- * that it is sent again; and when only a part of the history is wanted the server says its limits each time.
+ * A conversation of the first protocol: what is wanted, up to a flush, then `done`. HTTP has no memory of the first when the second comes,
+ * so it is sent again; and when only a part of the history is wanted the server says its limits each time.
  */
 async function* answerOnce(
   repository: HttpRepository,
@@ -109,7 +109,13 @@ async function post(
 ): Promise<AsyncIterable<Buffer>> {
   const { url, access } = repository;
   const headers = { 'content-type': `application/x-${SERVICE}-request`, ...(version && { 'git-protocol': version }) };
-  const call = { url: new URL(`${url.href}/${SERVICE}`), method: 'POST', headers, body: Buffer.concat(request).toString('latin1'), access } as const;
+  const call = {
+    url: new URL(`${url.href}/${SERVICE}`),
+    method: 'POST',
+    headers,
+    body: Buffer.concat(request).toString('latin1'),
+    access,
+  } as const;
   return bodyOf(repository, valueOf(await send({ ...call, stay: true }, context)), `application/x-${SERVICE}-result`);
 }
 
@@ -134,7 +140,8 @@ async function* inOurWords(url: URL, answer: IncomingMessage): AsyncGenerator<Bu
 function failureOf({ url, access, field }: HttpRepository, { statusCode = 0, headers }: IncomingMessage, type: string): Outcome<undefined> {
   const shown = describeUrl(url);
   if (statusCode >= 300 && statusCode < 400) {
-    const target = URL.parse(headers.location ?? '', url.href);
+    // A server that was shown credentials may write them there.
+    const target = access.authorization === undefined ? URL.parse(headers.location ?? '', url.href) : null;
     const to = target === null ? 'elsewhere' : `to ${describeUrl(target).replace(/\/info\/refs$/, '')}`;
     return finalFailure('RedirectRefused', `${shown} redirects ${to}. If the repository is there, write that into ${field}.`);
   }

@@ -1,6 +1,5 @@
 // Git over SSH and in a mounted claim: a program, `ssh` or `git` itself, is the other end of the conversation.
 
-import { Buffer } from 'node:buffer';
 import type { FileHandle } from 'node:fs/promises';
 
 import { finalFailure, passingFailure } from '../../core/version/failure.ts';
@@ -12,7 +11,7 @@ import { errorOf, valueOf } from '../error.ts';
 import { namelessFile } from '../localFile.ts';
 import { interrupted } from '../request.ts';
 import type { SourceContext } from '../source.ts';
-import { ENVIRONMENT, gitCommand, lastWords, start, type Command } from './program.ts';
+import { cause, ENVIRONMENT, gitCommand, start, type Command } from './program.ts';
 import type { Wire } from './wire.ts';
 
 export interface FileRepository {
@@ -58,7 +57,7 @@ export function quoted(word: string): string {
  * How `ssh` is started: with no configuration but this, to the address that was looked up and found good, and only to a host whose key the
  * Secret holds. Key and known hosts are in files without names, which end with this process.
  */
-export async function sshCommand(
+async function sshCommand(
   { address, access, field }: SshRepository,
   remote: string,
   context: SourceContext,
@@ -105,6 +104,30 @@ export async function sshCommand(
   };
 }
 
+const MOST_ANSWER_BYTES = 64 * 1024;
+
+/** What a command on the server prints, at most 64 KiB. Throws a SourceError when it fails. */
+export async function runOverSsh(repository: SshRepository, remote: string, context: SourceContext): Promise<string> {
+  const { command, close } = await sshCommand(repository, remote, context);
+  try {
+    const running = start(command, context.signal);
+    running.input.end();
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of running.output) {
+      bytes += (chunk as Buffer).length;
+      if (bytes <= MOST_ANSWER_BYTES) chunks.push(chunk as Buffer);
+      else running.kill();
+    }
+    const { code, words } = await running.ended;
+    if (context.signal.aborted) throw errorOf(interrupted(context.signal));
+    if (code !== 0) throw errorOf({ failure: sshFailure(repository, words) });
+    return Buffer.concat(chunks).toString('utf8');
+  } finally {
+    await close();
+  }
+}
+
 function secret(text: string, context: SourceContext): Promise<FileHandle> {
   return namelessFile(context.spool, oneChunk(text));
 }
@@ -124,7 +147,7 @@ async function* converse(
   command: Command,
   requests: AsyncIterable<Buffer>,
   context: SourceContext,
-  failed: (words: string | undefined) => Failure,
+  failed: (words: string) => Failure,
 ): AsyncGenerator<Buffer, void, undefined> {
   const running = start(command, context.signal);
   void feed(requests, running.input);
@@ -136,7 +159,7 @@ async function* converse(
     }
     const { code, words } = await running.ended;
     if (context.signal.aborted) throw errorOf(interrupted(context.signal));
-    if (code !== 0 && bytes === 0) throw errorOf({ failure: failed(lastWords(words)) });
+    if (code !== 0 && bytes === 0) throw errorOf({ failure: failed(words) });
   } finally {
     running.kill();
   }
@@ -151,18 +174,23 @@ async function feed(requests: AsyncIterable<Buffer>, input: NodeJS.WritableStrea
 }
 
 /** What `ssh`, or the program on the server, means. */
-export function sshFailure({ address, field }: SshRepository, words = 'it said nothing'): Failure {
+function sshFailure({ address, field }: SshRepository, words: string): Failure {
   const { shown } = address;
+  const said = cause(words) ?? 'it said nothing';
   if (/host key verification failed|host identification has changed|no .* host key is known/i.test(words)) {
-    const wayOut = 'Put the line that `ssh-keyscan` prints into known_hosts of that Secret, after comparing it with what its owners publish.';
-    return finalFailure('AccessDenied', `The host key of ${shown} is not one that known_hosts in the Secret of spec.access.secretRef holds. ${wayOut}`)
-      .failure;
+    const wayOut =
+      'Put the line that `ssh-keyscan` prints into known_hosts of that Secret, after comparing it with what its owners publish.';
+    return finalFailure(
+      'AccessDenied',
+      `The host key of ${shown} is not one that known_hosts in the Secret of spec.access.secretRef holds. ${wayOut}`,
+    ).failure;
   }
   if (/permission denied|authentication|too many authentication|load key|invalid format|sign_and_send/i.test(words)) {
-    return finalFailure('AccessDenied', `${shown} did not take the key ssh-privatekey of the Secret of spec.access.secretRef (${words}).`).failure;
+    return finalFailure('AccessDenied', `${shown} did not take the key ssh-privatekey of the Secret of spec.access.secretRef (${said}).`)
+      .failure;
   }
   if (/not found|does not appear to be a git repository|no such|does not exist/i.test(words)) {
-    return finalFailure('NotFound', `${shown} is no Git repository that this key may read (${words}). Check ${field}.`).failure;
+    return finalFailure('NotFound', `${shown} is no Git repository that this key may read (${said}). Check ${field}.`).failure;
   }
-  return passingFailure('SourceUnreachable', `${shown} could not be read by SSH (${words}).`).failure;
+  return passingFailure('SourceUnreachable', `${shown} could not be read by SSH (${said}).`).failure;
 }

@@ -123,15 +123,12 @@ export function start(command: Command, signal: AbortSignal, hasLine = false): R
     child.once('error', () => resolve());
     child.once('exit', () => resolve());
   });
-  void exited.then(() => {
-    signal.removeEventListener('abort', kill);
-    line?.destroy();
-  });
+  void exited.then(() => signal.removeEventListener('abort', kill));
   return { input: child.stdin, output: child.stdout, said: child.stderr, line, ended, exited, kill };
 }
 
-function endGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return;
+function endGroup({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
   try {
     process.kill(-pid, 'SIGKILL');
   } catch (error) {
@@ -154,6 +151,8 @@ export function startGit(run: GitRun, folder: string, context: SourceContext): R
 async function lead(wire: Wire, line: Duplex, running: Running, context: SourceContext): Promise<void> {
   const { limits, timeouts } = context;
   const stop = new AbortController();
+  // Ends both the wire that waits for a server and the one that waits for the program.
+  stop.signal.addEventListener('abort', () => line.destroy());
   const idle = setTimeout(() => stop.abort(errorOf(silent(timeouts.idleMs))), timeouts.idleMs);
   const stirs = (): void => {
     idle.refresh();
@@ -171,12 +170,13 @@ async function lead(wire: Wire, line: Duplex, running: Running, context: SourceC
     }
     line.end();
   } catch (error) {
+    // Once it is to stop, it stops with any error.
     if (!stop.signal.aborted) throw error;
-    // Without a reason of ours the program has gone first, and knows why.
-    if (stop.signal.reason instanceof SourceError) throw stop.signal.reason;
   } finally {
     clearTimeout(idle);
   }
+  // Without a reason of ours the program has gone first, and knows why.
+  if (stop.signal.reason instanceof SourceError) throw stop.signal.reason;
 }
 
 /** What the program writes until it closes the line, or goes away: then its end tells more than the line's. */
@@ -224,10 +224,10 @@ export async function runGit(
   return { ...ended, output: Buffer.concat(chunks) };
 }
 
-/** The line in which a program says why it ended, for people; undefined when it said nothing. */
-export function lastWords(words: string): string | undefined {
+/** The line in which a program first says what is wrong, for people; undefined when it said nothing. */
+export function cause(words: string): string | undefined {
   const lines = words.split(/[\r\n]+/).map((line) => line.trim());
-  const said = lines.findLast((line) => /^(fatal|error|ssh|ERROR)\b/.test(line)) ?? lines.findLast((line) => line !== '');
+  const said = lines.find((line) => /^(fatal|error|ssh|ERROR)\b/.test(line)) ?? lines.findLast((line) => line !== '');
   return said === undefined ? undefined : cleanText(said, 300);
 }
 

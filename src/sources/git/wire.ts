@@ -20,8 +20,8 @@ export function textOf(packet: Buffer): string {
 }
 
 /**
- * Cuts a stream into Git's packets, each with the four hexadecimal digits of its length before it; 0000 to 0002 are packets without content.
- * What is no packet ends the stream with the rest as it is, for `git` to judge.
+ * Cuts a stream into Git's packets, each with the four hexadecimal digits of its length before it; 0000 to 0002 have no content. What is
+ * no packet ends the stream with the rest as it is, for `git` to judge.
  */
 export async function* packets(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
   let rest: Buffer = Buffer.alloc(0);

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -13,6 +14,7 @@ import { pack } from 'tar-stream';
 import { SMALL_HEAP } from '../../../src/core/resources/template.ts';
 import { removeTree } from '../../../src/sources/tree.ts';
 import { serve, sha256, workplace, zipOf } from './fixtures.ts';
+import { makeWorkshop, serveGit } from './git/repositories.ts';
 import type { TestServer, Workplace } from './fixtures.ts';
 
 const CHUNK = randomBytes(1024 ** 2);
@@ -81,7 +83,14 @@ function* zip(): Generator<Buffer> {
   yield end;
 }
 
-async function run(name: string, options: object): Promise<{ readonly code: number; readonly mebibytes: number }> {
+interface Used {
+  readonly code: number;
+  readonly mebibytes: number;
+  /** Of one of the programs that were started. */
+  readonly program: number;
+}
+
+async function run(name: string, options: object): Promise<Used> {
   const script = join(import.meta.dirname, 'runJob.ts');
   const { stdout } = await promisify(execFile)(
     process.execPath,
@@ -90,8 +99,8 @@ async function run(name: string, options: object): Promise<{ readonly code: numb
       env: { ...process.env, [SMALL_HEAP.name]: SMALL_HEAP.value },
     },
   );
-  const [code, mebibytes] = stdout.split(' ').map(Number);
-  return { code: code!, mebibytes: mebibytes! };
+  const [code, mebibytes, program] = stdout.split(' ').map(Number);
+  return { code: code!, mebibytes: mebibytes!, program: program! };
 }
 
 function digestOfContent(name: string): string {
@@ -117,6 +126,30 @@ test('resolving an object of 300 MiB in a bucket takes less than 60 MiB of memor
   expect(mebibytes).toBeGreaterThan(0);
   expect(mebibytes).toBeLessThan(MOST_MIB);
 }, 60_000);
+
+test.each([true, false])(
+  'resolving a file of 300 MiB in Git takes less than 60 MiB of memory; server leaves out files: %j',
+  async (filters) => {
+    const shop = makeWorkshop(join(place.folder, 'repositories/fraud'));
+    shop.git(['config', 'core.compression', '0']);
+    await pipeline(Readable.from(content()), createWriteStream(join(shop.folder, 'model.bin')));
+    shop.git(['add', 'model.bin']);
+    shop.git(['commit', '-q', '-m', 'large']);
+    const git = await serveGit(join(place.folder, 'repositories'), { settings: filters ? ['uploadpack.allowFilter=true'] : [] });
+    try {
+      const source = { git: { repository: `${git.url}/fraud/.git`, revision: 'main' } };
+      const { code, mebibytes, program } = await run('resolve', { source, digest: digestOfContent('model.bin') });
+      expect(code).toBe(0);
+      for (const used of [mebibytes, program]) {
+        expect(used).toBeGreaterThan(0);
+        expect(used).toBeLessThan(MOST_MIB);
+      }
+    } finally {
+      await git.close();
+    }
+  },
+  120_000,
+);
 
 test('resolving 3,000 small files takes less than 60 MiB of memory', async () => {
   const { code, mebibytes } = await run('resolve', { source: { http: { url: `${server.url}/crowd.tar` } } });

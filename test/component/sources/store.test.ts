@@ -77,9 +77,14 @@ async function resolve(more: object = {}) {
   return termination.value;
 }
 
-async function fetch(more: object = {}): Promise<number> {
+async function fetch(more: object = {}, io = place.io): Promise<number> {
   const job = options({ digest: DIGEST, model: 'm', version: '1', preset: 'custom', to, ...more });
-  return runFetch(parseFetchOptions(JSON.stringify(job)), place.io);
+  return runFetch(parseFetchOptions(JSON.stringify(job)), io);
+}
+
+/** A fetch container of a pod of its own: nobody else writes its termination message. */
+function fetchInto(folder: string): Promise<number> {
+  return fetch({ to: folder }, { ...place.io, terminationLog: `${folder}-termination-log` });
 }
 
 const inClaim = (...path: string[]): string => join(mountedAt, 'sha256', ...path);
@@ -255,7 +260,7 @@ describe('a fetch container with storage', () => {
     await chmod(inClaim(HEX, 'model.joblib'), 0o644);
     await writeFile(inClaim(HEX, 'model.joblib'), 'other');
     const folders = await Promise.all([0, 1, 2, 3].map((i) => mkdir(join(to, `pod-${i}`)).then(() => join(to, `pod-${i}`))));
-    const codes = await Promise.all([resolve({ digest: DIGEST }), ...folders.map((folder) => fetch({ to: folder }))]);
+    const codes = await Promise.all([resolve({ digest: DIGEST }), ...folders.map(fetchInto)]);
     expect(codes.slice(1)).toEqual([0, 0, 0, 0]);
     for (const folder of folders) expect(modelDigest((await hashTree(join(folder, 'model'))) ?? [])).toBe(DIGEST);
     expect(await copyState()).toBe('whole');

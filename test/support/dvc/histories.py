@@ -1,30 +1,43 @@
-"""Makes histories of a model registry with GTO's own API, in real Git repositories, and prints what GTO makes of them.
+"""Makes histories of a model registry with GTO's own API, over commits that DVC has made, and prints what GTO makes of them.
 
-usage: histories.py FOLDER SEED COUNT
-prints one JSON line for each: {"repository", "tags": [{"name", "commit", "taggedAt"}], "show": {...}}; show is null where GTO refuses
+usage: histories.py FOLDER STORE SEED COUNT
+  STORE  base URL of a web server for FOLDER/store, where DVC keeps the models
+prints a JSON line with what `dvc get` brings of each commit, as hexadecimal sha256, {commit: {artifact: sha256}}, and then one for each
+history: {"repository", "tags": [{"name", "commit", "taggedAt"}], "show": {...}}; show is null where GTO refuses
 
 First come the cases below, then COUNT more by chance. The same seed gives the same ones: time is counted here, not taken from the clock.
 """
 
 import functools
+import hashlib
 import json
 import os
 import random
+import shutil
+import subprocess
 import sys
 import time
+from pathlib import Path
 
+# What DVC has to say is not what is asked for here.
+(printed, sys.stdout) = (sys.stdout, sys.stderr)
+FOLDER, STORE, SEED, COUNT = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+os.environ.update(HOME=str(FOLDER), DVC_NO_ANALYTICS="1", DVC_SITE_CACHE_DIR=str(FOLDER / "site"))
 os.environ.update(GIT_AUTHOR_NAME="Ada", GIT_AUTHOR_EMAIL="ada@example.com")
 os.environ.update(GIT_COMMITTER_NAME="Ada", GIT_COMMITTER_EMAIL="ada@example.com")
 os.environ.update(GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_SYSTEM="/dev/null")
 
 from dulwich import porcelain
 from dulwich.objects import Tag
+from dvc.repo import Repo
 from gto import api, index, registry
 from gto.exceptions import GTOException
 from scmrepo.git import Git
 from scmrepo.git.backend.pygit2 import Pygit2Backend
 
 ARTIFACTS = ["fraud", "models/eu:fraud"]
+MODELS = {"fraud": "model.bin", "models/eu:fraud": "models/eu/fraud.pkl"}
+MOST_COMMITS = 6
 STAGES = ["prod", "staging", "shadow/eu"]
 VERSIONS = ["v1.0.0", "v1.0.0-rc.1", "v1.0.0-rc.10", "v1.0.0-rc.2", "v0.9.0", "v1.10.0", "v1.9.0"]
 VERSIONS += ["v2.0.0+cu12", "v2.0.0+cu13", "v2.0.0-alpha"]
@@ -61,7 +74,6 @@ CASES = [
 ]
 
 now = 0
-time.time = lambda: float(now)
 
 
 def not_by_libgit2(*_args, **_options):
@@ -71,7 +83,7 @@ def not_by_libgit2(*_args, **_options):
 
 Pygit2Backend.tag = not_by_libgit2
 
-# No repository here has a .gto file, and looking for it is most of what GTO would do.
+# None of the repositories has a .gto file, and looking for it is most of what GTO would do.
 index.read_registry_config = registry.read_registry_config = functools.lru_cache(registry.read_registry_config)
 
 
@@ -115,30 +127,65 @@ def step(rng, repository, commits, registered):
         pass
 
 
-def commits_in(repository, count):
+def git(*args, at=0):
+    dates = {"GIT_AUTHOR_DATE": f"{at} +0000", "GIT_COMMITTER_DATE": f"{at} +0000"}
+    done = subprocess.run(["git", *args], cwd=FOLDER / "base", check=True, capture_output=True, text=True, env={**os.environ, **dates})
+    return done.stdout.strip()
+
+
+def write(path, content):
+    file = FOLDER / "base" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+
+
+def models():
+    """Commits of a repository in which DVC keeps a model for each artifact, another one each time."""
+    (FOLDER / "base").mkdir()
+    os.chdir(FOLDER / "base")
+    git("init", "-q", "-b", "main")
+    Repo.init(".").close()
+    write(".dvc/config", f"[core]\n    remote = web\n['remote \"web\"']\n    url = {STORE}\n")
+    write(".dvc/config.local", f"['remote \"disk\"']\n    url = {FOLDER / 'store'}\n")
+    write("dvc.yaml", "artifacts:\n  fraud: {path: model.bin}\n")
+    write("models/eu/dvc.yaml", "artifacts:\n  fraud: {path: fraud.pkl}\n")
+    for number in range(MOST_COMMITS):
+        for path in MODELS.values():
+            write(path, f"{path} of commit {number}\n")
+        with Repo(".") as repo:
+            repo.add(list(MODELS.values()))
+            repo.push(remote="disk")
+        git("add", "--all")
+        git("commit", "-q", "-m", "work", at=1_700_000_000 + 60 * number)
+        yield git("rev-parse", "HEAD")
+
+
+def got(commit, path):
+    to = FOLDER / "got" / commit / path
+    to.parent.mkdir(parents=True)
+    Repo.get(str(FOLDER / "base"), path, out=str(to), rev=commit)
+    return hashlib.sha256(to.read_bytes()).hexdigest()
+
+
+def commits_in(repository, commits, count):
+    """A clone that has the first commits alone."""
     global now
-    now = 1_700_000_000
-    porcelain.init(repository)
-    for number in range(count):
-        now += 60
-        with open(os.path.join(repository, "code.py"), "w") as file:
-            file.write(f"# {number}\n")
-        porcelain.add(repository, [os.path.join(repository, "code.py")])
-        times = {"commit_timestamp": now, "author_timestamp": now, "commit_timezone": 0, "author_timezone": 0}
-        yield porcelain.commit(repository, message=b"work", **times).decode()
-    now += 100_000
+    shutil.copytree(FOLDER / "base/.git", Path(repository) / ".git")
+    (Path(repository) / ".git/refs/heads/main").write_text(f"{commits[count - 1]}\n")
+    now = 1_700_100_000
+    return commits[:count]
 
 
-def by_chance(rng, repository):
-    commits, registered = list(commits_in(repository, rng.randint(2, 6))), []
+def by_chance(rng, repository, all_commits):
+    commits, registered = commits_in(repository, all_commits, rng.randint(2, MOST_COMMITS)), []
     for _ in range(rng.randint(6, 24)):
         tick(rng)
         step(rng, repository, commits, registered)
 
 
-def by_hand(case, repository):
+def by_hand(case, repository, all_commits):
     global now
-    commits = list(commits_in(repository, 3))
+    commits = commits_in(repository, all_commits, 3)
     start = now
     for tag, commit, second in case:
         now = start + second
@@ -157,21 +204,22 @@ def tags_of(repository):
     return found
 
 
-def main(folder, seed, count):
+def main():
+    commits = list(models())
+    print(json.dumps({commit: {name: got(commit, path) for name, path in MODELS.items()} for commit in commits}), file=printed)
+    time.time = lambda: float(now)
     makers = [functools.partial(by_hand, case) for case in CASES]
-    makers += [functools.partial(by_chance, random.Random(f"{seed}-{number}")) for number in range(int(count))]
+    makers += [functools.partial(by_chance, random.Random(f"{SEED}-{number}")) for number in range(COUNT)]
     for number, make in enumerate(makers):
-        repository = os.path.join(folder, f"history-{number}")
-        os.makedirs(repository)
-        make(repository)
+        repository = str(FOLDER / f"history-{number}")
+        make(repository, commits)
         line = {"repository": repository, "tags": tags_of(repository), "show": None}
         try:
             # What `gto show --json` prints.
             line["show"] = api.show(repository)
         except GTOException:
             pass
-        print(json.dumps(line), flush=True)
+        print(json.dumps(line), file=printed)
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+main()

@@ -21,7 +21,10 @@ const ENVIRONMENT = {
 export interface Workshop {
   readonly folder: string;
   /** Runs `git` there and gives what it printed. `env` is added to its surroundings. */
-  readonly git: (args: readonly string[], options?: { readonly env?: Readonly<Record<string, string>>; readonly input?: string | Buffer }) => string;
+  readonly git: (
+    args: readonly string[],
+    options?: { readonly env?: Readonly<Record<string, string>>; readonly input?: string | Buffer },
+  ) => string;
   /** Writes files and commits them; gives the commit. */
   readonly commit: (files: Readonly<Record<string, string | Buffer>>, message?: string) => string;
 }
@@ -91,7 +94,12 @@ function backend(root: string, request: IncomingMessage, response: ServerRespons
       CONTENT_LENGTH: request.headers['content-length'] ?? '',
       ...(version2 && typeof protocol === 'string' ? { GIT_PROTOCOL: protocol } : {}),
       GIT_CONFIG_COUNT: String(pairs.length),
-      ...Object.fromEntries(pairs.flatMap(([key, value], i) => [[`GIT_CONFIG_KEY_${i}`, key], [`GIT_CONFIG_VALUE_${i}`, value]])),
+      ...Object.fromEntries(
+        pairs.flatMap(([key, value], i) => [
+          [`GIT_CONFIG_KEY_${i}`, key],
+          [`GIT_CONFIG_VALUE_${i}`, value],
+        ]),
+      ),
     },
     stdio: ['pipe', 'pipe', 'ignore'],
   });

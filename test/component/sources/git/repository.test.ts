@@ -1,21 +1,36 @@
 import { lookup } from 'node:dns';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, symlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../../../../src/core/version/limits.ts';
 import { NO_ACCESS, type Access } from '../../../../src/sources/access.ts';
 import { openRepository, type Repository } from '../../../../src/sources/git/repository.ts';
 import type { Outcome } from '../../../../src/core/version/failure.ts';
 import type { SourceContext } from '../../../../src/sources/source.ts';
+import { startSshd, type SshServer } from '../../../support/sshd.ts';
 import { workplace, type TestServer, type Workplace } from '../fixtures.ts';
 import { makeWorkshop, serveGit, type GitServerOptions, type Workshop } from './repositories.ts';
 
+jest.setTimeout(120_000);
+
 const FIELD = 'spec.source.git.repository';
 const REVISION = 'spec.source.git.revision';
+
+let sshd: SshServer;
+let oldSshd: SshServer;
+
+beforeAll(async () => {
+  [sshd, oldSshd] = await Promise.all([startSshd(), startSshd(true)]);
+}, 240_000);
+
+afterAll(async () => {
+  await Promise.all([sshd.stop(), oldSshd.stop()]);
+});
 
 let place: Workplace;
 let shop: Workshop;
@@ -53,27 +68,39 @@ async function open(repository: string, access: Access = NO_ACCESS): Promise<Rep
   return valueOf(await openRepository({ repository, field: FIELD, access, sourceDir: join(place.folder, 'repositories') }, context));
 }
 
-async function over(kind: string): Promise<string> {
+function accessBy({ key, knownHosts }: SshServer): Access {
+  return { ...NO_ACCESS, ssh: { privateKey: key, knownHosts } };
+}
+
+function sshUrl({ port }: SshServer, path = join(place.folder, 'repositories/fraud')): string {
+  return `ssh://git@127.0.0.1:${port}${path}`;
+}
+
+async function over(kind: string): Promise<Repository> {
   switch (kind) {
     case 'file':
-      return 'file:///fraud';
+      return open('file:///fraud');
     case 'http':
-      return `${(await server()).url}/fraud/.git`;
+      return open(`${(await server()).url}/fraud/.git`);
     case 'http of old':
-      return `${(await server({ version2: false })).url}/fraud/.git`;
+      return open(`${(await server({ version2: false })).url}/fraud/.git`);
+    case 'ssh':
+      return open(sshUrl(sshd), accessBy(sshd));
+    case 'ssh of old':
+      return open(sshUrl(oldSshd), accessBy(oldSshd));
     default:
-      return `${(await server({ settings: [] })).url}/fraud/.git`;
+      return open(`${(await server({ settings: [] })).url}/fraud/.git`);
   }
 }
 
-const WAYS = ['file', 'http', 'http of old', 'http without filters'];
+const WAYS = ['file', 'http', 'http of old', 'http without filters', 'ssh', 'ssh of old'];
 
 describe.each(WAYS)('a repository over %s', (way) => {
   test('gives the files of a commit, large ones as well', async () => {
     const large = randomBytes(3 * 1024 ** 2);
     const commit = shop.commit({ 'model/large.bin': large, 'model/small.txt': 'one', 'other.txt': 'other' });
     shop.commit({ 'model/small.txt': 'two' });
-    const repository = await open(await over(way));
+    const repository = await over(way);
     const fetched = valueOf(await repository.fetch(commit));
     const entries = valueOf(await fetched.list('model'));
     expect(entries.map(({ path, kind }) => [path, kind])).toEqual([
@@ -96,7 +123,7 @@ describe.each(WAYS)('a repository over %s', (way) => {
     shop.commit({ a: '2' });
     const last = shop.commit({ a: '3' });
     shop.git(['tag', 'light']);
-    const repository = await open(await over(way));
+    const repository = await over(way);
     const commitOf = async (revision: string): Promise<string> => valueOf(await repository.commitOf(revision, REVISION)).commit;
     expect(await commitOf('main')).toBe(last);
     expect(await commitOf('refs/heads/main')).toBe(last);
@@ -118,13 +145,13 @@ describe.each(WAYS)('a repository over %s', (way) => {
   test('gives a commit that no branch points to any more, as long as the branches still lead to it', async () => {
     const first = shop.commit({ a: '1' });
     shop.commit({ a: '2' });
-    const fetched = valueOf(await (await open(await over(way))).fetch(first));
+    const fetched = valueOf(await (await over(way)).fetch(first));
     expect(valueOf(await fetched.readFile('a', 10))?.toString()).toBe('1');
   });
 
   test('says that it has not a commit', async () => {
     shop.commit({ a: '1' });
-    const outcome = await (await open(await over(way))).fetch('1'.repeat(40));
+    const outcome = await (await over(way)).fetch('1'.repeat(40));
     expect(outcome).toMatchObject({ failure: { reason: 'NotFound', retryable: false } });
   });
 });
@@ -144,8 +171,7 @@ test('little is fetched: no history, and no large file that is not read', async 
   const own = (await readdir(join(fetched.folder, '..'))).filter((name) => name.startsWith('file-'));
   expect(own).toHaveLength(1);
   await stream.toArray();
-  await new Promise((resolve) => setImmediate(resolve));
-  while (existsSync(join(fetched.folder, '..', own[0]!))) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(existsSync(join(fetched.folder, '..', own[0]!))).toBe(false);
 });
 
 test('a repository with SHA-256 names is read as well', async () => {
@@ -167,23 +193,218 @@ test('links, submodules, and what a path leads through, are told apart', async (
   const commit = shop.commit({ a: '1' });
   const fetched = valueOf(await (await open('file:///fraud')).fetch(commit));
   const kinds = async (path: string) => valueOf(await fetched.list(path)).map((entry) => [entry.path, entry.kind]);
-  expect(await kinds('')).toEqual([['a', 'file'], ['link', 'link'], ['sub', 'submodule']]);
+  expect(await kinds('')).toEqual([
+    ['a', 'file'],
+    ['link', 'link'],
+    ['sub', 'submodule'],
+  ]);
   expect(await kinds('sub/model')).toEqual([['sub', 'submodule']]);
   expect(await kinds('link/x')).toEqual([['link', 'link']]);
   expect(await kinds('a/x')).toEqual([['a', 'file']]);
   expect(await kinds('b')).toEqual([]);
 });
 
-describe('a server', () => {
-  test('is shown the credentials of the Secret', async () => {
+async function failureOf<T>(outcome: Promise<Outcome<T>>) {
+  const { ok, ...rest } = await outcome;
+  if (ok || !('failure' in rest)) throw new Error('it went well');
+  return rest.failure;
+}
+
+const refsOf = async (repository: string, access: Access = NO_ACCESS) =>
+  failureOf((await open(repository, access)).commitOf('main', REVISION));
+
+describe('a server on the web', () => {
+  test('is shown a token as the password of a user, and a user and password as they are', async () => {
     const commit = shop.commit({ a: '1' });
-    const basic = `Basic ${Buffer.from('x-access-token:s3cret').toString('base64')}`;
-    const { url } = await server({ authorization: basic });
-    const access = { ...NO_ACCESS, token: 's3cret', authorization: 'Bearer s3cret' };
-    const repository = await open(`${url}/fraud/.git`, access);
-    expect(valueOf(await repository.commitOf('main', REVISION)).commit).toBe(commit);
-    valueOf(await repository.fetch(commit));
-    const refused = await (await open(`${url}/fraud/.git`)).commitOf('main', REVISION);
-    expect(refused).toMatchObject({ failure: { reason: 'AccessDenied', retryable: false } });
+    for (const [words, access] of [
+      ['x-access-token:s3cret', { ...NO_ACCESS, token: 's3cret', authorization: 'Bearer s3cret' }],
+      ['ada:s3cret', { ...NO_ACCESS, authorization: `Basic ${btoa('ada:s3cret')}`, basic: { username: 'ada', password: 's3cret' } }],
+    ] as const) {
+      const { url } = await server({ authorization: `Basic ${btoa(words)}` });
+      const repository = await open(`${url}/fraud/.git`, access);
+      expect(valueOf(await repository.commitOf('main', REVISION)).commit).toBe(commit);
+      valueOf(await repository.fetch(commit));
+      const other = await refsOf(`${url}/fraud/.git`, { ...NO_ACCESS, token: 'wrong', authorization: 'Bearer wrong' });
+      expect(other).toMatchObject({ reason: 'AccessDenied', retryable: false });
+      expect(other.message).toContain('The credentials of spec.access.secretRef are not enough');
+      expect((await refsOf(`${url}/fraud/.git`)).message).toContain('put them into a Secret');
+    }
   });
+
+  test.each([
+    [403, 'AccessDenied', false],
+    [404, 'NotFound', false],
+    [429, 'SourceFailed', true],
+    [500, 'SourceFailed', true],
+    [418, 'SourceRefused', false],
+  ])('that answers %i', async (status, reason, retryable) => {
+    const { url } = await server({ instead: (_request, response) => Boolean(response.writeHead(status).end()) });
+    const failure = await refsOf(`${url}/fraud.git`);
+    expect(failure).toMatchObject({ reason, retryable });
+    expect(failure.message).toContain(`${url}/fraud.git answered ${status}`);
+  });
+
+  test('that is no Git server is told apart', async () => {
+    const { url } = await server({
+      instead: (_request, response) => Boolean(response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')),
+    });
+    expect(await refsOf(`${url}/fraud.git`)).toMatchObject({ reason: 'SourceRefused', retryable: false });
+  });
+
+  test('that redirects is not followed: whoever wrote the address writes the new one', async () => {
+    const target = await server();
+    const headers = { location: `${target.url}/fraud/.git/info/refs?service=git-upload-pack` };
+    const { url } = await server({ instead: (_request, response) => Boolean(response.writeHead(301, headers).end()) });
+    const failure = await refsOf(`${url}/fraud`);
+    expect(failure).toMatchObject({ reason: 'RedirectRefused', retryable: false });
+    expect(failure.message).toContain(`${target.url}/fraud/.git`);
+    expect(target.requests).toEqual([]);
+    const withToken = await refsOf(`${url}/fraud`, { ...NO_ACCESS, token: 's3cret', authorization: 'Bearer s3cret' });
+    expect(withToken.message).toContain('redirects elsewhere');
+  });
+
+  test('that breaks off in the middle, or says nothing any more, is tried again later', async () => {
+    const commit = shop.commit({ 'large.bin': randomBytes(500_000) });
+    for (const end of [(response: ServerResponse) => response.destroy(), () => undefined]) {
+      const type = 'application/x-git-upload-pack-result';
+      const { url } = await server({
+        instead: (request, response) => {
+          if (request.method !== 'POST') return false;
+          response.writeHead(200, { 'content-type': type }).write('000dpackfile\n0005', () => end(response));
+          return true;
+        },
+      });
+      context = { ...context, timeouts: { ...context.timeouts, idleMs: 500 } };
+      const failure = await failureOf((await open(`${url}/fraud/.git`)).fetch(commit));
+      expect(failure).toMatchObject({ reason: 'SourceUnreachable', retryable: true });
+    }
+  });
+
+  test('that sends without an end is stopped', async () => {
+    const commit = shop.commit({ 'large.bin': randomBytes(900_000) });
+    context = { ...context, limits: { ...context.limits, bytes: 200_000 } };
+    const failure = await failureOf((await open(`${(await server()).url}/fraud/.git`)).fetch(commit));
+    expect(failure).toMatchObject({ reason: 'TooLarge', retryable: false });
+  });
+
+  test('that answers with an error, or with nonsense, has its words not repeated: they could hold what it was shown', async () => {
+    shop.commit({ a: '1' });
+    context = { ...context, timeouts: { ...context.timeouts, idleMs: 500 } };
+    for (const words of ['0019ERR you said s3cret!\n', '001fERR you said s3cret!\n', 'this is s3cret and no Git']) {
+      const type = 'application/x-git-upload-pack-advertisement';
+      const { url } = await server({
+        instead: (_request, response) => Boolean(response.writeHead(200, { 'content-type': type }).end(words)),
+      });
+      const failure = await refsOf(`${url}/fraud/.git`, { ...NO_ACCESS, token: 's3cret', authorization: 'Bearer s3cret' });
+      expect(['SourceFailed', 'SourceUnreachable']).toContain(failure.reason);
+      expect(JSON.stringify([failure, place.lines])).not.toContain('s3cret');
+    }
+  });
+
+  test('at a link-local address is not connected to, by whatever name', async () => {
+    expect(await refsOf('http://169.254.169.254/fraud.git')).toMatchObject({ reason: 'AddressRefused', retryable: false });
+    context = { ...context, lookup: (_name, _options, done) => done(null, [{ address: '169.254.169.254', family: 4 }]) };
+    expect(await refsOf('http://git.example.com/fraud.git')).toMatchObject({ reason: 'AddressRefused' });
+    expect(await refsOf('ssh://git@git.example.com/fraud.git', accessBy(sshd))).toMatchObject({ reason: 'AddressRefused' });
+    expect(await refsOf('git@169.254.169.254:fraud.git', accessBy(sshd))).toMatchObject({ reason: 'AddressRefused' });
+  });
+
+  test('that is not there is told by what is wrong', async () => {
+    const gone = await server();
+    await gone.close();
+    const failure = await refsOf(`${gone.url}/fraud.git`);
+    expect(failure).toMatchObject({ reason: 'SourceUnreachable', retryable: true });
+    expect(failure.message).toContain('nothing listens there');
+  });
+});
+
+describe('a server reached by SSH', () => {
+  test('is known by the name in its address, whatever its IP address is', async () => {
+    const commit = shop.commit({ a: '1' });
+    context = { ...context, lookup: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]) };
+    const named = { ...NO_ACCESS, ssh: { privateKey: sshd.key, knownHosts: sshd.knownHosts.replace('127.0.0.1', 'git.example.com') } };
+    const repository = await open(sshUrl(sshd).replace('127.0.0.1', 'git.example.com'), named);
+    expect(valueOf(await repository.commitOf('main', REVISION)).commit).toBe(commit);
+    const failure = await refsOf(sshUrl(sshd).replace('127.0.0.1', 'git.example.com'), accessBy(sshd));
+    expect(failure.message).toContain('host key');
+  });
+
+  test('must show the host key that the Secret holds', async () => {
+    for (const knownHosts of ['', sshd.otherKnownHosts]) {
+      const failure = await refsOf(sshUrl(sshd), { ...NO_ACCESS, ssh: { privateKey: sshd.key, knownHosts } });
+      expect([failure.reason, failure.retryable, failure.message]).toEqual(['AccessDenied', false, expect.stringContaining('known_hosts')]);
+    }
+  });
+
+  test('must know the key of the Secret', async () => {
+    for (const privateKey of [sshd.otherKey, 'no key\n']) {
+      const failure = await refsOf(sshUrl(sshd), { ...NO_ACCESS, ssh: { privateKey, knownHosts: sshd.knownHosts } });
+      expect(failure).toMatchObject({ reason: 'AccessDenied', retryable: false });
+      expect(failure.message).toContain('ssh-privatekey');
+    }
+    expect(await refsOf(sshUrl(sshd))).toMatchObject({ reason: 'AccessDenied', retryable: false });
+  });
+
+  test('must have the repository; a path is never taken for anything else', async () => {
+    for (const path of ['/nowhere', "/x';touch${IFS}pwned;'", '/$(touch${IFS}pwned)', '/a%20b', "/a%20b';%20touch%20pwned;'"]) {
+      expect(await refsOf(sshUrl(sshd, path), accessBy(sshd))).toMatchObject({ reason: 'NotFound', retryable: false });
+    }
+    expect((await readdir(join(sshd.bin, '..'))).filter((name) => name.startsWith('pwned'))).toEqual([]);
+  });
+
+  test('that is not there is tried again later', async () => {
+    const failure = await refsOf('ssh://git@127.0.0.1:1/fraud.git', accessBy(sshd));
+    expect(failure).toMatchObject({ reason: 'SourceUnreachable', retryable: true });
+  });
+});
+
+test.each([
+  'ext::sh -c id',
+  'ext::id',
+  'fd::3',
+  '--upload-pack=id',
+  'git://127.0.0.1/x',
+  '/srv/git',
+  'file://host/x',
+  'ssh://-oProxyCommand=id/x',
+  'a@-oX:y',
+  'a@b:-x',
+])('the repository %s is refused before anything is started', async (repository) => {
+  const outcome = await openRepository({ repository, field: FIELD, access: NO_ACCESS, sourceDir: place.folder }, context);
+  expect(outcome).toMatchObject({ failure: { reason: 'InvalidSource', retryable: false } });
+});
+
+test('what is told to stop ends, and leaves no program behind', async () => {
+  const commit = shop.commit({ a: '1' });
+  const stop = new AbortController();
+  context = { ...context, signal: stop.signal };
+  const { url } = await server({ instead: (request) => request.method === 'POST' && Boolean(setTimeout(() => stop.abort(), 100)) });
+  const failure = await failureOf((await open(`${url}/fraud/.git`)).fetch(commit));
+  expect(failure).toMatchObject({ reason: 'Interrupted', retryable: true });
+  const children = await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8');
+  for (const pid of children
+    .trim()
+    .split(' ')
+    .filter((each) => each !== '')) {
+    expect(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).not.toMatch(/^git\0/);
+  }
+});
+
+test('a repository in a claim must not lead out of it, and must be one', async () => {
+  shop.commit({ a: '1' });
+  await symlink('/', join(place.folder, 'repositories/root'));
+  await mkdir(join(place.folder, 'repositories/empty'));
+  for (const [path, reason] of [
+    ['root/tmp', 'SourceRefused'],
+    ['nowhere', 'NotFound'],
+    ['empty', 'NotFound'],
+    ['../..', 'NotFound'],
+  ] as const) {
+    const opened = await openRepository(
+      { repository: `file:///${path}`, field: FIELD, access: NO_ACCESS, sourceDir: join(place.folder, 'repositories') },
+      context,
+    );
+    const failure = opened.ok ? await failureOf(opened.value.commitOf('main', REVISION)) : opened.failure;
+    expect([path, failure.reason]).toEqual([path, reason]);
+  }
 });

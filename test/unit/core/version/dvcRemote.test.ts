@@ -87,6 +87,7 @@ describe('the remotes of .dvc/config', () => {
   test('must have a URL that is one', () => {
     expect(refusal('r', '[remote "r"]\nurl = https://\n')).toContain('is no URL');
     expect(refusal('r', '[remote "r"]\nurl = s3:///key\n')).toContain('names no bucket');
+    expect(refusal('r', '[remote "r"]\nurl = s3://b\nregion = evil.example/x\n')).toBe("The region of the remote 'r' is none: 'evil.example/x'.");
   });
 });
 
