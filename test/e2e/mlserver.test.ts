@@ -5,22 +5,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { PORTS } from '../../deploy/local/cluster/index.ts';
 import { startLoad, type Load } from '../../deploy/local/load/generator.ts';
 import { buildModels, type DigitsModels, type DigitsVersion } from '../../deploy/local/models/digits.ts';
+import { deployOnMlserver } from '../support/mlserver.ts';
 import { MODEL, QUICK_ROLLOUT, Scenario } from '../support/scenario.ts';
 
 const RATE = 20;
-const TEMPLATE = {
-  spec: {
-    containers: [
-      {
-        name: 'model',
-        image: 'images.local/mlserver:1.7.1',
-        imagePullPolicy: 'Never',
-        env: [{ name: 'MLSERVER_PARALLEL_WORKERS', value: '0' }],
-        resources: { requests: { cpu: '50m', memory: '200Mi' }, limits: { memory: '1Gi' } },
-      },
-    ],
-  },
-};
 
 let scene: Scenario;
 let models: DigitsModels;
@@ -37,21 +25,8 @@ beforeAll(async () => {
   models = await buildModels(() => undefined);
   scene = await Scenario.open('mlserver');
   await Promise.all([publish('v1'), publish('v5'), publish('v6')]);
-  await scene.deploy('v1', {
-    replicas: 1,
-    runtime: { preset: 'mlserver', template: TEMPLATE },
-    rollout: { ...QUICK_ROLLOUT, progressDeadline: '40s' },
-    probe: { requests: { configMapRef: { name: 'probe' } } },
-  });
-  const { rows, features } = models.heldOut;
-  const request = { inputs: [{ name: 'predict', shape: [1, features], datatype: 'FP64', data: rows[0] }] };
-  await scene.apply({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'probe', namespace: scene.namespace },
-    data: { 'one-digit.json': JSON.stringify(request) },
-  });
-  stable = (await scene.ready(120_000)).status?.stable?.revision ?? '';
+  await deployOnMlserver(scene, 'v1', models.heldOut.rows.slice(0, 1), { rollout: { ...QUICK_ROLLOUT, progressDeadline: '40s' } });
+  stable = (await scene.deployment()).status?.stable?.revision ?? '';
 }, 240_000);
 
 afterAll(async () => {
@@ -74,7 +49,7 @@ test('v5, which wants another input shape, is refused by the probe and never get
   await scene.release('v5');
   const { status } = await scene.finished(2, 120_000);
   expect(status).toMatchObject({ outcome: 'RolledBack', class: 'Evidence', reason: 'ProbeFailed' });
-  expect(status?.message).toMatch(/request one-digit\.json was answered with HTTP 500/);
+  expect(status?.message).toMatch(/request rows\.json was answered with HTTP 500/);
 }, 150_000);
 
 test('v6, a truncated file, is never ready and is rolled back on evidence', async () => {

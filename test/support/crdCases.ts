@@ -198,7 +198,7 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
         { name: 'x', errorRate: {} },
       ],
     },
-    message: 'Duplicate value',
+    message: 'two checks have the same name',
   },
   {
     title: 'a host name twice',

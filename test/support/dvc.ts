@@ -2,7 +2,7 @@
 
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { join, normalize } from 'node:path';
 
 import { run } from '../../deploy/local/images/command.ts';
@@ -73,16 +73,16 @@ export async function makeRepositories(folder: string, wanted: readonly Wanted[]
 }
 
 /** A web server for the files of a folder, and what it was asked. */
-export async function serveFolder(folder: string): Promise<DvcServers['store']> {
+export async function serveFolder(folder: string, address?: string): Promise<DvcServers['store']> {
   const requests: IncomingMessage[] = [];
-  const server = await serve((request, response) => {
+  const answer: RequestListener = (request, response) => {
     requests.push(request);
     if (store.instead?.(request, response) === true) return;
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://server').pathname));
     const file = createReadStream(join(folder, path));
     file.on('error', () => response.writeHead(404).end());
     file.pipe(response);
-  });
-  const store: DvcServers['store'] = { ...server, requests, instead: undefined };
+  };
+  const store: DvcServers['store'] = { ...(await serve(answer, address)), requests, instead: undefined };
   return store;
 }

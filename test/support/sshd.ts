@@ -24,8 +24,15 @@ export interface SshServer {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts it on a free port of 127.0.0.1. `isOld` servers pass on no wish for a version of Git's protocol. */
-export async function startSshd(isOld = false): Promise<SshServer> {
+export interface SshServerOptions {
+  /** Passes on no wish for a version of Git's protocol. */
+  readonly isOld?: boolean;
+  /** Address to listen on; 127.0.0.1 by default. */
+  readonly address?: string;
+}
+
+/** Starts it on a free port. */
+export async function startSshd({ isOld = false, address = '127.0.0.1' }: SshServerOptions = {}): Promise<SshServer> {
   await installed(['git', 'openssh-client']);
   const { path, env } = await unpacked(['openssh-server', 'libwrap0', 'libnss-wrapper']);
   const folder = await mkdtemp(join(tmpdir(), 'plimsoll-sshd-'));
@@ -42,10 +49,10 @@ export async function startSshd(isOld = false): Promise<SshServer> {
     `git:x:${uid}:${gid}:git:${folder}:/bin/sh\nsshd:x:65533:65533:sshd:/nonexistent:/usr/sbin/nologin\n`,
   );
   await writeFile(join(folder, 'group'), `git:x:${gid}:\n`);
-  const port = await freePort();
+  const port = await freePort(address);
   const settings = [
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
+    `ListenAddress ${address}`,
     `HostKey ${folder}/host`,
     `AuthorizedKeysFile ${folder}/key.pub`,
     'StrictModes no',
@@ -66,9 +73,9 @@ export async function startSshd(isOld = false): Promise<SshServer> {
     env: { PATH: '/usr/bin:/bin', ...env, ...wrapper },
     stdio: ['ignore', 'ignore', 'ignore'],
   });
-  await listening(port);
+  await listening(port, address);
   const text = (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
-  const lineOf = async (name: string): Promise<string> => `[127.0.0.1]:${port} ${(await text(`${name}.pub`)).trim()}\n`;
+  const lineOf = async (name: string): Promise<string> => `[${address}]:${port} ${(await text(`${name}.pub`)).trim()}\n`;
   return {
     port,
     key: await text('key'),
@@ -85,9 +92,9 @@ export async function startSshd(isOld = false): Promise<SshServer> {
   };
 }
 
-async function freePort(): Promise<number> {
+async function freePort(address: string): Promise<number> {
   const server = createServer();
-  server.listen(0, '127.0.0.1');
+  server.listen(0, address);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();
@@ -95,9 +102,9 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function listening(port: number): Promise<void> {
+async function listening(port: number, address: string): Promise<void> {
   for (let tries = 1; ; tries += 1) {
-    const socket = createConnection(port, '127.0.0.1');
+    const socket = createConnection(port, address);
     try {
       await once(socket, 'connect');
       return;

@@ -260,6 +260,24 @@ describe('a rule', () => {
   });
 });
 
+describe('kubectl apply --server-side', () => {
+  test('keeps an empty list of checks, which is not the default, when there were some before', async () => {
+    const path = `${collection('modeldeployments')}/fraud?fieldManager=git&fieldValidation=Strict`;
+    const apply = async (checks: readonly object[]): Promise<unknown> => {
+      const body = changed(fullObject('modeldeployments'), { 'spec.analysis.checks': checks });
+      const answer = await server.request('PATCH', path, { body, contentType: 'application/apply-patch+yaml' });
+      expect(answer.message).toBe('');
+      return valueAt(answer.body as unknown as Body, 'spec.analysis.checks');
+    };
+    try {
+      expect(await apply([{ name: 'errors', errorRate: {} }])).toHaveLength(1);
+      expect(await apply([])).toEqual([]);
+    } finally {
+      await remove('modeldeployments', fullObject('modeldeployments'));
+    }
+  });
+});
+
 describe('kubectl get', () => {
   test('tells the story in one line for each object', async () => {
     const objects = kinds.map(([plural]) => [plural, fullObject(plural)] as const);

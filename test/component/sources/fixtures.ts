@@ -23,10 +23,10 @@ export interface TestServer {
   readonly close: () => Promise<void>;
 }
 
-/** Serves on a free port of 127.0.0.1. */
-export async function serve(listener: RequestListener): Promise<TestServer> {
+/** Serves on a free port; at 127.0.0.1 alone unless another address is asked for. */
+export async function serve(listener: RequestListener, address = '127.0.0.1'): Promise<TestServer> {
   const server = http.createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: async () => {

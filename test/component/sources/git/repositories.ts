@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { dirname, join } from 'node:path';
 
 import { serve, type TestServer } from '../fixtures.ts';
@@ -56,6 +56,8 @@ export interface GitServerOptions {
   readonly version2?: boolean;
   /** Settings of the server, as `uploadpack.allowFilter=true`. */
   readonly settings?: readonly string[];
+  /** Address to listen on; 127.0.0.1 by default. */
+  readonly address?: string;
   /** Answers instead of the server, when it returns true. */
   readonly instead?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
@@ -63,10 +65,10 @@ export interface GitServerOptions {
 /** `git http-backend` for the repositories below a folder, and what it was asked. */
 export async function serveGit(
   root: string,
-  { authorization, version2 = true, settings = ['uploadpack.allowFilter=true'], instead }: GitServerOptions = {},
+  { authorization, version2 = true, settings = ['uploadpack.allowFilter=true'], address, instead }: GitServerOptions = {},
 ): Promise<TestServer & { readonly requests: IncomingMessage[] }> {
   const requests: IncomingMessage[] = [];
-  const server = await serve((request, response) => {
+  const answer: RequestListener = (request, response) => {
     requests.push(request);
     if (instead?.(request, response) === true) return;
     if (authorization !== undefined && request.headers.authorization !== authorization) {
@@ -74,8 +76,8 @@ export async function serveGit(
       return;
     }
     backend(root, request, response, version2, settings);
-  });
-  return { ...server, requests };
+  };
+  return { ...(await serve(answer, address)), requests };
 }
 
 function backend(root: string, request: IncomingMessage, response: ServerResponse, version2: boolean, settings: readonly string[]): void {

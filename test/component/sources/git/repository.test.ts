@@ -25,7 +25,7 @@ let sshd: SshServer;
 let oldSshd: SshServer;
 
 beforeAll(async () => {
-  [sshd, oldSshd] = await Promise.all([startSshd(), startSshd(true)]);
+  [sshd, oldSshd] = await Promise.all([startSshd(), startSshd({ isOld: true })]);
 }, 240_000);
 
 afterAll(async () => {
