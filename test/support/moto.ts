@@ -33,12 +33,12 @@ export interface Moto {
 
 const READ = ['s3:GetObject', 's3:GetObjectVersion', 's3:ListBucket', 's3:ListBucketVersions'];
 
-/** Starts a server of its own on a free port of 127.0.0.1. */
-export async function startMoto(): Promise<Moto> {
+/** Starts a server of its own on a free port; at 127.0.0.1 alone unless another address is asked for. */
+export async function startMoto(address = '127.0.0.1'): Promise<Moto> {
   const venv = await pythonVenv('moto', await readFile(join(import.meta.dirname, 'moto/requirements.lock'), 'utf8'));
   const port = await freePort();
-  const server = spawn(join(venv, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
-  const url = `http://127.0.0.1:${port}`;
+  const server = spawn(join(venv, 'bin/moto_server'), ['-H', address, '-p', String(port)], { stdio: 'ignore' });
+  const url = `http://${address}:${port}`;
   await answering(`${url}/moto-api/data.json`, server);
   return {
     url,

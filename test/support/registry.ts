@@ -23,15 +23,10 @@ export async function registryPrograms(say: Say = () => undefined): Promise<stri
   const version = (await run('go', ['env', 'GOVERSION'], { env: go })).trim();
   const files = ['go.mod', 'go.sum', 'main.go'].map((name) => join(SOURCES, name));
   const key = digestOf(version, ...BUILD, await digestOfFiles(files));
-  return await makeOnce(
-    cacheFolder('test', `registry-${key}`),
-    say,
-    'a registry, oras and crane (go)',
-    async (out) => {
-      await mkdir(out);
-      await run('go', [...BUILD, '-o', `${out}/`, '.', 'tool'], { cwd: SOURCES, env: go });
-    },
-  );
+  return await makeOnce(cacheFolder('test', `registry-${key}`), say, 'a registry, oras and crane (go)', async (out) => {
+    await mkdir(out);
+    await run('go', [...BUILD, '-o', `${out}/`, '.', 'tool'], { cwd: SOURCES, env: go });
+  });
 }
 
 /** Who may read, for registries that ask. */
@@ -57,13 +52,13 @@ export interface RegistryBench {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a registry with nothing in it. */
-export async function registryBench(): Promise<RegistryBench> {
+/** Starts a registry with nothing in it; at 127.0.0.1 unless another address of this machine is given. */
+export async function registryBench(address = '127.0.0.1'): Promise<RegistryBench> {
   const bin = await registryPrograms();
   const folder = await mkdtemp(join(tmpdir(), 'plimsoll-registry-'));
   const storage = join(folder, 'storage');
   await mkdir(storage);
-  const open = await startRegistry(bin, folder, storage, undefined);
+  const open = await startRegistry(bin, folder, storage, address);
   const started: Registry[] = [open];
   const client = async (
     program: string,
@@ -81,7 +76,7 @@ export async function registryBench(): Promise<RegistryBench> {
   return {
     open,
     asking: async (how) => {
-      const registry = await startRegistry(bin, folder, storage, how);
+      const registry = await startRegistry(bin, folder, storage, address, how);
       started.push(registry);
       return registry;
     },
@@ -97,7 +92,13 @@ export async function registryBench(): Promise<RegistryBench> {
   };
 }
 
-async function startRegistry(bin: string, folder: string, storage: string, how: 'password' | TokenRealm | undefined): Promise<Registry> {
+async function startRegistry(
+  bin: string,
+  folder: string,
+  storage: string,
+  address: string,
+  how?: 'password' | TokenRealm,
+): Promise<Registry> {
   const config = join(folder, `${randomUUID()}.json`);
   const htpasswd = join(folder, 'htpasswd');
   await writeFile(htpasswd, HTPASSWD);
@@ -106,7 +107,7 @@ async function startRegistry(bin: string, folder: string, storage: string, how: 
     version: '0.1',
     log: { level: 'info', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
-    http: { addr: '127.0.0.1:0', secret: 'test' },
+    http: { addr: `${address}:0`, secret: 'test' },
     ...(auth && { auth }),
   };
   // JSON is YAML.
@@ -119,8 +120,8 @@ async function startRegistry(bin: string, folder: string, storage: string, how: 
     const said: string[] = [];
     createInterface(server.stderr).on('line', (line) => {
       said.push(line);
-      const address = /listening on (127\.0\.0\.1:\d+)/.exec(line)?.[1];
-      if (address !== undefined) resolve(address);
+      const [, port] = /listening on \S+:(\d+)/.exec(line) ?? [];
+      if (port !== undefined) resolve(`${address}:${port}`);
     });
     server.once('exit', () => reject(new Error(`the registry ended:\n${said.slice(-10).join('\n')}`)));
   });
