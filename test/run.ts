@@ -1,7 +1,7 @@
 // Runs the stages of `npm test`, or of one part of it, and sums them up.
 //
 // Usage: node deploy/local/launch.mjs test/run.ts COMMAND [--stage-timeout MINUTES] [--keep] [TEXT ...]
-//   COMMAND          build | lint | unit | component | e2e | long | all
+//   COMMAND          lint | unit | component | e2e | long | all
 //   --stage-timeout  the longest that any stage may take, instead of each stage's own limit
 //   --keep           leave the cluster up after end-to-end tests
 //   TEXT             run only test files whose path contains it
@@ -27,7 +27,6 @@ async function main(): Promise<void> {
       interrupt.abort();
     });
   }
-  if (command === 'build') rmSync(join(root, 'dist'), { recursive: true, force: true });
   const outcomes = await runStages(stagesOf(command, options, root), runStage, interrupt.signal);
   process.stdout.write(`\n${renderSummary(outcomes)}\n`);
   process.exitCode = interrupt.signal.aborted ? 130 : exitCode(outcomes);

@@ -8,7 +8,7 @@ import { openStage, type BenchOptions, type BenchStage } from './stage.ts';
 /** Runs all phases, one after the other, and takes everything down again. */
 export async function runBench(options: BenchOptions): Promise<Report> {
   const where = surroundings();
-  options.say('starting an API server, compiling the operator');
+  options.say('starting an API server, bundling the operator');
   const stage = await openStage(options);
   try {
     return await measure(stage, where);

@@ -5,14 +5,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { bundleProgram } from '../../deploy/local/images/bundle.ts';
 import { run } from '../../deploy/local/images/command.ts';
 import { SMALL_HEAP } from '../../src/core/resources/template.ts';
 import { modelDigest } from '../../src/core/version/digest.ts';
 import { removeTree } from '../../src/sources/tree.ts';
-import { compileOperator } from './operator.ts';
-
-const ROOT = resolve(import.meta.dirname, '../..');
 
 export interface FetchReport {
   readonly mebibytes: number;
@@ -33,8 +31,9 @@ export interface FetchReport {
 export async function benchFetch(mebibytes: number, turns: number, say: (line: string) => void): Promise<FetchReport> {
   const folder = await mkdtemp(join(tmpdir(), 'plimsoll-bench-fetch-'));
   try {
-    say('compiling the program and the file server');
-    const program = await compileOperator(ROOT, join(folder, 'program'));
+    say('bundling the program and the file server');
+    await bundleProgram(join(folder, 'program'));
+    const program = join(folder, 'program/dist/main.js');
     const server = join(folder, 'fileserver');
     await run('go', ['build', '-trimpath', '-buildvcs=false', '-o', server, '.'], { cwd: join(import.meta.dirname, 'fileserver') });
     await mkdir(join(folder, 'files'));

@@ -1,20 +1,8 @@
-// The operator as its image runs it: compiled, on the same Node, with the same options, in a process of its own.
+// The operator as its image runs it: the same bundle, on the same Node, with the same options, in a process of its own.
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { run } from '../../deploy/local/images/command.ts';
 import { readSamples, type Sample } from '../support/metricsText.ts';
-
-/** Translates the program to JavaScript below `folder`, beside the packages of `root`; gives the path of its entry point. */
-export async function compileOperator(root: string, folder: string): Promise<string> {
-  mkdirSync(folder, { recursive: true });
-  const compiler = join(root, 'node_modules/typescript/lib/tsc.js');
-  await run(process.execPath, [compiler, '-p', join(root, 'tsconfig.json'), '--outDir', join(folder, 'dist'), '--noCheck'], { cwd: root });
-  copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  return join(folder, 'dist/main.js');
-}
 
 export interface OperatorOptions {
   readonly program: string;

@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bundleProgram } from '../../deploy/local/images/bundle.ts';
 import { isCounted, type Write } from './audit.ts';
 import { startCluster, type BenchCluster } from './cluster.ts';
 import { createFleet, type Fleet, type Pace } from './fleet.ts';
 import { startModels } from './models.ts';
-import { compileOperator, startOperator, type OperatorProcess } from './operator.ts';
+import { startOperator, type OperatorProcess } from './operator.ts';
 import { startResponder, type Responder } from './prometheus.ts';
 import { startStandIns } from './standIns.ts';
 
@@ -42,7 +43,7 @@ export async function openStage(options: BenchOptions): Promise<BenchStage> {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const program = await compileOperator(ROOT, join(folder, 'operator'));
+    await bundleProgram(join(folder, 'operator'));
     const cluster = await startCluster(ROOT, join(folder, 'cluster'));
     undo.push(() => cluster.server.stop());
     const responder = await startResponder(Date.now);
@@ -55,7 +56,7 @@ export async function openStage(options: BenchOptions): Promise<BenchStage> {
     undo.push(() => fleet.stop());
     const start = async (pod: string): Promise<OperatorProcess> => {
       const operator = await startOperator({
-        program,
+        program: join(folder, 'operator/dist/main.js'),
         log: join(folder, `${pod}.log`),
         environment: {
           ...cluster.operatorEnvironment,

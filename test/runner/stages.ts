@@ -26,7 +26,7 @@ export interface JestStage extends StageBase {
 
 export type Stage = CheckStage | JestStage;
 
-export const COMMANDS = ['build', 'lint', 'unit', 'component', 'e2e', 'long', 'all'] as const;
+export const COMMANDS = ['lint', 'unit', 'component', 'e2e', 'long', 'all'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 export interface StageOptions {
@@ -55,8 +55,6 @@ export function stagesOf(command: Command, options: StageOptions, root: string):
 function unlimitedStages(command: Command, options: StageOptions, root: string): readonly Stage[] {
   const files = (project: Project, pace: Pace): readonly string[] => testFiles(root, project, pace, options.filters);
   switch (command) {
-    case 'build':
-      return [{ name: 'build', arguments: [`${MODULES}/typescript/lib/tsc.js`, '-p', 'tsconfig.json'], kind: 'check', limitMinutes: 5 }];
     case 'lint':
       return STATIC_STAGES;
     case 'unit':

@@ -267,7 +267,7 @@ describe('kubectl apply --server-side', () => {
       const body = changed(fullObject('modeldeployments'), { 'spec.analysis.checks': checks });
       const answer = await server.request('PATCH', path, { body, contentType: 'application/apply-patch+yaml' });
       expect(answer.message).toBe('');
-      return valueAt(answer.body as unknown as Body, 'spec.analysis.checks');
+      return valueAt(answer.body, 'spec.analysis.checks');
     };
     try {
       expect(await apply([{ name: 'errors', errorRate: {} }])).toHaveLength(1);

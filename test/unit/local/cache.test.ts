@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { digestOf, makeOnce } from '../../../deploy/local/images/cache.ts';
-import { productionPackages } from '../../../deploy/local/images/operator.ts';
 
 describe('the build cache', () => {
   let folder: string;
@@ -48,17 +47,5 @@ describe('the build cache', () => {
   test('digests tell apart lists that read the same when joined', () => {
     expect(digestOf('ab', 'c')).not.toBe(digestOf('a', 'bc'));
     expect(digestOf('a')).toMatch(/^[0-9a-f]{16}$/);
-  });
-
-  test('only packages that are not for development go into the image', () => {
-    const packages = {
-      '': { version: '1' },
-      'node_modules/used': {},
-      'node_modules/used/node_modules/inner': {},
-      'node_modules/jest': { dev: true },
-      'node_modules/either': { devOptional: true },
-      'node_modules/@types/node': {},
-    };
-    expect(productionPackages({ packages })).toEqual(['node_modules/used', 'node_modules/used/node_modules/inner']);
   });
 });
