@@ -89,7 +89,8 @@ function objectToJson(value: object, depth: number): Json {
 
 /** Any value may be a key of a Map, and not every object can be made a string. */
 function keyToText(key: unknown, depth: number): string {
-  return typeof key === 'object' ? JSON.stringify(valueToJson(key, depth + 1)) : String(key);
+  const json = valueToJson(key, depth + 1);
+  return typeof json === 'string' ? json : JSON.stringify(json);
 }
 
 function listToJson(items: readonly unknown[], depth: number): Json {
