@@ -1,7 +1,7 @@
 // One project per stage of `npm test`. TypeScript is only stripped here; types are checked by `npm run lint`.
 const common = {
   rootDir: '.',
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/runner/jestEnvironment.ts',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } }],

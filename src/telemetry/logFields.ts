@@ -81,10 +81,16 @@ function objectToJson(value: object, depth: number): Json {
   if (value instanceof Error) return errorToJson(value, depth);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-  if (value instanceof Map) return recordToJson([...value].map(([key, item]) => [String(key), item] as const), depth);
+  if (value instanceof Map) return recordToJson([...value].map(([key, item]) => [keyToText(key, depth), item] as const), depth);
   if (value instanceof Set) return listToJson([...value], depth);
   if (Array.isArray(value)) return listToJson(value, depth);
   return recordToJson(Object.entries(value), depth);
+}
+
+/** Any value may be a key of a Map, and not every object can be made a string. */
+function keyToText(key: unknown, depth: number): string {
+  const json = valueToJson(key, depth + 1);
+  return typeof json === 'string' ? json : JSON.stringify(json);
 }
 
 function listToJson(items: readonly unknown[], depth: number): Json {

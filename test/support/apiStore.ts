@@ -82,8 +82,15 @@ export class ApiStore {
     return this.#save(collection, before, combine(collection, before, body, subresource));
   }
 
-  /** Server-side apply with force. */
-  apply(collection: string, body: StoredObject, manager: string, subresource?: string, dryRun = false): StoredObject {
+  /** Server-side apply with force. `admit` throws when what would be stored may not be. */
+  apply(
+    collection: string,
+    body: StoredObject,
+    manager: string,
+    subresource?: string,
+    dryRun = false,
+    admit: (merged: StoredObject) => void = () => undefined,
+  ): StoredObject {
     const { namespace, name, resourceVersion, uid } = body.metadata;
     const before = this.get(collection, namespace, name);
     if (before === undefined && subresource !== undefined) throw new Refusal(404, 'NotFound', `${collection} "${name}" not found`);
@@ -106,6 +113,7 @@ export class ApiStore {
     const base = clone(before ?? { apiVersion: body.apiVersion, kind: body.kind, metadata: { name } });
     dropLeftOut(base, this.#applied.get(managerKey), intent, others);
     const merged = merge(base, intent) as StoredObject;
+    admit(merged);
     if (dryRun) return merged;
     this.#applied.set(managerKey, clone(intent));
     return this.#save(collection, before, merged);

@@ -21,23 +21,16 @@ export interface RawCounts {
 /** A row as it comes from outside, before `cleanRow`. */
 export type RawRow = { readonly stable: RawCounts; readonly candidate: RawCounts } | null;
 
-/** Values of a cumulative counter at one instant, by series (one series per pod). */
-export type CounterSample = Readonly<Record<string, RawNumber>>;
-
 /** Above 2^53 a double no longer counts in ones, so such a value is a broken counter and not a count. */
 const LARGEST_COUNT = Number.MAX_SAFE_INTEGER;
 
 /**
- * Increment of a cumulative counter between two instants, summed over its series: first sight of a series is a baseline
- * (adds 0), a value below the previous one is a reset (adds the new value), an unusable value on either side adds 0.
+ * Increment of a cumulative counter between two instants: a first sight (nothing before) is a baseline and adds 0, a value below the previous
+ * one is a reset and adds the new value, an unusable value on either side adds 0.
  */
-export function counterDelta(previous: CounterSample, current: CounterSample): number {
-  let sum = 0;
-  for (const [series, value] of Object.entries(current)) {
-    const before = Object.hasOwn(previous, series) ? previous[series] : undefined;
-    if (isCount(value) && isCount(before)) sum += value < before ? value : value - before;
-  }
-  return sum;
+export function increment(before: RawNumber, now: RawNumber): number {
+  if (!isCount(before) || !isCount(now)) return 0;
+  return now < before ? now : now - before;
 }
 
 /** The row if all four counts are usable and any arm had requests, else null. More bad events than requests are clamped. */

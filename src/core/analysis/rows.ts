@@ -1,6 +1,6 @@
 // From cumulative counters to rows: what each look saw, cut so that no row spans a change of weight.
 import type { ArmSample, CheckSamples, Counter, Tick } from './measurement.ts';
-import { cleanCounts, cleanRow, counterDelta } from './row.ts';
+import { cleanCounts, cleanRow, increment } from './row.ts';
 import type { Counts, RawCounts, Row } from './row.ts';
 
 /** A stretch of unchanged weight, after its settle time; both ends included, open while `toMs` is absent. */
@@ -45,6 +45,7 @@ export interface Freshness {
 /** The burst factor looks at so many stable intervals before the release at most. */
 const HISTORY_INTERVALS = 120;
 const ZERO: Counter = { requests: 0, bad: 0 };
+const UNREADABLE: Counter = { requests: NaN, bad: NaN };
 
 /**
  * Rows for a check that compares two arms. `windows` are in time order and do not overlap; looks outside them (weight changing, settling)
@@ -54,12 +55,11 @@ const ZERO: Counter = { requests: 0, bad: 0 };
 export function makeRows(ticks: readonly Tick[], windows: readonly Window[]): TwoArmRows {
   const rows: TimedRow[] = [];
   windows.forEach((window, index) => {
+    const known = nothingKnown();
     const inside = ticks.filter((tick) => contains(window, tick));
-    let known = NOTHING;
     inside.forEach((tick, position) => {
-      const next = advance(known, tick);
-      known = next.known;
-      if (position > 0) rows.push({ atMs: tick.atMs, window: index, row: cleanRow(next.delta) });
+      const delta = countLook(known, tick);
+      if (position > 0) rows.push({ atMs: tick.atMs, window: index, row: cleanRow(delta) });
     });
   });
   return { rows, history: makeHistory(ticks, windows[0]?.fromMs ?? Infinity) };
@@ -94,10 +94,10 @@ export function hasData(tick: Tick): boolean {
   return arms.some((arm) => arm.length > 0) && arms.every((arm) => arm.length === 0 || arm.some(isUsable));
 }
 
-/** Last usable counters of each arm, by instance. */
+/** Last usable counters of each arm, by instance. Every look moves them on: copies of them, at each look anew, were half the time of a pass. */
 interface Known {
-  readonly stable: ArmSample;
-  readonly candidate: ArmSample;
+  readonly stable: Map<string, Counter>;
+  readonly candidate: Map<string, Counter>;
 }
 
 interface Delta {
@@ -105,61 +105,58 @@ interface Delta {
   readonly candidate: RawCounts;
 }
 
-const NOTHING: Known = { stable: {}, candidate: {} };
+function nothingKnown(): Known {
+  return { stable: new Map(), candidate: new Map() };
+}
 
 function makeHistory(ticks: readonly Tick[], beforeMs: number): readonly Counts[] {
   const history: Counts[] = [];
-  let known = NOTHING;
+  const known = nothingKnown();
   for (const tick of ticks) {
     if (tick.atMs > beforeMs) break;
-    const next = advance(known, tick);
-    known = next.known;
-    const counts = cleanCounts(next.delta?.stable);
+    const counts = cleanCounts(countLook(known, tick)?.stable);
     if (counts !== null && counts.requests > 0) history.push(counts);
   }
   return history.slice(-HISTORY_INTERVALS);
 }
 
-function advance(known: Known, tick: Tick): { readonly known: Known; readonly delta: Delta | null } {
-  if (!hasData(tick) || tick.stable === null || tick.candidate === null) return { known, delta: null };
-  const instances = [...new Set([...Object.keys(tick.stable), ...Object.keys(tick.candidate)])];
-  const stable = complete(tick.stable, instances);
-  const candidate = complete(tick.candidate, instances);
-  return {
-    known: { stable: { ...known.stable, ...usable(stable) }, candidate: { ...known.candidate, ...usable(candidate) } },
-    delta: { stable: increments(known.stable, stable), candidate: increments(known.candidate, candidate) },
-  };
+/** What both arms counted since the last look with data; null where there are none. */
+function countLook(known: Known, tick: Tick): Delta | null {
+  const { stable, candidate } = tick;
+  if (!hasData(tick) || stable === null || candidate === null) return null;
+  return { stable: countArm(known.stable, stable, candidate), candidate: countArm(known.candidate, candidate, stable) };
 }
 
 /**
+ * What an arm counted since it was last known, over its instances.
+ *
  * A gateway makes an arm's counters at its first request and drops them when the arm leaves the configuration. So where an instance shows
  * the other arm, an absent arm stands at 0; without this the first requests of every candidate would be taken for a baseline.
  * Where an instance shows neither arm nothing is known of it.
  */
-function complete(arm: ArmSample, instances: readonly string[]): ArmSample {
-  return Object.fromEntries(instances.map((instance) => [instance, arm[instance] ?? ZERO]));
-}
-
-function usable(arm: ArmSample): ArmSample {
-  return Object.fromEntries(Object.entries(arm).filter(([, counter]) => isUsable(counter)));
+function countArm(known: Map<string, Counter>, arm: ArmSample, other: ArmSample): RawCounts {
+  let requests = 0;
+  let bad = 0;
+  const add = (instance: string, now: Counter): void => {
+    const more = countSince(known.get(instance), now);
+    requests += more.requests;
+    bad += more.bad;
+    if (isUsable(now)) known.set(instance, now);
+  };
+  for (const instance of Object.keys(arm)) add(instance, arm[instance] ?? ZERO);
+  for (const instance of Object.keys(other)) if (!Object.hasOwn(arm, instance)) add(instance, ZERO);
+  return { requests, bad };
 }
 
 /**
- * What an arm counted since the last look, over its instances. Fewer requests than before are a restart of the instance: both counters
- * began at 0 again. Bad events that fall, or grow by more than the requests, do not come from one scrape: NaN, no data.
+ * Fewer requests than before are a restart of the instance: both counters began at 0 again. Bad events that fall, or grow by more than the
+ * requests, do not come from one scrape: NaN, no data.
  */
-function increments(known: ArmSample, current: ArmSample): RawCounts {
-  let requests = 0;
-  let bad = 0;
-  for (const [instance, now] of Object.entries(current)) {
-    const last = known[instance];
-    if (last === undefined || !isUsable(now)) continue;
-    const before = now.requests < last.requests ? ZERO : last;
-    if (now.bad < before.bad || now.bad - before.bad > now.requests - before.requests) return { requests: NaN, bad: NaN };
-    requests += counterDelta({ [instance]: before.requests }, { [instance]: now.requests });
-    bad += counterDelta({ [instance]: before.bad }, { [instance]: now.bad });
-  }
-  return { requests, bad };
+function countSince(last: Counter | undefined, now: Counter): Counter {
+  if (last === undefined || !isUsable(now)) return ZERO;
+  const before = now.requests < last.requests ? ZERO : last;
+  if (now.bad < before.bad || now.bad - before.bad > now.requests - before.requests) return UNREADABLE;
+  return { requests: increment(before.requests, now.requests), bad: increment(before.bad, now.bad) };
 }
 
 function isUsable(counter: Counter): boolean {

@@ -23,7 +23,7 @@ export function align(parameters: Parameters, samples: readonly CheckSamples[], 
     ...(to === undefined ? {} : { toMs: parseTime(to) ?? Infinity }),
   }));
   const cut = (entry: CheckSamples): CheckSamples =>
-    compared.has(entry.check) ? { ...entry, ticks: entry.ticks.filter(({ atMs }) => atMs <= newest) } : entry;
+    compared.has(entry.check) && (entry.ticks.at(-1)?.atMs ?? newest) > newest ? { ...entry, ticks: entry.ticks.filter(({ atMs }) => atMs <= newest) } : entry;
   const byName = new Map(samples.map((entry) => [entry.check, cut(entry)]));
   return {
     rows: (check) => {

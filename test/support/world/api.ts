@@ -192,8 +192,10 @@ export class WorldApi {
       const before = this.#store.get(collection, body.metadata.namespace, body.metadata.name);
       if (uid !== undefined && uid !== before?.metadata.uid)
         throw new Refusal(409, 'Conflict', 'the UID in the precondition does not match');
-      admit(pluralOf(collection), before, this.#store.apply(collection, versioned, manager, subresource, true));
-      return dryRun && before ? before : this.#store.apply(collection, versioned, manager, subresource, dryRun);
+      const applied = this.#store.apply(collection, versioned, manager, subresource, dryRun, (merged) => {
+        admit(pluralOf(collection), before, merged);
+      });
+      return dryRun && before ? before : applied;
     };
   }
 

@@ -1,5 +1,5 @@
 // What a simulated API server showed at earlier times, by kind: what caches that lag behind hold.
-import type { ResourceType } from '../../../src/api/resources.ts';
+import { RESOURCE, type ResourceType } from '../../../src/api/resources.ts';
 import type { ApiStore, StoredObject } from '../apiStore.ts';
 
 /** All objects of a kind from a time on. */
@@ -62,6 +62,9 @@ export class History {
   }
 }
 
-export function collectionOf({ apiVersion, plural }: ResourceType): string {
-  return `${apiVersion}/${plural}`;
+/** Asked several times for each kind at every moment: made once. */
+const collections = new Map<ResourceType, string>(Object.values(RESOURCE).map((type) => [type, `${type.apiVersion}/${type.plural}`]));
+
+export function collectionOf(type: ResourceType): string {
+  return collections.get(type) ?? `${type.apiVersion}/${type.plural}`;
 }

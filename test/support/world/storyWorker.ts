@@ -1,5 +1,4 @@
-// Plays stories in a thread of its own until so many steps are done. Not in jest's own thread: its modules look every global up in a
-// context, which makes a simulated world half as fast.
+// Plays stories in a thread of its own until so many steps are done.
 import { parentPort, workerData } from 'node:worker_threads';
 import fc from 'fast-check';
 import { play, stepsOf, story } from './stories.ts';

@@ -70,6 +70,11 @@ describe('values that JSON does not know', () => {
     expect(object).toHaveProperty('…', '6 more');
   });
 
+  test('a Map may have any keys, also such as cannot be made a string', () => {
+    const map = new Map<unknown, unknown>([[{ toString: false, token: 'hidden' }, 1], [2, 'two'], [null, 3]]);
+    expect(fieldsToJson({ map })).toEqual({ map: { '{"toString":false,"token":"[masked]"}': 1, 2: 'two', null: 3 } });
+  });
+
   test('whatever is logged can be written as JSON', () => {
     const anything = fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true });
     fc.assert(

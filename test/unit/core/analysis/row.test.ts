@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { cleanRow, counterDelta } from '../../../../src/core/analysis/row.ts';
+import { cleanRow } from '../../../../src/core/analysis/row.ts';
 import { hostileRows, row } from './arbitraries.ts';
+import { counterDelta } from './counterDelta.ts';
 
 describe('cleanRow', () => {
   test.each([

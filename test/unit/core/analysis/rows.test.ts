@@ -57,6 +57,11 @@ describe('makeRows', () => {
     expect(rowsOf(list)).toEqual([row(50, 0, 2, 0)]);
   });
 
+  test('an instance may be called like a property of every object', () => {
+    const list = ticks([counters(['constructor', 100, 0]), {}], [counters(['constructor', 150, 0]), counters(['constructor', 3, 3])]);
+    expect(rowsOf(list)).toEqual([row(50, 0, 3, 3)]);
+  });
+
   test('an Envoy that misses a scrape is counted from where it was last seen', () => {
     const list = ticks(
       [counters(['e', 100, 0], ['f', 100, 0]), counters(['e', 10, 0], ['f', 10, 0])],

@@ -6,13 +6,12 @@ import { describe, expect, test } from '@jest/globals';
 import { judge } from '../../../../src/core/analysis/analyse.ts';
 import { bounds } from '../../../../src/core/analysis/bounds.ts';
 import { burstFactors } from './burstFactors.ts';
+import { counterDelta, type CounterSample } from './counterDelta.ts';
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../../../src/core/analysis/config.ts';
 import { decide } from '../../../../src/core/analysis/decide.ts';
 import { judgeRate } from '../../../../src/core/analysis/rate.ts';
 import { kernel } from '../../../../src/core/analysis/kernel.ts';
-import {
-  cleanRow, counterDelta, type CounterSample, type RawCounts, type RawNumber, type RawRow,
-} from '../../../../src/core/analysis/row.ts';
+import { cleanRow, type RawCounts, type RawNumber, type RawRow } from '../../../../src/core/analysis/row.ts';
 import { explain } from '../../../../src/core/analysis/words.ts';
 
 type Tuple = readonly RawNumber[];
