@@ -1,11 +1,11 @@
-// Entry point of the one image: the operator, and the two short programs that it starts in tenants' namespaces.
+// Entry point of the one image: the operator, and the short programs that it starts in tenants' namespaces.
 // The only reader of process.env and process.argv.
 import { readFileSync } from 'node:fs';
 import { createSystemClock } from './controller/clock.ts';
 import { readSettings } from './operator/settings.ts';
 import { createLogger } from './telemetry/logger.ts';
 
-const USAGE = 'usage: plimsoll operator | resolve | fetch';
+const USAGE = 'usage: plimsoll operator | resolve | fetch | tag';
 const OLDEST_NODE = [22, 19] as const;
 
 async function main(): Promise<number> {
@@ -19,6 +19,7 @@ async function main(): Promise<number> {
       return operate();
     case 'resolve':
     case 'fetch':
+    case 'tag':
       return runJob(process.argv[2]);
     default:
       process.stderr.write(`${USAGE}\n`);
@@ -53,7 +54,7 @@ async function operate(): Promise<number> {
 }
 
 /** The short programs write lines for people: their output is read with `kubectl logs`. */
-async function runJob(name: 'resolve' | 'fetch'): Promise<number> {
+async function runJob(name: 'resolve' | 'fetch' | 'tag'): Promise<number> {
   const io = {
     log: (line: string) => process.stdout.write(`${line}\n`),
     now: Date.now,
@@ -63,8 +64,9 @@ async function runJob(name: 'resolve' | 'fetch'): Promise<number> {
     signal: stopSignal(),
   };
   const text = process.env['PLIMSOLL_JOB'];
-  const { parseFetchOptions, parseResolveOptions } = await import('./sources/options.ts');
+  const { parseFetchOptions, parseResolveOptions, parseTagOptions } = await import('./sources/options.ts');
   if (name === 'fetch') return (await import('./sources/fetch.ts')).runFetch(parseFetchOptions(text), io);
+  if (name === 'tag') return (await import('./sources/tag.ts')).runTag(parseTagOptions(text), io);
   return (await import('./sources/resolve.ts')).runResolve(parseResolveOptions(text), io);
 }
 

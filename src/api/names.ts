@@ -12,8 +12,10 @@ export const LABEL = {
   deployment: 'plimsoll.dev/deployment',
   /** Revision (10 hexadecimal characters) that a child, or a ModelRelease, is about. */
   revision: 'plimsoll.dev/revision',
-  /** Name of the ModelVersion that a resolve Job works for. */
+  /** Name of the ModelVersion that a Job works for. */
   modelVersion: 'plimsoll.dev/model-version',
+  /** On a Job that does something else than to resolve its ModelVersion: the word that its program is started with. */
+  program: 'plimsoll.dev/program',
   /** Outcome of a finished ModelRelease: the ledger survives a restore that loses status. */
   outcome: 'plimsoll.dev/outcome',
   /** Class of a finished ModelRelease's failure: Evidence, Infrastructure or User. */
@@ -27,7 +29,7 @@ export const MANAGED_BY_VALUE = 'plimsoll';
 export const ANNOTATION = {
   /** On the HTTPRoute, or on what carries the traffic in its place: `r<number>/<decision>/<detail>`, written together with the weights. */
   decision: 'plimsoll.dev/decision',
-  /** On a ControllerRevision: hash of what the user chose, so that a newer operator's rendering starts no release. On a resolve Job: of what it was made for. */
+  /** On a ControllerRevision: hash of what the user chose, so that a newer operator's rendering starts no release. On a Job: of what it was made for. */
   inputs: 'plimsoll.dev/inputs',
   /** With it: why, in a sentence, and when the decision was written. */
   decisionMessage: 'plimsoll.dev/decision-message',

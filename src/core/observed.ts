@@ -48,6 +48,8 @@ export interface Settings {
   readonly imagePullPolicy: string;
   /** From an accepted route to evidence that counts: the gateway's statistics flush and one scrape. */
   readonly settleMs: number;
+  /** What the keys of tags in a registry begin with: tells apart what several clusters say of the same version. */
+  readonly tagPrefix: string;
 }
 
 export interface RevisionState {

@@ -7,7 +7,8 @@ import type { KubeClient } from '../controller/client.ts';
 import type { Clock, Random } from '../controller/clock.ts';
 import { createReflector, type Reflector } from '../controller/reflector.ts';
 import { keyOf } from '../controller/store.ts';
-import { versionLabel } from '../core/resources/resolveJob.ts';
+import { versionLabel } from '../core/resources/versionJob.ts';
+import { concernsTags } from '../core/version/tagging.ts';
 import { hostKeys } from '../core/traffic/hostnames.ts';
 import * as project from './projections.ts';
 
@@ -39,6 +40,8 @@ export interface CachesOptions {
 export const BY_DEPLOYMENT = 'deployment';
 /** Index of ModelDeployments by `namespace/name` of the ModelVersion that they name; of Jobs by that of the ModelVersion's label. */
 export const BY_VERSION = 'version';
+/** Index of ModelDeployments and ModelVersions by `namespace/model`. */
+export const BY_MODEL = 'model';
 /** Index of routes by Gateway and host name. */
 export const BY_HOST = 'host';
 
@@ -53,6 +56,7 @@ interface Belonging {
 interface MoreOf<T> {
   readonly absentAfterMs?: number;
   readonly indexes?: Readonly<Record<string, (child: T) => readonly string[]>>;
+  readonly onChange?: (child: T | undefined) => void;
 }
 
 const ROUTES: MoreOf<project.RouteChild> = {
@@ -75,15 +79,24 @@ export function createCaches(options: CachesOptions): Caches {
       ...more,
       labelSelector: `${LABEL.managedBy}=${MANAGED_BY_VALUE}`,
       indexes: { [BY_DEPLOYMENT]: (child: T) => byDeployment(child), ...more.indexes },
-      onChange: (before, after) => tellDeployment(after ?? before),
+      onChange: (before, after) => {
+        tellDeployment(after ?? before);
+        more.onChange?.(after ?? before);
+      },
     });
   const deployments: Reflector<ModelDeployment> = reflect(
     options,
     RESOURCE.modelDeployment,
     (object) => project.own(object) as unknown as ModelDeployment,
     {
-      indexes: { [BY_VERSION]: ({ metadata, spec }) => [keyOf(metadata.namespace, `${spec.model}-${spec.version}`)] },
-      onChange: (before, after) => tellOwn(options.onDeployment, after ?? before),
+      indexes: {
+        [BY_VERSION]: ({ metadata, spec }) => [keyOf(metadata.namespace, `${spec.model}-${spec.version}`)],
+        [BY_MODEL]: byModel,
+      },
+      onChange: (before, after) => {
+        tellOwn(options.onDeployment, after ?? before);
+        tellTagged(after ?? before);
+      },
     },
   );
   const tellVersion = (version: Belonging | undefined): void => {
@@ -93,13 +106,23 @@ export function createCaches(options: CachesOptions): Caches {
     for (const { metadata } of deployments.byIndex(BY_VERSION, keyOf(namespace, name))) options.onDeployment(namespace, metadata.name);
   };
   const versions = reflect(options, RESOURCE.modelVersion, (object) => project.own(object) as unknown as ModelVersion, {
-    indexes: { [BY_VERSION]: ({ metadata }: ModelVersion) => [keyOf(metadata.namespace, versionLabel(metadata.name))] },
+    indexes: {
+      [BY_VERSION]: ({ metadata }: ModelVersion) => [keyOf(metadata.namespace, versionLabel(metadata.name))],
+      [BY_MODEL]: byModel,
+    },
     onChange: (before, after) => tellVersion(after ?? before),
   });
+  /** The versions whose tags say what this deployment does. */
+  const tellTagged = (deployment: ModelDeployment | undefined): void => {
+    const tagged = deployment ? versions.byIndex(BY_MODEL, keyOf(deployment.metadata.namespace, deployment.spec.model)) : [];
+    for (const version of tagged) if (concernsTags(version)) tellOwn(options.onVersion, version);
+  };
   return {
     versions,
     deployments,
-    releases: children(RESOURCE.modelRelease, (object) => project.own(object) as unknown as ModelRelease),
+    releases: children(RESOURCE.modelRelease, (object) => project.own(object) as unknown as ModelRelease, {
+      onChange: (release) => tellTagged(deployments.get(release?.metadata.namespace, release?.spec.deployment ?? '')),
+    }),
     workloads: children(RESOURCE.deployment, project.workload),
     services: children(RESOURCE.service, project.service),
     budgets: children(RESOURCE.podDisruptionBudget, project.child),
@@ -194,6 +217,10 @@ function reflect<T>(
 function byDeployment({ metadata }: Belonging): readonly string[] {
   const name = metadata.labels?.[LABEL.deployment];
   return name === undefined ? [] : [keyOf(metadata.namespace, name)];
+}
+
+function byModel({ metadata, spec }: ModelDeployment | ModelVersion): readonly string[] {
+  return [keyOf(metadata.namespace, spec.model)];
 }
 
 function tellOwn(tell: (namespace: string, name: string) => void, object: Belonging | undefined): void {

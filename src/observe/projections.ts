@@ -3,8 +3,8 @@ import { ANNOTATION, LABEL } from '../api/names.ts';
 import type { KubeObject, ObjectMeta } from '../api/resources.ts';
 import type { RouteState, WorkloadState } from '../core/observed.ts';
 import type { JsonObject } from '../core/resources/overlay.ts';
-import { ATTEMPT } from '../core/resources/resolveJob.ts';
 import type { Snapshot } from '../core/resources/revision.ts';
+import { ATTEMPT } from '../core/resources/versionJob.ts';
 import { parseTime } from '../core/time.ts';
 import { identityOf } from '../core/status/write.ts';
 import { decodeCarried, readShareService } from '../core/traffic/carrier.ts';
@@ -47,6 +47,8 @@ export interface RouteChild extends Child {
 
 export interface JobChild {
   readonly metadata: ObjectMeta;
+  /** The program that it runs. */
+  readonly program: string;
   readonly attempt: number;
   readonly state: 'Running' | 'Succeeded' | 'Failed';
   readonly finishedAtMs: number | undefined;
@@ -142,7 +144,7 @@ export function route(object: KubeObject): RouteChild {
 }
 
 export function job(object: KubeObject): JobChild {
-  const { annotations, ownerReferences } = object.metadata;
+  const { annotations, labels, ownerReferences } = object.metadata;
   const status = object.status as
     | { readonly conditions?: readonly { readonly type: string; readonly status: string; readonly lastTransitionTime?: string }[] }
     | undefined;
@@ -152,6 +154,7 @@ export function job(object: KubeObject): JobChild {
   const failed = ended('Failed');
   return {
     metadata: { ...child(object).metadata, ...(ownerReferences ? { ownerReferences } : {}) },
+    program: labels?.[LABEL.program] ?? 'resolve',
     attempt: Number(annotations?.[ATTEMPT] ?? 1),
     state: complete ? 'Succeeded' : failed ? 'Failed' : 'Running',
     finishedAtMs: parseTime((complete ?? failed)?.lastTransitionTime),

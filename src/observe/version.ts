@@ -1,12 +1,15 @@
+import type { ModelVersion } from '../api/generated/modelversion.ts';
 import type { KubeClient } from '../controller/client.ts';
 import { keyOf } from '../controller/store.ts';
 import type { Settings } from '../core/observed.ts';
-import { versionLabel } from '../core/resources/resolveJob.ts';
+import { versionLabel } from '../core/resources/versionJob.ts';
 import { awaitsJob } from '../core/version/copy.ts';
 import type { JobState } from '../core/version/job.ts';
 import type { ObservedVersion } from '../core/version/plan.ts';
+import { concernsTags } from '../core/version/tagging.ts';
+import type { Server } from '../core/version/tags.ts';
 import { decodeTermination } from '../core/version/termination.ts';
-import { BY_VERSION, type Caches } from './caches.ts';
+import { BY_DEPLOYMENT, BY_MODEL, BY_VERSION, type Caches } from './caches.ts';
 import type { JobChild } from './projections.ts';
 import { findPodTrouble } from './trouble.ts';
 
@@ -25,27 +28,51 @@ export async function observeVersion(
 ): Promise<ObservedVersion | undefined> {
   const version = caches.versions.get(namespace, name);
   if (!version) return undefined;
-  const jobs = caches.jobs.byIndex(BY_VERSION, keyOf(namespace, versionLabel(name)));
-  const newest = [...jobs]
+  const jobs = caches.jobs
+    .byIndex(BY_VERSION, keyOf(namespace, versionLabel(name)))
     .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === version.metadata.uid))
-    .sort((a, b) => b.attempt - a.attempt)[0];
-  return { version, job: newest && awaitsJob(version) ? await observeJob(client, newest, signal) : undefined, settings };
+    .toSorted((a, b) => b.attempt - a.attempt);
+  const newest = async (program: string): Promise<JobState | undefined> => {
+    const job = jobs.find((one) => one.program === program);
+    return job && (await observeJob(client, job, signal));
+  };
+  const isTagged = concernsTags(version);
+  return {
+    version,
+    job: awaitsJob(version) ? await newest('resolve') : undefined,
+    tagJob: isTagged ? await newest('tag') : undefined,
+    servers: isTagged ? serversOf(caches, version) : [],
+    settings,
+  };
+}
+
+/** The ModelDeployments of the version's model, each with its newest release. */
+function serversOf({ deployments, releases }: Caches, { metadata: { namespace }, spec }: ModelVersion): readonly Server[] {
+  return deployments.byIndex(BY_MODEL, keyOf(namespace, spec.model)).map((deployment) => ({
+    deployment,
+    release: releases
+      .byIndex(BY_DEPLOYMENT, keyOf(namespace, deployment.metadata.name))
+      .toSorted((a, b) => a.spec.number - b.spec.number)
+      .at(-1),
+  }));
 }
 
 async function observeJob(client: KubeClient, job: JobChild, signal: AbortSignal): Promise<JobState> {
   const { name, namespace } = job.metadata;
+  // Of tags the success says all, and nothing else of its pod is read.
+  if (job.program === 'tag' && job.state === 'Succeeded') return { ...stateOf(job), termination: undefined, trouble: undefined };
   const labelSelector = `batch.kubernetes.io/job-name=${name}`;
   const running = job.state === 'Running' ? name : undefined;
   const { pods, trouble } = await findPodTrouble(client, { namespace, labelSelector, job: running }, signal);
   const ended = pods.flatMap((pod) => pod.status?.containerStatuses ?? []).find(({ state }) => state?.terminated !== undefined)
     ?.state?.terminated;
   return {
-    name,
-    attempt: job.attempt,
-    state: job.state,
+    ...stateOf(job),
     termination: ended ? decodeTermination(ended.message) : undefined,
     trouble: job.state === 'Succeeded' || ended ? undefined : trouble,
-    finishedAtMs: job.finishedAtMs,
-    inputs: job.inputs,
   };
+}
+
+function stateOf({ metadata: { name }, attempt, state, finishedAtMs, inputs }: JobChild): Omit<JobState, 'termination' | 'trouble'> {
+  return { name, attempt, state, finishedAtMs, inputs };
 }

@@ -9,6 +9,7 @@ export interface OperatorSettings {
   readonly prometheusUrl: string;
   readonly settleMs: number;
   readonly alertsIntervalMs: number;
+  readonly tagPrefix: string;
   readonly namespace: string;
   /** Name of this pod. */
   readonly instance: string;
@@ -53,12 +54,18 @@ export function readSettings(env: Environment, version: string): ParsedSettings 
     problems.push(
       `PLIMSOLL_PROMETHEUS_URL is ${JSON.stringify(prometheusUrl)}; write an address such as http://prometheus.monitoring:9090`,
     );
+  const tagPrefix = text('PLIMSOLL_TAG_PREFIX', 'plimsoll.dev');
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(tagPrefix))
+    problems.push(
+      `PLIMSOLL_TAG_PREFIX is ${JSON.stringify(tagPrefix)}; write at most 63 letters, digits, '.', '_' or '-', such as eu.plimsoll.dev`,
+    );
   const settings: OperatorSettings = {
     image: text('PLIMSOLL_IMAGE'),
     imagePullPolicy: text('PLIMSOLL_IMAGE_PULL_POLICY', 'IfNotPresent'),
     prometheusUrl,
     settleMs: duration('PLIMSOLL_SETTLE', '20s'),
     alertsIntervalMs: duration('PLIMSOLL_ALERTS_INTERVAL', '5s'),
+    tagPrefix,
     namespace: text('POD_NAMESPACE', 'plimsoll-system'),
     instance: text('POD_NAME', 'plimsoll'),
     port: integer('PLIMSOLL_HTTP_PORT', 8080),

@@ -72,7 +72,8 @@ export function workOf({ settings, logger, metrics, clock, client, caches, elect
   });
   const prober = proberOf(client, clock, logger, add);
   const applier = applierOf(client, prober, elector, caches, (promql) => findQueryProblem(prometheus, promql, clock.now()));
-  const core: Settings = { image: settings.image, imagePullPolicy: settings.imagePullPolicy, settleMs: settings.settleMs };
+  const { image, imagePullPolicy, settleMs, tagPrefix } = settings;
+  const core: Settings = { image, imagePullPolicy, settleMs, tagPrefix };
   const { now } = clock;
   const version: VersionReconciler = { sources: { client, caches, settings: core }, applier, events, logger, now };
   const deployment: DeploymentReconciler = {

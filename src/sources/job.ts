@@ -1,4 +1,4 @@
-// What resolve and fetch have in common as programs: a time limit, a log, an exit code, and a last word for whoever reads the pod's status.
+// What resolve, fetch and tag have in common as programs: a time limit, a log, an exit code, and a last word for whoever reads the pod's status.
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { lookup } from 'node:dns';
@@ -8,7 +8,7 @@ import { finalFailure } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
 import { encodeFailure } from '../core/version/termination.ts';
 import { codeOf, failureOf } from './error.ts';
-import type { ResolveOptions } from './options.ts';
+import type { JobOptions } from './options.ts';
 import { storageError } from './sink.ts';
 import type { Environment } from './source.ts';
 import type { TransferContext } from './transfer.ts';
@@ -36,7 +36,7 @@ export interface JobResult {
  * while it works: made anew, and gone afterwards. Never throws.
  */
 export async function runJob(
-  options: Outcome<ResolveOptions>,
+  options: Outcome<JobOptions>,
   io: JobIo,
   spool: string,
   work: (context: TransferContext) => Promise<Outcome<JobResult>>,
@@ -64,7 +64,7 @@ function removeSpool(folder: string): Promise<void> {
   return rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
-function contextOf(options: ResolveOptions, io: JobIo, spool: string): TransferContext {
+function contextOf(options: JobOptions, io: JobIo, spool: string): TransferContext {
   const { limits, timeouts } = options;
   const deadline = AbortSignal.timeout(timeouts.totalMs);
   const signal = io.signal === undefined ? deadline : AbortSignal.any([io.signal, deadline]);

@@ -67,7 +67,8 @@ function pinnedPlace(pins: Pins): string {
   return artifacts;
 }
 
-function checkServer(text: string): Outcome<string> {
+/** The address of a server as spec has it. */
+export function checkServer(text: string): Outcome<string> {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.search !== '' || url.hash !== '') {
     return finalFailure('InvalidSource', 'spec.source.mlflow.server must be a URL that begins with http:// or https://, without ? and #.');

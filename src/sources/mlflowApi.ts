@@ -20,9 +20,11 @@ export interface Server {
   readonly s3Endpoint: string | undefined;
 }
 
-/** A GET of `path` below /api/2.0/. `absent` is a sentence for when what is asked for is not there. */
+/** A GET of `path` below /api/2.0/, or a call that says something. `absent` is a sentence for when what it is about is not there. */
 export interface Question {
   readonly path: string;
+  readonly method?: 'POST' | 'DELETE';
+  readonly body?: object;
   readonly query?: Readonly<Record<string, string>>;
   readonly absent: string;
 }
@@ -43,10 +45,14 @@ export async function readAnswer(call: Call, most: number, context: SourceContex
 }
 
 /** The document that a server answers; throws a SourceError when it refuses, or answers no JSON. */
-export async function ask({ address, access, context }: Server, { path, query = {}, absent }: Question): Promise<unknown> {
+export async function ask({ address, access, context }: Server, question: Question): Promise<unknown> {
+  const { path, method, query = {}, absent } = question;
   const url = new URL(`${address}/api/2.0/${path}`);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-  const answer = await readAnswer({ url, access }, MAX_ANSWER_BYTES, context);
+  const body = question.body && JSON.stringify(question.body);
+  // Of a DELETE with a body Node itself does not say how long that is.
+  const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) };
+  const answer = await readAnswer({ url, access, headers, ...(method && { method }), ...(body && { body }) }, MAX_ANSWER_BYTES, context);
   const failure = refusalOf(url, access, answer, absent);
   if (failure !== undefined) throw errorOf({ failure });
   const document = parseJson(answer.text);

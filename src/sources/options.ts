@@ -1,24 +1,30 @@
-// What a resolve Job or a fetch container is asked to do: one JSON document, written by the operator.
+// What a Job or a fetch container is asked to do: one JSON document, written by the operator.
 
 import { finalFailure, success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../core/version/limits.ts';
 import type { Limits, Timeouts } from '../core/version/limits.ts';
-import { quote } from '../core/version/text.ts';
+import { readPin } from '../core/version/mlflow.ts';
 import { decodePins } from '../core/version/pins.ts';
+import type { Tags } from '../core/version/tags.ts';
+import { quote } from '../core/version/text.ts';
 import { fieldsOf, folderOf, optionalTextOf, Problem, textOf, type Fields } from './fields.ts';
 import { SOURCES } from './kinds.ts';
 import type { Source } from './source.ts';
 import type { Store } from './store.ts';
 
-/** What both jobs need. `digest` is 'sha256:' + 64 hexadecimal characters. */
-export interface ResolveOptions {
+/** What every job needs. */
+export interface JobOptions {
+  readonly limits: Limits;
+  readonly timeouts: Timeouts;
+}
+
+/** What both jobs that read a source need. `digest` is 'sha256:' + 64 hexadecimal characters. */
+export interface ResolveOptions extends JobOptions {
   readonly source: Source;
   readonly digest: string | undefined;
   /** The claim that holds, or is to hold, a copy of ours. */
   readonly storage: Store | undefined;
-  readonly limits: Limits;
-  readonly timeouts: Timeouts;
 }
 
 /** What only fetch needs. `to` is the folder of the shared volume; `format` is spec.format.name, needed by preset mlserver. */
@@ -31,20 +37,36 @@ export interface FetchOptions extends ResolveOptions {
   readonly preset: Preset;
 }
 
+/** What a Job that writes tags into MLflow's registry needs. */
+export interface TagOptions extends JobOptions {
+  /** spec.source.mlflow.server. */
+  readonly server: string;
+  readonly accessDir: string | undefined;
+  /** Name of the registered model, and number of its version. */
+  readonly model: string;
+  readonly version: string;
+  /** Name of the ModelVersion, which is in the tags' values. */
+  readonly owner: string;
+  /** What the keys of its tags begin with. */
+  readonly prefix: string;
+  readonly tags: Tags;
+}
+
 /** Who serves: mlserver gets a model-settings.json, custom gets the bytes and nothing else. */
 export type Preset = 'mlserver' | 'custom';
 
 const KNOWN = ['source', 'pins', 'digest', 'model', 'version', 'format', 'to', 'preset', 'accessDir', 'sourceDir', 'storage', 'limits', 'timeouts'];
+const KNOWN_OF_TAGS = ['server', 'accessDir', 'model', 'version', 'owner', 'prefix', 'tags', 'timeouts'];
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /** Reads the options of a resolve Job from the JSON text of its environment variable. Fields that only fetch needs may be there. */
 export function parseResolveOptions(json: string | undefined): Outcome<ResolveOptions> {
-  return parsing(json, readCommon);
+  return parsing(json, KNOWN, readCommon);
 }
 
 /** Reads the options of a fetch container from the JSON text of its environment variable. */
 export function parseFetchOptions(json: string | undefined): Outcome<FetchOptions> {
-  return parsing(json, (fields) => {
+  return parsing(json, KNOWN, (fields) => {
     const common = readCommon(fields);
     if (common.digest === undefined) throw new Problem('digest is missing: bytes that were not pinned are not served');
     const preset = textOf(fields, 'preset');
@@ -56,12 +78,35 @@ export function parseFetchOptions(json: string | undefined): Outcome<FetchOption
   });
 }
 
-function parsing<T>(json: string | undefined, read: (fields: Fields) => T): Outcome<T> {
+/** Within the deadline of the Job. */
+const TAG_TIMEOUTS: Timeouts = { ...DEFAULT_TIMEOUTS, totalMs: 150_000, retryMs: 60_000 };
+
+/** Reads the options of a Job that writes tags from the JSON text of its environment variable. */
+export function parseTagOptions(json: string | undefined): Outcome<TagOptions> {
+  return parsing(json, KNOWN_OF_TAGS, (fields) => {
+    const model = readPin(textOf(fields, 'model'));
+    if (model === undefined) throw new Problem('model must be a name as a pin has it');
+    const tags = fieldsOf(fields['tags'], 'tags');
+    return {
+      server: textOf(fields, 'server'),
+      accessDir: optionalFolderOf(fields, 'accessDir'),
+      model,
+      version: textOf(fields, 'version'),
+      owner: textOf(fields, 'owner'),
+      prefix: textOf(fields, 'prefix'),
+      tags: Object.fromEntries(Object.keys(tags).map((key) => [key, textOf(tags, key)])),
+      limits: DEFAULT_LIMITS,
+      timeouts: readNumbers(fields['timeouts'], 'timeouts', TAG_TIMEOUTS),
+    };
+  });
+}
+
+function parsing<T>(json: string | undefined, known: readonly string[], read: (fields: Fields) => T): Outcome<T> {
   try {
     if (json === undefined || json === '') throw new Problem('they are missing');
     const fields = fieldsOf(parseJson(json), 'the document');
-    const unknown = Object.keys(fields).find((field) => !KNOWN.includes(field));
-    if (unknown !== undefined) throw new Problem(`the field ${quote(unknown)} is not known; known are ${KNOWN.join(', ')}`);
+    const unknown = Object.keys(fields).find((field) => !known.includes(field));
+    if (unknown !== undefined) throw new Problem(`the field ${quote(unknown)} is not known; known are ${known.join(', ')}`);
     return success(read(fields));
   } catch (error) {
     if (error instanceof Problem)

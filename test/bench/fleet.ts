@@ -125,7 +125,9 @@ async function createVersion(client: KubeClient, { namespace, name }: Item, vers
         trouble: undefined,
         finishedAtMs: realClock.now(),
       },
-      settings: { image: 'plimsoll', imagePullPolicy: 'IfNotPresent', settleMs: 0 },
+      tagJob: undefined,
+      servers: [],
+      settings: { image: 'plimsoll', imagePullPolicy: 'IfNotPresent', settleMs: 0, tagPrefix: 'plimsoll.dev' },
     },
     realClock.now(),
   );

@@ -37,7 +37,7 @@ export interface Behaviour {
 }
 
 const GOOD: Behaviour = { fate: 'Ready', readyAfterMs: 3000, room: Infinity, probe: 'Passed', errorRate: 0.002, slowRate: 0.01 };
-export const SETTINGS = { image: 'plimsoll:test', imagePullPolicy: 'IfNotPresent', settleMs: 10_000 };
+export const SETTINGS = { image: 'plimsoll:test', imagePullPolicy: 'IfNotPresent', settleMs: 10_000, tagPrefix: 'plimsoll.dev' };
 const START_MS = Date.UTC(2026, 10, 24, 10, 0, 0);
 /** The gateway's counters are kept at the multiples of this: `analysis.interval` must be one, too. */
 const GRID_MS = 5000;

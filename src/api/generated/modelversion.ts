@@ -167,12 +167,20 @@ export interface ModelVersionAccessSecretRef {
   readonly name: string;
 }
 
+/** A Secret in this namespace for the Jobs of writeTags, with the keys that secretRef has: credentials that may write, while those that are mounted into serving pods need no more than to read. Default: secretRef. */
+export interface ModelVersionAccessTagSecretRef {
+  /** Name of the Secret. Example: mlflow-writer. */
+  readonly name: string;
+}
+
 /** What the pods that fetch the bytes run with, in this namespace. The operator itself reads no Secret. May change at any time; another secretRef changes the pods that serve the version, so it starts a release. */
 export interface ModelVersionAccess {
   /** ServiceAccount of the Job that resolves the source. Default: default. Example: model-reader. */
   readonly serviceAccountName?: string;
   /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token; to Git as a password), or username and password (HTTP basic authentication); for Git by SSH ssh-privatekey and known_hosts; for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN; for dvc also what its remote asks for. It is mounted into the pods that fetch. */
   readonly secretRef?: ModelVersionAccessSecretRef;
+  /** A Secret in this namespace for the Jobs of writeTags, with the keys that secretRef has: credentials that may write, while those that are mounted into serving pods need no more than to read. Default: secretRef. */
+  readonly tagSecretRef?: ModelVersionAccessTagSecretRef;
 }
 
 /** A PersistentVolumeClaim in this namespace that the Job can write and that can be mounted on every node where pods of the version run. The copy is in its folder sha256/<hex of the digest>. */
@@ -252,6 +260,8 @@ export interface ModelVersionSpec {
   readonly access?: ModelVersionAccess;
   /** Where a copy of ours is kept, so that new pods start while the source is away. Not part of what the version is, and may change at any time: a copy is made by a Job, and pods that are made for a new revision take the bytes from there first. Default: none, each pod fetches from the source. */
   readonly storage?: ModelVersionStorage;
+  /** Whether the registry of source.mlflow is told which ModelDeployments serve the version, and with which share of the requests: Jobs in this namespace write tags on the version there. Aliases are never moved. May change at any time; tags that were written are removed when it is no longer true. Default: false. */
+  readonly writeTags?: boolean;
   /** Digest that the fetched files must have: the sha256 of what `sha256sum` prints for all files, sorted by path in byte order. When given, nothing else is ever served. Default: none, the digest found first is recorded in status and holds from then on. Example: sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08. */
   readonly digest?: string;
   /** How the model came about. Recorded for people and audits, not checked. Can be added once, then never changes. */
@@ -355,6 +365,8 @@ export interface ModelVersionStatus {
   readonly metadata?: ModelVersionStatusMetadata;
   /** The copy that a Job made, or found whole, in spec.storage. Not looked at again. */
   readonly stored?: ModelVersionStatusStored;
-  /** State for people and tools. Ready says whether the version can be served; Resolved whether the source was read; Durable whether a copy of ours outlives the source. Reconciling and Stalled are there only while they are true. */
+  /** The tags that were last written to the source, where spec.writeTags asks for it; right as long as the condition Tagged is True. Example: {plimsoll.dev/risk/fraud: Serving 100% (fraud-1.4.0)}. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** State for people and tools. Ready says whether the version can be served; Resolved whether the source was read; Durable whether a copy of ours outlives the source; Tagged whether the source says where it is served. Reconciling and Stalled are there only while they are true. */
   readonly conditions?: readonly Condition[];
 }

@@ -2,14 +2,14 @@ import type { PodTrouble } from '../observed.ts';
 import type { Metadata } from './metadata.ts';
 import type { DecodedTermination, Resolved } from './termination.ts';
 
-/** A resolve Job as observed. */
+/** A Job for a ModelVersion as observed. */
 export interface JobState {
   readonly name: string;
   readonly attempt: number;
   readonly state: 'Running' | 'Succeeded' | 'Failed';
   /** What its pod left; undefined while it runs, or when the pod is gone. */
   readonly termination: DecodedTermination | undefined;
-  /** What it was made for; see `resolveInputs`. */
+  /** What it was made for; see `resolveInputs` and `tagInputs`. */
   readonly inputs: string | undefined;
   /** Why its pod does not run. */
   readonly trouble: PodTrouble | undefined;
@@ -41,15 +41,20 @@ export function endOf(job: JobState, now: number): JobEnd {
   if (job.state === 'Succeeded' && said?.ok === true && said.value.kind === 'resolved') {
     return { state: 'Found', resolved: said.value.resolved, metadata: said.value.metadata };
   }
-  const retryAtMs = (job.finishedAtMs ?? now) + pauseAfter(job.attempt);
+  return { state: 'Failed', ...failureOf(job, 'ResolveFailed'), retryAtMs: (job.finishedAtMs ?? now) + pauseAfter(job.attempt) };
+}
+
+/** Why a Job that has ended came to nothing; `wordless` is the reason where neither it nor its pod says one. */
+export function failureOf(job: JobState, wordless: string): Pick<JobFailure, 'reason' | 'message' | 'isFinal'> {
+  const said = job.termination;
   if (said?.ok === true && said.value.kind === 'failed') {
     const { reason, message, retryable } = said.value.failure;
-    return { state: 'Failed', reason, message, isFinal: !retryable, retryAtMs };
+    return { reason, message, isFinal: !retryable };
   }
   const message =
     job.trouble?.message ??
     `Job ${job.name} ended without a result${said?.ok === false ? `: its termination message ${said.problem}` : ''}`;
-  return { state: 'Failed', reason: job.trouble?.reason ?? 'ResolveFailed', message, isFinal: false, retryAtMs };
+  return { reason: job.trouble?.reason ?? wordless, message, isFinal: false };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { ModelVersion } from '../../api/generated/modelversion.ts';
 import { STATUS_SCHEMA } from '../../api/names.ts';
-import type { Action, PlanEvent, Settings } from '../observed.ts';
+import type { Action, PlanEvent } from '../observed.ts';
 import { resolveInputs, resolveJob } from '../resources/resolveJob.ts';
 import { stampConditions, type Statement } from '../status/conditions.ts';
 import { writeStatus } from '../status/write.ts';
@@ -8,14 +8,13 @@ import { formatTime } from '../time.ts';
 import { copyEvents, copyOf, durable, type Copy } from './copy.ts';
 import { endOf, type JobFailure, type JobState } from './job.ts';
 import type { Metadata } from './metadata.ts';
+import { planTags, type ObservedTags, type Tagging } from './tagging.ts';
 import type { Resolved } from './termination.ts';
 
 /** All that a pass over one ModelVersion may know. */
-export interface ObservedVersion {
-  readonly version: ModelVersion;
+export interface ObservedVersion extends ObservedTags {
   /** Its newest resolve Job. */
   readonly job: JobState | undefined;
-  readonly settings: Settings;
 }
 
 export interface VersionPlan {
@@ -63,13 +62,20 @@ export function planVersion(observed: ObservedVersion, now: number): VersionPlan
   const start = !job && (stand.state === 'Resolving' || copy?.state === 'Storing');
   const attempt = (observed.job?.attempt ?? 0) + 1;
   const jobs: Action[] = start || retry ? [{ type: 'Create', object: resolveJob(version, attempt, observed.settings) }] : [];
-  const written = stand.state === 'Retrying' ? [] : writeStatus(version, statusOf(version, stand, copy, now));
+  const tagging = planTags(observed, now);
+  const written = stand.state === 'Retrying' ? [] : writeStatus(version, statusOf(version, stand, copy, tagging, now));
+  // Pods are not watched, so what keeps a Job's pod from running is asked for from time to time.
+  const lookAfterMs = retryAtMs !== undefined && !retry ? retryAtMs - now : job?.state === 'Running' ? LOOK_AT_JOB_MS : undefined;
   return {
-    actions: [...jobs, ...written],
-    events: written.length > 0 ? eventsOf(version, stand, copy) : [],
-    // Pods are not watched, so what keeps a Job's pod from running is asked for from time to time.
-    requeueAfterMs: retryAtMs !== undefined && !retry ? retryAtMs - now : job?.state === 'Running' ? LOOK_AT_JOB_MS : undefined,
+    // Tags are a courtesy and come last: what keeps their Job from being made keeps nothing else.
+    actions: [...jobs, ...written, ...tagging.actions],
+    events: written.length > 0 ? [...eventsOf(version, stand, copy), ...tagging.events] : [],
+    requeueAfterMs: sooner(lookAfterMs, tagging.requeueAfterMs),
   };
+}
+
+function sooner(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
 function standOf(version: ModelVersion, job: JobState | undefined, now: number): Stand {
@@ -101,7 +107,7 @@ function compare(version: ModelVersion, { resolved, metadata }: Found): Stand {
   };
 }
 
-function statusOf(version: ModelVersion, stand: Told, copy: Copy | undefined, now: number): Status {
+function statusOf(version: ModelVersion, stand: Told, copy: Copy | undefined, { tags, told }: Tagging, now: number): Status {
   const generation = version.metadata.generation ?? 0;
   const found = stand.state === 'Pinned' || stand.state === 'Contradicted' ? stand : undefined;
   return {
@@ -110,7 +116,8 @@ function statusOf(version: ModelVersion, stand: Told, copy: Copy | undefined, no
     ...(found && { resolved: found.resolved }),
     ...(found?.metadata && { metadata: found.metadata }),
     ...(copy?.state === 'Stored' ? { stored: { claim: copy.claim, ...(copy.storedAt && { storedAt: copy.storedAt }) } } : {}),
-    conditions: stampConditions(statementsOf(stand, copy), version.status?.conditions, generation, now),
+    ...(tags && { tags }),
+    conditions: stampConditions([...statementsOf(stand, copy), ...told], version.status?.conditions, generation, now),
   };
 }
 

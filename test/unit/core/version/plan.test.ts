@@ -43,7 +43,7 @@ function said(text: string): Pick<JobState, 'termination'> {
 }
 
 function planOf(of: ModelVersion, found?: JobState, now = NOW): VersionPlan {
-  return planVersion({ version: of, job: found, settings: SETTINGS }, now);
+  return planVersion({ version: of, job: found, tagJob: undefined, servers: [], settings: SETTINGS }, now);
 }
 
 /** The status that a plan writes. */
