@@ -52,7 +52,7 @@ describe('what a ModelDeployment does with version 1 and version 2:', () => {
     const said = (name: string, phrase: string | readonly [string, string] | undefined) => {
       if (phrase === undefined) return {};
       const [before, after] = typeof phrase === 'string' ? [phrase, ''] : phrase;
-      return { 'plimsoll.dev/serving/fraud': `${before} (fraud-${name})${after}` };
+      return { 'plimsoll.dev/risk/fraud': `${before} (fraud-${name})${after}` };
     };
     expect(tagsOf(version('1'), [of], PREFIX)).toEqual(said('1', first));
     expect(tagsOf(version('2'), [of], PREFIX)).toEqual(said('2', second));
@@ -71,7 +71,7 @@ describe('what a ModelDeployment does with version 1 and version 2:', () => {
   test('each has a tag of its own, and no more than status has room for', () => {
     const names = Array.from({ length: 70 }, (_, i) => `d${String(i).padStart(2, '0')}`);
     const servers = names.toReversed().map((name) => server({ stable: one }, undefined, name));
-    expect(Object.keys(tagsOf(version('1'), servers, 'eu'))).toEqual(names.slice(0, 64).map((name) => `eu/serving/${name}`));
+    expect(Object.keys(tagsOf(version('1'), servers, 'eu'))).toEqual(names.slice(0, 64).map((name) => `eu/risk/${name}`));
   });
 });
 
@@ -106,6 +106,6 @@ describe('among the tags of a registered version', () => {
     const servers = [server({ stable: one }), server({ stable: two, previous: one }, undefined, 'other')];
     const tags = tagsOf(version('1'), servers, PREFIX);
     expect(Object.keys(tags)).toHaveLength(2);
-    expect(staleKeys(tags, {}, tagPrefix(PREFIX, 'serving'), 'fraud-1')).toEqual(Object.keys(tags));
+    expect(staleKeys(tags, {}, tagPrefix(PREFIX, 'risk'), 'fraud-1')).toEqual(Object.keys(tags));
   });
 });
