@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { success } from '../core/version/failure.ts';
 import type { Failure, Outcome } from '../core/version/failure.ts';
 import { readVersion } from '../core/version/mlflowAnswers.ts';
-import { staleKeys } from '../core/version/tags.ts';
+import { notServing, staleKeys } from '../core/version/tags.ts';
 import { quote } from '../core/version/text.ts';
 import { readAccess } from './access.ts';
 import { caught, valueOf } from './error.ts';
@@ -24,8 +24,8 @@ import type { SourceContext } from './source.ts';
 const MOST_REMOVED = 128;
 
 /**
- * Writes the tags that are not there as they are to be, and removes those that the same ModelVersion has beside them. Leaves nothing, or
- * `{failure: {reason, message, retryable}}` as termination message. Returns the exit code, 0 or 1. Never throws.
+ * Writes the tags that are not there as they are to be, and removes those that the same ModelVersion has beside them; who may EDIT a model
+ * in MLflow may not remove tags, which takes MANAGE, and says in them instead that they no longer hold. Leaves nothing, or `{failure: {reason, message, retryable}}` as termination message. Returns the exit code, 0 or 1. Never throws.
  */
 export async function runTag(options: Outcome<TagOptions>, io: JobIo): Promise<number> {
   return runJob(options, io, join(tmpdir(), `plimsoll-${randomUUID()}`), async (context) => {
@@ -43,15 +43,25 @@ async function writeTags({ server, accessDir, model, version, owner, prefix, tag
   const absent = `Model ${quote(model)} has no version ${version} on ${address} any more, so there is nothing to write tags on.`;
   const question = { path: 'mlflow/model-versions/get', query: of, absent };
   const found = needed(readVersion(await ask(registry, question)), registry, question).tags;
-  for (const [key, value] of Object.entries(tags)) {
-    if (found[key] === value) continue;
+  const set = async (key: string, value: string): Promise<void> => {
+    if (found[key] === value) return;
     await ask(registry, { path: 'mlflow/model-versions/set-tag', method: 'POST', body: { ...of, key, value }, absent });
     context.log(`set ${quote(key)} to ${quote(value)}`);
-  }
+  };
+  for (const [key, value] of Object.entries(tags)) await set(key, value);
   for (const key of staleKeys(found, tags, prefix, owner).slice(0, MOST_REMOVED)) {
-    await ask(registry, { path: 'mlflow/model-versions/delete-tag', method: 'DELETE', body: { ...of, key }, absent });
-    context.log(`removed ${quote(key)}`);
+    const removal = { path: 'mlflow/model-versions/delete-tag', method: 'DELETE', body: { ...of, key }, absent } as const;
+    if (await isAllowed(ask(registry, removal))) context.log(`removed ${quote(key)}`);
+    else await set(key, notServing(owner));
   }
+}
+
+/** False when the credentials are not enough for it. */
+async function isAllowed(answer: Promise<unknown>): Promise<boolean> {
+  const outcome = await caught(() => answer);
+  if (!outcome.ok && outcome.failure.reason === 'AccessDenied') return false;
+  valueOf(outcome);
+  return true;
 }
 
 /** Other credentials may be meant than those of which a failure speaks, and more than those need to be allowed that read. */

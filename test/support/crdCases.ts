@@ -222,6 +222,10 @@ const NO_SLASH = "model must hold neither '/' nor ':', as in MLflow; a URI belon
 const MLFLOW_CREDENTIALS =
   'server must not hold a user name or password, which everyone who may read this object would see; name a Secret in access.secretRef';
 
+const NO_TAGS =
+  "tags are written on a version in MLflow's registry, so writeTags needs source.mlflow with model, or with uri models:/<model>/<version> or " +
+  'models:/<model>@<alias>';
+
 const MLFLOW_CASES: readonly (readonly [title: string, mlflow: object, message: string])[] = [
   ['nothing but a server', {}, 'give either uri, or model with version or alias'],
   ['a uri and a model', { uri: 'models:/fraud/3', model: 'fraud', version: '3' }, 'give either uri, or model with version or alias'],
@@ -360,6 +364,16 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
     title: `MLflow: ${title}`,
     change: { 'spec.source': { mlflow: { server: 'https://mlflow.example.com', ...mlflow } } },
     message,
+  })),
+  ...[
+    { http: { url: 'https://models.example.com/fraud.tar.gz' } },
+    ...['models:/m-3070c9161c4b4fe6ad2b823bf67cc212', 'models:/m-3070c9161c4b4fe6ad2b823bf67cc212/', 'runs:/4e0c903ac06b/model@1/2'].map((uri) => ({
+      mlflow: { server: 'https://mlflow.example.com', uri },
+    })),
+  ].map((source) => ({
+    title: `tags for ${JSON.stringify(source)}`,
+    change: { 'spec.source': source, 'spec.writeTags': true },
+    message: NO_TAGS,
   })),
   ...S3_CASES.map(([title, s3, message]) => ({
     title: `S3: ${title}`,
@@ -527,6 +541,17 @@ export const TAKEN: readonly Taken[] = [
     title: `MLflow ${JSON.stringify(mlflow)}`,
     change: { 'spec.source': { mlflow: { server: 'https://mlflow.example.com', ...mlflow } } },
   })),
+  ...[
+    { model: 'Fraud Detection (EU)', version: '3' },
+    { uri: 'models:/Fraud Detection (EU)@champion' },
+    { uri: 'models:/fraud/3' },
+    { uri: 'models:/m-3070c9161c4b4fe6ad2b823bf67cc212@champion' },
+  ].map((mlflow) => ({
+    plural: 'modelversions' as const,
+    title: `tags for MLflow ${JSON.stringify(mlflow)}`,
+    change: { 'spec.source': { mlflow: { server: 'https://mlflow.example.com', ...mlflow } }, 'spec.writeTags': true },
+  })),
+  { plural: 'modelversions', title: 'no tags for a source without a registry', change: { 'spec.writeTags': false } },
   ...[
     { prefix: 'fraud/model.joblib', versionId: '3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY' },
     { prefix: '' },

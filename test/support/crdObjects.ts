@@ -25,7 +25,8 @@ spec:
   displayVersion: v1.4.0+cu12
   format: {name: sklearn, version: '1.8'}
   source: {http: {url: 'https://models.example.com/fraud/1.4.0.tar.gz'}}
-  access: {serviceAccountName: model-reader, secretRef: {name: model-store}}
+  access: {serviceAccountName: model-reader, secretRef: {name: model-store}, tagSecretRef: {name: mlflow-writer}}
+  writeTags: false
   storage: {claim: {name: models}}
   digest: ${DIGEST}
   provenance:
@@ -54,6 +55,7 @@ status:
     model: {flavors: {sklearn: '1.7.2'}, signature: '{}', requirements: [scikit-learn==1.7.2]}
     truncated: true
   stored: {claim: models, storedAt: '2026-11-24T10:00:00Z'}
+  tags: {plimsoll.dev/risk/fraud: Serving 100% (fraud-1.4.0)}
   conditions: ${CONDITIONS}
     - {type: Durable, status: 'False', lastTransitionTime: '2026-11-24T10:00:00Z', reason: PerPodDownload, message: no copy}`,
   modeldeployments: `

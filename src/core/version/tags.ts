@@ -39,6 +39,11 @@ export function tagsOf(version: ModelVersion, servers: readonly Server[], prefix
   return Object.fromEntries(tags.slice(0, MOST_TAGS));
 }
 
+/** What a tag that cannot be removed says once its ModelDeployment has nothing to do with the ModelVersion `owner` any more. */
+export function notServing(owner: string): string {
+  return `NotServing 0% (${owner})`;
+}
+
 /** What a ModelDeployment does with a version. `weight` is its share of the requests, in per cent. */
 interface Phrase {
   readonly phase: string;

@@ -7,8 +7,9 @@ import { load } from 'js-yaml';
 import type { Pins } from '../../../src/core/version/pins.ts';
 import { runFetch } from '../../../src/sources/fetch.ts';
 import type { JobIo } from '../../../src/sources/job.ts';
-import { parseFetchOptions, parseResolveOptions } from '../../../src/sources/options.ts';
+import { parseFetchOptions, parseResolveOptions, parseTagOptions } from '../../../src/sources/options.ts';
 import { runResolve } from '../../../src/sources/resolve.ts';
+import { runTag } from '../../../src/sources/tag.ts';
 import { hashTree, removeTree } from '../../../src/sources/tree.ts';
 import { makeCertificates } from '../../support/certificates.ts';
 import { ADMIN, startMlflow, type Mlflow, type Trained } from '../../support/mlflow.ts';
@@ -622,6 +623,152 @@ describe('a hostile server', () => {
     const { retryable, message } = await failure(pointer(), { server: proxy.url });
     expect(message).toContain(words);
     expect(retryable).toBe(false);
+  });
+});
+
+describe('tags that say where a version is served', () => {
+  const KEY = 'plimsoll.dev/risk/fraud';
+  const serving = (weight: number) => `Serving ${weight}% (fraud-1.4.0)`;
+  const of = () => ({ name: trained.model, version: '2' });
+
+  /** Writes them as the Job does, as the administrator unless `keys` says otherwise; returns its exit code and the failure, if it failed. */
+  async function tag(tags: Readonly<Record<string, string>>, { keys = ADMIN, ...more }: Asked & Readonly<Record<string, unknown>> = {}) {
+    // As the pins have it.
+    const model = 'Fraud%20Detection%20(EU)';
+    const job = { server: mlflow.url, model, version: '2', owner: 'fraud-1.4.0', prefix: 'plimsoll.dev/risk/', tags, ...more };
+    const code = await runTag(parseTagOptions(JSON.stringify({ ...job, accessDir: await secret(keys) })), place.io);
+    const said = await place.termination();
+    return { code, failure: said.ok && said.value.kind === 'failed' ? said.value.failure : undefined };
+  }
+
+  async function tagsInMlflow(): Promise<Readonly<Record<string, string>>> {
+    const path = `2.0/mlflow/model-versions/get?${new URLSearchParams(of()).toString()}`;
+    const { model_version: found } = (await mlflow.ask('GET', path)) as { readonly model_version: { readonly tags?: readonly Pair[] } };
+    return Object.fromEntries((found.tags ?? []).map(({ key, value }) => [key, value]));
+  }
+
+  interface Pair {
+    readonly key: string;
+    readonly value: string;
+  }
+
+  const setTag = (key: string, value: string) => mlflow.ask('POST', '2.0/mlflow/model-versions/set-tag', { ...of(), key, value });
+
+  test('are set, changed and removed; what others wrote stays, and so does every alias', async () => {
+    await setTag('team', 'risk');
+    await setTag('plimsoll.dev/risk/other', 'Serving 100% (fraud-1.3.0)');
+    const others = await tagsInMlflow();
+    const aliases = async () => JSON.stringify(await mlflow.ask('GET', `2.0/mlflow/registered-models/get?${new URLSearchParams(of()).toString()}`));
+    const [, before] = /"aliases":(\[.*?\])/.exec(await aliases()) ?? [];
+
+    expect(await tag({ [KEY]: serving(100), 'plimsoll.dev/risk/shadow': 'Candidate 5% (fraud-1.4.0)' })).toMatchObject({ code: 0 });
+    expect(await tagsInMlflow()).toEqual({ ...others, [KEY]: serving(100), 'plimsoll.dev/risk/shadow': 'Candidate 5% (fraud-1.4.0)' });
+    expect(await tag({ [KEY]: serving(75) })).toEqual({ code: 0, failure: undefined });
+    expect(await tagsInMlflow()).toEqual({ ...others, [KEY]: serving(75) });
+    expect(place.lines.slice(-2)).toEqual([`set '${KEY}' to 'Serving 75% (fraud-1.4.0)'`, "removed 'plimsoll.dev/risk/shadow'"]);
+    expect(await tag({})).toEqual({ code: 0, failure: undefined });
+    expect(await tagsInMlflow()).toEqual(others);
+    expect(before).toContain('champion');
+    expect(/"aliases":(\[.*?\])/.exec(await aliases())?.[1]).toBe(before);
+  });
+
+  test('are found by them in MLflow’s own search', async () => {
+    await tag({ [KEY]: serving(100) });
+    const query = new URLSearchParams({ filter: `name = '${trained.model}' AND tags.\`${KEY}\` LIKE 'Serving%'` });
+    const found = (await mlflow.ask('GET', `2.0/mlflow/model-versions/search?${query.toString()}`)) as { readonly model_versions?: readonly object[] };
+    expect(found.model_versions).toMatchObject([{ version: '2' }]);
+    await tag({});
+  });
+
+  test('that are there already are not written again', async () => {
+    await tag({ [KEY]: serving(100) });
+    const proxy = await between(() => false);
+    expect(await tag({ [KEY]: serving(100) }, { server: proxy.url })).toEqual({ code: 0, failure: undefined });
+    expect(proxy.paths).toEqual([expect.stringMatching(/model-versions\/get\?/)]);
+    await tag({});
+  });
+
+  test('take the permission EDIT: one who may only read is told so', async () => {
+    const reader = { username: 'reader', password: 'hush-reader-correct-horse' };
+    await mlflow.ask('POST', '2.0/mlflow/users/create', reader);
+    const { code, failure: refused } = await tag({ [KEY]: serving(100) }, { keys: reader });
+    expect([code, refused?.reason, refused?.retryable]).toEqual([1, 'AccessDenied', false]);
+    expect(refused?.message).toBe(
+      `${mlflow.url}/api/2.0/mlflow/model-versions/set-tag answered 403. The credentials of spec.access.secretRef are not enough for it. ` +
+        'Tags are written with spec.access.tagSecretRef where it is given, and take the permission EDIT on the registered model.',
+    );
+    const permission = { username: 'reader', resource_type: 'registered_model', resource_id: trained.model, permission: 'EDIT' };
+    await mlflow.ask('POST', '3.0/mlflow/users/permissions/grant', permission);
+    expect(await tag({ [KEY]: serving(100) }, { keys: reader })).toMatchObject({ code: 0 });
+    // To remove one takes MANAGE in MLflow, which is more than anybody should need for this.
+    for (const lines of [1, 0]) {
+      const before = place.lines.length;
+      expect(await tag({}, { keys: reader })).toMatchObject({ code: 0 });
+      expect(await tagsInMlflow()).toHaveProperty([KEY], 'NotServing 0% (fraud-1.4.0)');
+      expect(place.lines.length - before).toBe(lines);
+    }
+    await tag({});
+    expect(await tagsInMlflow()).not.toHaveProperty([KEY]);
+  });
+
+  test('by wrong credentials, or by none, are refused', async () => {
+    const keys = { username: 'admin', password: 'hush-wrong' };
+    expect((await tag({ [KEY]: serving(100) }, { keys })).failure).toMatchObject({ reason: 'AccessDenied', retryable: false });
+    expect((await tag({ [KEY]: serving(100) }, { keys: {} })).failure).toMatchObject({ reason: 'AccessInvalid' });
+  });
+
+  test.each([
+    ['a version that was deleted', 'Fraud%20Detection%20(EU)', '99', "Model 'Fraud Detection (EU)' has no version 99 on"],
+    ['a model that was deleted', 'nothing', '1', "Model 'nothing' has no version 1 on"],
+  ])('for %s have no place', async (_what, model, version, words) => {
+    for (const tags of [{ [KEY]: serving(100) }, {}])
+      expect((await tag(tags, { model, version })).failure).toMatchObject({
+        reason: 'NotFound',
+        retryable: false,
+        message: expect.stringContaining(words),
+      });
+  });
+
+  test('are written when a server in trouble comes back, and given up for now when it does not', async () => {
+    let refused = 0;
+    const proxy = await between(({ path, reply }) => {
+      if (!path.endsWith('/set-tag') || (refused += 1) > 1) return false;
+      reply(jsonReply({ error_code: 'INTERNAL_ERROR', message: 'hush' }, 500));
+      return true;
+    });
+    expect(await tag({ [KEY]: serving(100) }, { server: proxy.url })).toMatchObject({ code: 0 });
+    expect(await tagsInMlflow()).toHaveProperty([KEY], serving(100));
+    await tag({});
+    const away = await tag({ [KEY]: serving(100) }, { server: 'http://127.0.0.1:1', ...ONCE });
+    expect(away).toMatchObject({ code: 1, failure: { reason: 'SourceUnreachable', retryable: true } });
+  });
+
+  test('of a hostile registry lead nowhere: what looks like ours is removed within bounds, and only there', async () => {
+    const tags = Array.from({ length: 1000 }, (_, i) => ({ key: `plimsoll.dev/risk/d${i}`, value: serving(100) }));
+    const removed: unknown[] = [];
+    const proxy = await between(({ path, request, reply }) => {
+      if (request.method === 'DELETE') removed.push(path);
+      reply(jsonReply(path.includes('/get?') ? { model_version: { name: 'x', version: '2', status: 'READY', tags } } : {}));
+      return true;
+    });
+    expect(await tag({}, { server: proxy.url })).toMatchObject({ code: 0 });
+    expect([removed.length, new Set(removed).size]).toEqual([128, 1]);
+    const elsewhere = await between(({ path, reply }) => {
+      if (path.includes('/get?')) return false;
+      reply({ status: 307, headers: { location: `${mlflow.url}${path}` }, body: Buffer.from('') });
+      return true;
+    });
+    expect((await tag({ [KEY]: serving(100) }, { server: elsewhere.url })).failure).toMatchObject({ reason: 'RedirectRefused' });
+    expect(await tagsInMlflow()).not.toHaveProperty([KEY]);
+  });
+
+  test.each([
+    ['tags that are no texts', { tags: { [KEY]: 1 } }, `${KEY} must be a text`],
+    ['a model that is no pin', { model: '100%' }, 'model must be a name as a pin has it'],
+    ['a field that is not known', { alias: 'champion' }, "the field 'alias' is not known"],
+  ])('from options with %s are not written', async (_what, change, words) => {
+    const refused = await tag({}, change);
+    expect(refused).toMatchObject({ code: 1, failure: { reason: 'InvalidOptions', message: expect.stringContaining(words) } });
   });
 });
 

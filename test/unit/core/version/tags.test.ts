@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ModelDeployment } from '../../../../src/api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../../../src/api/generated/modelrelease.ts';
 import type { ModelVersion } from '../../../../src/api/generated/modelversion.ts';
-import { staleKeys, tagPrefix, tagsOf, type Server } from '../../../../src/core/version/tags.ts';
+import { notServing, staleKeys, tagPrefix, tagsOf, type Server } from '../../../../src/core/version/tags.ts';
 import { deploymentObject, digestOf, versionObject } from '../../../support/world/objects.ts';
 
 const PREFIX = 'plimsoll.dev';
@@ -80,7 +80,7 @@ describe('among the tags of a registered version', () => {
   const stale = (found: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>> = {}) =>
     staleKeys(found, wanted, prefix, 'fraud-1.4.0');
 
-  test.each(['Serving 100% (fraud-1.4.0)', 'Candidate 5% (fraud-1.4.0)', 'RolledBack 0% (fraud-1.4.0): ErrorRateWorse'])(
+  test.each(['Serving 100% (fraud-1.4.0)', 'Candidate 5% (fraud-1.4.0)', notServing('fraud-1.4.0'), 'RolledBack 0% (fraud-1.4.0): ErrorRateWorse'])(
     '%s is its own, and goes when it is no longer so',
     (value) => {
       expect(stale({ 'plimsoll.dev/risk/fraud': value })).toEqual(['plimsoll.dev/risk/fraud']);
