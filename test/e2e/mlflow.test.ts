@@ -1,7 +1,8 @@
 // A version from a real MLflow server, which pods reach by a Service: resolved by a Job, fetched by the pod that serves it, and served by
-// MLServer; and what happens to it when people move on in MLflow.
+// MLServer; what happens to it when people move on in MLflow; and what MLflow itself says of it.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { nodeAddress } from '../../deploy/local/models/server.ts';
+import type { ModelVersionSpec } from '../../src/api/generated/modelversion.ts';
 import { versionBecomes } from '../support/expectations.ts';
 import { ADMIN, startMlflow, type Mlflow } from '../support/mlflow.ts';
 import { deployOnMlserver, predicted, replacePods } from '../support/mlserver.ts';
@@ -17,11 +18,27 @@ const LABELS = [0, 1];
 let scene: Scenario;
 let mlflow: Mlflow;
 
-/** A version that the alias names now. */
-async function publish(version: string): Promise<void> {
-  const server = `http://mlflow.${scene.namespace}:5000`;
-  const source = { mlflow: { server, model: mlflow.trained.model, alias: 'champion' } };
-  await scene.version(version, {}, { format: { name: 'sklearn' }, source, access: { secretRef: { name: 'mlflow' } } });
+/** A version that the alias names now, or another one in MLflow. */
+async function publish(version: string, pointer: object = { model: mlflow.trained.model, alias: 'champion' }, spec: object = {}): Promise<void> {
+  const source = { mlflow: { server: `http://mlflow.${scene.namespace}:5000`, ...pointer } } as ModelVersionSpec['source'];
+  await scene.version(version, {}, { format: { name: 'sklearn' }, source, access: { secretRef: { name: 'mlflow' } }, ...spec });
+}
+
+/** The tags of a version in MLflow that are about this namespace. */
+async function tagsOf(model: string, version: string): Promise<readonly unknown[]> {
+  const query = new URLSearchParams({ name: model, version }).toString();
+  const { model_version: found } = (await mlflow.ask('GET', `2.0/mlflow/model-versions/get?${query}`)) as {
+    readonly model_version: { readonly tags?: readonly { readonly key: string; readonly value: string }[] };
+  };
+  return (found.tags ?? []).filter(({ key }) => key === `plimsoll.dev/${scene.namespace}/${scene.name}`).map(({ value }) => value);
+}
+
+async function mlflowSays(model: string, version: string, ...values: readonly string[]): Promise<void> {
+  await scene.until(
+    `MLflow says of ${model} ${version}: ${values.join(', ')}`,
+    async () => (JSON.stringify(await tagsOf(model, version)) === JSON.stringify(values) ? true : undefined),
+    120_000,
+  );
 }
 
 beforeAll(async () => {
@@ -83,3 +100,31 @@ test('the alias moves and the version is deleted in MLflow: a new pod serves the
   expect(next?.resolved?.digest).not.toBe(before);
   expect(next?.metadata?.training?.run).toBe(trained.second);
 }, 400_000);
+
+test('MLflow’s own pages say where a version is served: while it is tried, when it is promoted, and no more when another one is', async () => {
+  const { model } = mlflow.trained;
+  const tagged = { writeTags: true };
+  await publish('2', undefined, tagged);
+  await publish('3', { model: 'copied', version: '1' }, tagged);
+  await versionBecomes(scene, '3', 'Ready', 'True/Ready', 120_000);
+  await versionBecomes(scene, '2', 'Tagged', 'True/Written', 120_000);
+  expect(await tagsOf(model, '2')).toEqual([]);
+
+  const quickly = { analysis: { checks: [] }, rollout: { steps: [{ weight: 25, hold: '1s' }] } };
+  await deployOnMlserver(scene, '2', ROWS, quickly);
+  await mlflowSays(model, '2', 'Serving 100% (toy-2)');
+
+  const slowly = { analysis: { checks: [] }, rollout: { steps: [{ weight: 25, hold: '60s' }] } };
+  const promoted = deployOnMlserver(scene, '3', ROWS, slowly);
+  await mlflowSays('copied', '1', 'Candidate 25% (toy-3)');
+  await mlflowSays(model, '2', 'Serving 75% (toy-2)');
+  await promoted;
+  await mlflowSays('copied', '1', 'Serving 100% (toy-3)');
+  await mlflowSays(model, '2');
+  await versionBecomes(scene, '2', 'Tagged', 'True/Written', 60_000);
+  expect((await scene.modelVersion('3')).status?.tags).toEqual({ [`plimsoll.dev/${scene.namespace}/${scene.name}`]: 'Serving 100% (toy-3)' });
+  const { registered_model: registered } = (await mlflow.ask('GET', `2.0/mlflow/registered-models/get?${new URLSearchParams({ name: model }).toString()}`)) as {
+    readonly registered_model: { readonly aliases: readonly object[] };
+  };
+  expect(registered.aliases).toEqual([{ alias: 'champion', version: '2' }]);
+}, 600_000);

@@ -3,6 +3,7 @@
 
 import type { Dataset, Metadata } from './metadata.ts';
 import { LOGGED_MODEL, RUN, VERSION } from './mlflow.ts';
+import { isServingTag } from './tags.ts';
 
 /** An error as MLflow answers it. */
 export interface MlflowError {
@@ -219,10 +220,11 @@ export interface Findings {
   readonly requirements?: readonly string[] | undefined;
 }
 
-/** What is kept of the findings. Tags are those of the version, or of what takes its place; MLflow's own are about something else. */
+/** What is kept of the findings. Tags are those of the version, or of what takes its place; MLflow's own are about something else, and ours. */
 export function metadataOf({ version, logged, run, experiment, file, requirements }: Findings): Metadata {
   const context = { ...logged?.tags, ...run?.tags };
-  const tags = Object.entries((version ?? logged ?? run)?.tags ?? {}).filter(([name]) => !name.startsWith('mlflow.'));
+  const all = Object.entries((version ?? logged ?? run)?.tags ?? {});
+  const tags = all.filter(([name, value]) => !name.startsWith('mlflow.') && !isServingTag(value));
   const repository = context['mlflow.source.git.repoURL'];
   const made = run ?? logged;
   return {

@@ -73,6 +73,11 @@ function isOf({ spec, status }: ModelVersion, side: Pick<ModelDeploymentSide, 'v
   return side?.version === spec.version && side.digest === status?.resolved?.digest;
 }
 
+/** Whether a tag's value is one that tagsOf, of whatever cluster, writes. */
+export function isServingTag(value: string): boolean {
+  return VALUE.test(value);
+}
+
 /**
  * Keys among the tags of a registered version that were written for the ModelVersion `owner` and say what is no longer so. Other
  * ModelVersions may be of the same registered version, and people write tags too: what is not known to be its own stays.

@@ -11,7 +11,7 @@ const SOURCES = [
   'src/core/plan.ts',
   'src/core/release/*.ts',
   'src/core/status/*.ts',
-  'src/core/version/{plan,job,copy,failure}.ts',
+  'src/core/version/{plan,job,copy,tags,tagging,failure}.ts',
   'src/core/resources/podTrouble.ts',
   'src/observe/obstacle.ts',
   'src/operator/{carryOut,reconcileDeployment}.ts',
