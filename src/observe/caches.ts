@@ -84,39 +84,7 @@ export function createCaches(options: CachesOptions): Caches {
         more.onChange?.(after ?? before);
       },
     });
-  const deployments: Reflector<ModelDeployment> = reflect(
-    options,
-    RESOURCE.modelDeployment,
-    (object) => project.own(object) as unknown as ModelDeployment,
-    {
-      indexes: {
-        [BY_VERSION]: ({ metadata, spec }) => [keyOf(metadata.namespace, `${spec.model}-${spec.version}`)],
-        [BY_MODEL]: byModel,
-      },
-      onChange: (before, after) => {
-        tellOwn(options.onDeployment, after ?? before);
-        tellTagged(after ?? before);
-      },
-    },
-  );
-  const tellVersion = (version: Belonging | undefined): void => {
-    if (!version) return;
-    const { namespace = '', name } = version.metadata;
-    options.onVersion(namespace, name);
-    for (const { metadata } of deployments.byIndex(BY_VERSION, keyOf(namespace, name))) options.onDeployment(namespace, metadata.name);
-  };
-  const versions = reflect(options, RESOURCE.modelVersion, (object) => project.own(object) as unknown as ModelVersion, {
-    indexes: {
-      [BY_VERSION]: ({ metadata }: ModelVersion) => [keyOf(metadata.namespace, versionLabel(metadata.name))],
-      [BY_MODEL]: byModel,
-    },
-    onChange: (before, after) => tellVersion(after ?? before),
-  });
-  /** The versions whose tags say what this deployment does. */
-  const tellTagged = (deployment: ModelDeployment | undefined): void => {
-    const tagged = deployment ? versions.byIndex(BY_MODEL, keyOf(deployment.metadata.namespace, deployment.spec.model)) : [];
-    for (const version of tagged) if (concernsTags(version)) tellOwn(options.onVersion, version);
-  };
+  const { deployments, versions, tellVersion, tellTagged } = createOwn(options);
   return {
     versions,
     deployments,
@@ -141,6 +109,47 @@ export function createCaches(options: CachesOptions): Caches {
       },
     }),
   };
+}
+
+/** Caches of what users write, and who is told when it, or something that belongs to it, changes. */
+function createOwn(options: CachesOptions): Pick<Caches, 'deployments' | 'versions'> & {
+  readonly tellVersion: (version: ModelVersion | undefined) => void;
+  readonly tellTagged: (deployment: ModelDeployment | undefined) => void;
+} {
+  const deployments: Reflector<ModelDeployment> = reflect(
+    options,
+    RESOURCE.modelDeployment,
+    (object) => project.own(object) as unknown as ModelDeployment,
+    {
+      indexes: {
+        [BY_VERSION]: ({ metadata, spec }) => [keyOf(metadata.namespace, `${spec.model}-${spec.version}`)],
+        [BY_MODEL]: byModel,
+      },
+      onChange: (before, after) => {
+        tellOwn(options.onDeployment, after ?? before);
+        tellTagged(after ?? before);
+      },
+    },
+  );
+  const tellVersion = (version: ModelVersion | undefined): void => {
+    if (!version) return;
+    const { namespace = '', name } = version.metadata;
+    options.onVersion(namespace, name);
+    for (const { metadata } of deployments.byIndex(BY_VERSION, keyOf(namespace, name))) options.onDeployment(namespace, metadata.name);
+  };
+  const versions = reflect(options, RESOURCE.modelVersion, (object) => project.own(object) as unknown as ModelVersion, {
+    indexes: {
+      [BY_VERSION]: ({ metadata }: ModelVersion) => [keyOf(metadata.namespace, versionLabel(metadata.name))],
+      [BY_MODEL]: byModel,
+    },
+    onChange: (before, after) => tellVersion(after ?? before),
+  });
+  /** The versions whose tags say what this deployment does. */
+  const tellTagged = (deployment: ModelDeployment | undefined): void => {
+    const tagged = deployment ? versions.byIndex(BY_MODEL, keyOf(deployment.metadata.namespace, deployment.spec.model)) : [];
+    for (const version of tagged) if (concernsTags(version)) tellOwn(options.onVersion, version);
+  };
+  return { deployments, versions, tellVersion, tellTagged };
 }
 
 /** All of them, for running, readiness and metrics. */
