@@ -1,4 +1,5 @@
-// What resolve, fetch and tag have in common as programs: a time limit, a log, an exit code, and a last word for whoever reads the pod's status.
+// What resolve, fetch and tag have in common as programs: a time limit, a log, an exit code, and a last word for whoever reads the status of
+// their pod.
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { lookup } from 'node:dns';

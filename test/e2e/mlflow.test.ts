@@ -18,19 +18,23 @@ const LABELS = [0, 1];
 let scene: Scenario;
 let mlflow: Mlflow;
 
+const champion = (): object => ({ model: mlflow.trained.model, alias: 'champion' });
+
 /** A version that the alias names now, or another one in MLflow. */
-async function publish(version: string, pointer: object = { model: mlflow.trained.model, alias: 'champion' }, spec: object = {}): Promise<void> {
+async function publish(version: string, pointer: object = champion(), spec: object = {}): Promise<void> {
   const source = { mlflow: { server: `http://mlflow.${scene.namespace}:5000`, ...pointer } } as ModelVersionSpec['source'];
   await scene.version(version, {}, { format: { name: 'sklearn' }, source, access: { secretRef: { name: 'mlflow' } }, ...spec });
 }
 
-/** The tags of a version in MLflow that are about this namespace. */
+const tagKey = (): string => `plimsoll.dev/${scene.namespace}/${scene.name}`;
+
+/** What the tags of a version in MLflow say of the ModelDeployment. */
 async function tagsOf(model: string, version: string): Promise<readonly unknown[]> {
   const query = new URLSearchParams({ name: model, version }).toString();
   const { model_version: found } = (await mlflow.ask('GET', `2.0/mlflow/model-versions/get?${query}`)) as {
     readonly model_version: { readonly tags?: readonly { readonly key: string; readonly value: string }[] };
   };
-  return (found.tags ?? []).filter(({ key }) => key === `plimsoll.dev/${scene.namespace}/${scene.name}`).map(({ value }) => value);
+  return (found.tags ?? []).filter(({ key }) => key === tagKey()).map(({ value }) => value);
 }
 
 async function mlflowSays(model: string, version: string, ...values: readonly string[]): Promise<void> {
@@ -101,7 +105,7 @@ test('the alias moves and the version is deleted in MLflow: a new pod serves the
   expect(next?.metadata?.training?.run).toBe(trained.second);
 }, 400_000);
 
-test('MLflow’s own pages say where a version is served: while it is tried, when it is promoted, and no more when another one is', async () => {
+test('MLflow says where a version is served: while it is tried, when it is promoted, and no more when another one is', async () => {
   const { model } = mlflow.trained;
   const tagged = { writeTags: true };
   await publish('2', undefined, tagged);
@@ -122,9 +126,7 @@ test('MLflow’s own pages say where a version is served: while it is tried, whe
   await mlflowSays('copied', '1', 'Serving 100% (toy-3)');
   await mlflowSays(model, '2');
   await versionBecomes(scene, '2', 'Tagged', 'True/Written', 60_000);
-  expect((await scene.modelVersion('3')).status?.tags).toEqual({ [`plimsoll.dev/${scene.namespace}/${scene.name}`]: 'Serving 100% (toy-3)' });
-  const { registered_model: registered } = (await mlflow.ask('GET', `2.0/mlflow/registered-models/get?${new URLSearchParams({ name: model }).toString()}`)) as {
-    readonly registered_model: { readonly aliases: readonly object[] };
-  };
-  expect(registered.aliases).toEqual([{ alias: 'champion', version: '2' }]);
+  expect((await scene.modelVersion('3')).status?.tags).toEqual({ [tagKey()]: 'Serving 100% (toy-3)' });
+  const registered = await mlflow.ask('GET', `2.0/mlflow/registered-models/get?${new URLSearchParams({ name: model }).toString()}`);
+  expect(registered).toMatchObject({ registered_model: { aliases: [{ alias: 'champion', version: '2' }] } });
 }, 600_000);

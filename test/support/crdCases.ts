@@ -223,8 +223,8 @@ const MLFLOW_CREDENTIALS =
   'server must not hold a user name or password, which everyone who may read this object would see; name a Secret in access.secretRef';
 
 const NO_TAGS =
-  "tags are written on a version in MLflow's registry, so writeTags needs source.mlflow with model, or with uri models:/<model>/<version> or " +
-  'models:/<model>@<alias>';
+  "tags are written on a version in MLflow's registry, so writeTags needs source.mlflow with model, or with uri " +
+  'models:/<model>/<version> or models:/<model>@<alias>';
 
 const MLFLOW_CASES: readonly (readonly [title: string, mlflow: object, message: string])[] = [
   ['nothing but a server', {}, 'give either uri, or model with version or alias'],
@@ -367,7 +367,7 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
   })),
   ...[
     { http: { url: 'https://models.example.com/fraud.tar.gz' } },
-    ...['models:/m-3070c9161c4b4fe6ad2b823bf67cc212', 'models:/m-3070c9161c4b4fe6ad2b823bf67cc212/', 'runs:/4e0c903ac06b/model@1/2'].map((uri) => ({
+    ...['models:/m-3070c9161c4b', 'models:/m-3070c9161c4b/', 'runs:/4e0c903ac06b/model@1/2'].map((uri) => ({
       mlflow: { server: 'https://mlflow.example.com', uri },
     })),
   ].map((source) => ({

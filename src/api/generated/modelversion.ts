@@ -365,7 +365,7 @@ export interface ModelVersionStatus {
   readonly metadata?: ModelVersionStatusMetadata;
   /** The copy that a Job made, or found whole, in spec.storage. Not looked at again. */
   readonly stored?: ModelVersionStatusStored;
-  /** The tags that were last written to the source, where spec.writeTags asks for it; right as long as the condition Tagged is True. Example: {plimsoll.dev/risk/fraud: Serving 100% (fraud-1.4.0)}. */
+  /** The tags that were last written to MLflow, where spec.writeTags asks for them; right as long as condition Tagged is True. Example: {plimsoll.dev/risk/fraud: Serving 100% (fraud-1.4.0)}. */
   readonly tags?: Readonly<Record<string, string>>;
   /** State for people and tools. Ready says whether the version can be served; Resolved whether the source was read; Durable whether a copy of ours outlives the source; Tagged whether the source says where it is served. Reconciling and Stalled are there only while they are true. */
   readonly conditions?: readonly Condition[];

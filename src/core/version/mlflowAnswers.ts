@@ -220,7 +220,7 @@ export interface Findings {
   readonly requirements?: readonly string[] | undefined;
 }
 
-/** What is kept of the findings. Tags are those of the version, or of what takes its place; MLflow's own are about something else, and ours. */
+/** What is kept of the findings. Tags are those of the version, or of what takes its place, without MLflow's own and those of writeTags. */
 export function metadataOf({ version, logged, run, experiment, file, requirements }: Findings): Metadata {
   const context = { ...logged?.tags, ...run?.tags };
   const all = Object.entries((version ?? logged ?? run)?.tags ?? {});

@@ -83,8 +83,8 @@ const WRITING = notWritten('Writing', 'a Job in this namespace writes the tags')
 
 function written(tags: Tags): Statement {
   const count = Object.keys(tags).length;
-  const what = count === 0 ? 'no tag, since no ModelDeployment serves the version' : `${count === 1 ? 'a tag' : `${count} tags`}; see status.tags`;
-  return { type: TAGGED, status: 'True', reason: 'Written', message: `the source has ${what}` };
+  const what = count === 0 ? 'no tag, since no ModelDeployment serves the version' : `${count} of them, as in status.tags`;
+  return { type: TAGGED, status: 'True', reason: 'Written', message: `MLflow has ${what}` };
 }
 
 /** What keeps the tags from being written. */

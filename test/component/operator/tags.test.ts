@@ -1,5 +1,5 @@
-// Tags from the objects to the Job and back: real caches and passes over ModelVersions, before an API server in this process. The test plays
-// the rest of the operator and the controller of Jobs.
+// Tags from the objects to the Job and back: real caches and passes over ModelVersions, with an API server in this process. The test plays the
+// rest of the operator, and the controller of Jobs.
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Applier } from '../../../src/apply/actions.ts';
 import type { ModelVersion } from '../../../src/api/generated/modelversion.ts';
@@ -68,7 +68,7 @@ function resolved(name: string): StoredObject {
   const source = { mlflow: { server: 'https://mlflow.example.com', model: 'Fraud Detection (EU)', version: name } };
   const metadata = { ...version.metadata, uid: `uid-${name}` };
   const spec = { ...version.spec, source, writeTags: true };
-  return { ...version, metadata, spec, status: { ...status, resolved: { ...status?.resolved, pins } } } as unknown as StoredObject;
+  return { ...version, metadata, spec, status: { ...status, resolved: { ...status?.resolved, pins } } };
 }
 
 /** The Job that resolved it, of a higher number than any that follows here. */
@@ -77,7 +77,7 @@ function resolveJobOf(name: string): StoredObject {
   const metadata = { name: 'plimsoll-resolve-x-9', namespace: 'risk', labels, annotations: { 'plimsoll.dev/attempt': '9' } };
   const ownerReferences = [{ apiVersion: 'plimsoll.dev/v1alpha1', kind: 'ModelVersion', name: `fraud-${name}`, uid: `uid-${name}` }];
   const status = { conditions: [{ type: 'Failed', status: 'True', lastTransitionTime: '2026-11-24T10:00:00Z' }] };
-  return { apiVersion: 'batch/v1', kind: 'Job', metadata: { ...metadata, ownerReferences }, spec: {}, status } as unknown as StoredObject;
+  return { apiVersion: 'batch/v1', kind: 'Job', metadata: { ...metadata, ownerReferences }, spec: {}, status };
 }
 
 async function until(what: () => boolean): Promise<void> {
@@ -112,7 +112,7 @@ async function write(): Promise<readonly unknown[]> {
     .map((job) => {
       const lastTransitionTime = new Date(reconciler.now()).toISOString();
       server.put({ ...job, status: { conditions: [{ type: 'Complete', status: 'True', lastTransitionTime }] } });
-      const { containers } = (job['spec'] as { readonly template: { readonly spec: { readonly containers: readonly Container[] } } }).template.spec;
+      const { containers } = (job['spec'] as JobSpec).template.spec;
       const { version, tags } = JSON.parse(containers[0]?.env[0]?.value ?? '') as { readonly version: string; readonly tags: object };
       return [version, tags];
     });
@@ -120,8 +120,8 @@ async function write(): Promise<readonly unknown[]> {
   return asked.toSorted();
 }
 
-interface Container {
-  readonly env: readonly { readonly value: string }[];
+interface JobSpec {
+  readonly template: { readonly spec: { readonly containers: readonly { readonly env: readonly { readonly value: string }[] }[] } };
 }
 
 const tagsIn = (name: string): ModelVersion['status'] =>
@@ -136,7 +136,7 @@ test('each change of a ModelDeployment or its release is written once, on the ve
   const side = (version: string) => ({ version, digest: digestOf(version), revision: `r${version}`, slot: 'a' });
   const serving = (status: object): void => {
     aheadMs += 20_000;
-    server.put({ ...deploymentObject(), status } as unknown as StoredObject);
+    server.put({ ...deploymentObject(), status });
   };
   serving({ stable: side('1') });
   expect(await write()).toEqual([['1', { [KEY]: 'Serving 100% (fraud-1)' }]]);
@@ -165,7 +165,7 @@ test('each change of a ModelDeployment or its release is written once, on the ve
     metadata: { name: 'fraud-r2', namespace: 'risk', labels },
     spec: { deployment: 'fraud', number: 2, to },
     status: ended,
-  } as unknown as StoredObject);
+  });
   expect(await write()).toEqual([['2', { [KEY]: 'RolledBack 0% (fraud-2): ErrorRateWorse' }]]);
 
   const before = jobs().length;

@@ -631,7 +631,7 @@ describe('tags that say where a version is served', () => {
   const serving = (weight: number) => `Serving ${weight}% (fraud-1.4.0)`;
   const of = () => ({ name: trained.model, version: '2' });
 
-  /** Writes them as the Job does, as the administrator unless `keys` says otherwise; returns its exit code and the failure, if it failed. */
+  /** Writes them as the Job does, as the administrator unless `keys` says otherwise; returns its exit code and why it failed. */
   async function tag(tags: Readonly<Record<string, string>>, { keys = ADMIN, ...more }: Asked & Readonly<Record<string, unknown>> = {}) {
     // As the pins have it.
     const model = 'Fraud%20Detection%20(EU)';
@@ -658,7 +658,8 @@ describe('tags that say where a version is served', () => {
     await setTag('team', 'risk');
     await setTag('plimsoll.dev/risk/other', 'Serving 100% (fraud-1.3.0)');
     const others = await tagsInMlflow();
-    const aliases = async () => JSON.stringify(await mlflow.ask('GET', `2.0/mlflow/registered-models/get?${new URLSearchParams(of()).toString()}`));
+    const path = `2.0/mlflow/registered-models/get?${new URLSearchParams(of()).toString()}`;
+    const aliases = async () => JSON.stringify(await mlflow.ask('GET', path));
     const [, before] = /"aliases":(\[.*?\])/.exec(await aliases()) ?? [];
 
     expect(await tag({ [KEY]: serving(100), 'plimsoll.dev/risk/shadow': 'Candidate 5% (fraud-1.4.0)' })).toMatchObject({ code: 0 });
@@ -677,8 +678,8 @@ describe('tags that say where a version is served', () => {
   test('are found by them in MLflow’s own search', async () => {
     await tag({ [KEY]: serving(100) });
     const query = new URLSearchParams({ filter: `name = '${trained.model}' AND tags.\`${KEY}\` LIKE 'Serving%'` });
-    const found = (await mlflow.ask('GET', `2.0/mlflow/model-versions/search?${query.toString()}`)) as { readonly model_versions?: readonly object[] };
-    expect(found.model_versions).toMatchObject([{ version: '2' }]);
+    const answer = await mlflow.ask('GET', `2.0/mlflow/model-versions/search?${query.toString()}`);
+    expect((answer as { readonly model_versions?: readonly object[] }).model_versions).toMatchObject([{ version: '2' }]);
     await tag({});
   });
 

@@ -30,7 +30,8 @@ function version(change: Partial<ModelVersion['spec']> = { writeTags: true }): M
 function serving(weight = 100): Server {
   const stable = { version: '1', digest: digestOf('1'), revision: 'a', slot: 'a' } as const;
   const candidate = { version: '2', digest: digestOf('2'), revision: 'b', slot: 'b' } as const;
-  return { deployment: { ...deploymentObject(), status: { stable, ...(weight < 100 && { candidate, weight: 100 - weight }) } }, release: undefined };
+  const status = { stable, ...(weight < 100 && { candidate, weight: 100 - weight }) };
+  return { deployment: { ...deploymentObject(), status }, release: undefined };
 }
 
 const saying = (weight = 100): Tags => ({ [KEY]: `Serving ${weight}% (fraud-1)` });
@@ -99,7 +100,8 @@ describe('tags', () => {
   });
 
   test('change nothing else of the status: the version stays Ready', () => {
-    const conditions = (of: ModelVersion) => of.status?.conditions?.filter(({ type }) => type !== 'Tagged').map(({ type, status }) => [type, status]);
+    const conditions = ({ status }: ModelVersion) =>
+      status?.conditions?.filter(({ type }) => type !== 'Tagged').map((condition) => [condition.type, condition.status]);
     const announced = after(version(), planOf(version()));
     expect(conditions(announced)).toEqual([
       ['Resolved', 'True'],
@@ -213,7 +215,8 @@ describe('what keeps tags from being written', () => {
   test('may be a Secret that is missing, or a Job without a word', () => {
     const trouble = { class: 'Infrastructure', reason: 'SecretMissing', message: 'there is no Secret mlflow' } as const;
     const waits = planOf(announced, job({ state: 'Running', finishedAtMs: undefined, trouble }));
-    expect(waits.events).toEqual([{ type: 'Warning', reason: 'SecretMissing', message: 'the Job that writes the tags waits: there is no Secret mlflow' }]);
+    const message = 'the Job that writes the tags waits: there is no Secret mlflow';
+    expect(waits.events).toEqual([{ type: 'Warning', reason: 'SecretMissing', message }]);
     expect(waits.requeueAfterMs).toBe(10_000);
     const wordless = after(announced, planOf(announced, job({ state: 'Failed' })));
     expect(tagged(wordless)).toBe('False/TaggingFailed');
