@@ -29,7 +29,7 @@ export const MANAGED_BY_VALUE = 'plimsoll';
 export const ANNOTATION = {
   /** On the HTTPRoute, or on what carries the traffic in its place: `r<number>/<decision>/<detail>`, written together with the weights. */
   decision: 'plimsoll.dev/decision',
-  /** On a ControllerRevision: hash of what the user chose, so that a newer operator's rendering starts no release. On a Job: of what it is for. */
+  /** On a ControllerRevision: hash of what the user chose, so that a newer rendering starts no release. On a Job: of what it is for. */
   inputs: 'plimsoll.dev/inputs',
   /** With it: why, in a sentence, and when the decision was written. */
   decisionMessage: 'plimsoll.dev/decision-message',

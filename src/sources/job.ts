@@ -1,5 +1,5 @@
-// What resolve, fetch and tag have in common as programs: a time limit, a log, an exit code, and a last word for whoever reads the status of
-// their pod.
+// What resolve, fetch and tag have in common as programs: a time limit, a log, an exit code, and a last word for whoever reads their pod's
+// status.
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { lookup } from 'node:dns';

@@ -24,8 +24,8 @@ import type { SourceContext } from './source.ts';
 const MOST_REMOVED = 128;
 
 /**
- * Writes the tags that are not there as they are to be, and removes those that the same ModelVersion has beside them. Who may EDIT a model in
- * MLflow may not remove its tags, which takes MANAGE: then they say that they no longer hold. Leaves nothing, or
+ * Writes the tags that are not there as they are to be, and removes those that the same ModelVersion has beside them. Who may EDIT a model
+ * in MLflow may not remove its tags, which takes MANAGE: then they say that they no longer hold. Leaves nothing, or
  * `{failure: {reason, message, retryable}}` as termination message. Returns the exit code, 0 or 1. Never throws.
  */
 export async function runTag(options: Outcome<TagOptions>, io: JobIo): Promise<number> {

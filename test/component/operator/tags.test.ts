@@ -1,5 +1,5 @@
-// Tags from the objects to the Job and back: real caches and passes over ModelVersions, with an API server in this process. The test plays the
-// rest of the operator, and the controller of Jobs.
+// Tags from the objects to the Job and back: real caches and passes over ModelVersions, with an API server in this process. The test plays
+// the rest of the operator, and the controller of Jobs.
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Applier } from '../../../src/apply/actions.ts';
 import type { ModelVersion } from '../../../src/api/generated/modelversion.ts';

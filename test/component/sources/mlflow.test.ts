@@ -667,7 +667,7 @@ describe('tags that say where a version is served', () => {
     expect(await tag({ [KEY]: serving(75) })).toEqual({ code: 0, failure: undefined });
     const written = place.lines.slice(-2);
     expect(await tagsInMlflow()).toEqual({ ...others, [KEY]: serving(75) });
-    expect((await found(of())).metadata?.tags).toEqual({ team: 'risk' });
+    expect((await found({ model: trained.model, version: '2' })).metadata?.tags).toEqual({ team: 'risk' });
     expect(written).toEqual([`set '${KEY}' to 'Serving 75% (fraud-1.4.0)'`, "removed 'plimsoll.dev/risk/shadow'"]);
     expect(await tag({})).toEqual({ code: 0, failure: undefined });
     expect(await tagsInMlflow()).toEqual(others);
