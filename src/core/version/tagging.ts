@@ -82,9 +82,9 @@ function pauseAfter({ state, finishedAtMs }: JobState, sinceMs: number): number 
 const WRITING = notWritten('Writing', 'a Job in this namespace writes the tags');
 
 function written(tags: Tags): Statement {
-  const count = Object.keys(tags).length;
-  const what = count === 0 ? 'no tag, since no ModelDeployment serves the version' : `${count} of them, as in status.tags`;
-  return { type: TAGGED, status: 'True', reason: 'Written', message: `MLflow has ${what}` };
+  const isAny = Object.keys(tags).length > 0;
+  const message = isAny ? 'MLflow has the tags that are in status.tags' : 'no ModelDeployment serves the version, and no tag says so';
+  return { type: TAGGED, status: 'True', reason: 'Written', message };
 }
 
 /** What keeps the tags from being written. */
