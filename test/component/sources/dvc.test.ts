@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { load } from 'js-yaml';
 
 import type { Resolved } from '../../../src/core/version/termination.ts';
 import { runFetch } from '../../../src/sources/fetch.ts';
@@ -501,5 +502,13 @@ describe('a repository', () => {
     expect(await brought(member('m.tar'))).toEqual({ 'x/y': sha256('z') });
     const { revision: _, ...whole } = member('.');
     expect(Object.keys(await brought(whole))).toEqual(['m.tar', 'm/a.txt', 'm/b/c.txt']);
+  });
+});
+
+test('the lines in docs/sources/dvc.md do what they say', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/sources/dvc.md'), 'utf8');
+  const { spec } = load(/```yaml\n([^`]*)/.exec(page)?.[1] ?? '') as { readonly spec: { readonly source: { readonly dvc: Member } } };
+  expect(await brought({ ...spec.source.dvc, repository: `${servers.git.url}/fraud/.git` })).toEqual({
+    'fraud.pkl': sha256('fraud one\r\n'),
   });
 });
