@@ -161,7 +161,7 @@ export interface ModelVersionSource {
   readonly tfx?: ModelVersionSourceTfx;
 }
 
-/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token; to Git as a password), or username and password (HTTP basic authentication); for Git by SSH ssh-privatekey and known_hosts; for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN; for dvc also what its remote asks for. It is mounted into the pods that fetch. */
+/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token; to Git as a password), or username and password (HTTP basic authentication); for Git by SSH ssh-privatekey and known_hosts; for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN; for dvc also what its remote asks for; wherever TLS is spoken also ca.crt (authorities beside the usual ones), and tls.crt with tls.key (mutual TLS). It is mounted into the pods that fetch. */
 export interface ModelVersionAccessSecretRef {
   /** Name of the Secret. Example: model-store. */
   readonly name: string;
@@ -171,7 +171,7 @@ export interface ModelVersionAccessSecretRef {
 export interface ModelVersionAccess {
   /** ServiceAccount of the Job that resolves the source. Default: default. Example: model-reader. */
   readonly serviceAccountName?: string;
-  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token; to Git as a password), or username and password (HTTP basic authentication); for Git by SSH ssh-privatekey and known_hosts; for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN; for dvc also what its remote asks for. It is mounted into the pods that fetch. */
+  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token; to Git as a password), or username and password (HTTP basic authentication); for Git by SSH ssh-privatekey and known_hosts; for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN; for dvc also what its remote asks for; wherever TLS is spoken also ca.crt (authorities beside the usual ones), and tls.crt with tls.key (mutual TLS). It is mounted into the pods that fetch. */
   readonly secretRef?: ModelVersionAccessSecretRef;
 }
 
