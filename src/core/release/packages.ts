@@ -112,9 +112,9 @@ function inspecting(version: ModelVersion, owner: Owner, inspection: Inspection,
 }
 
 /** What a Job that has ended says; undefined when it says nothing, and another try may. */
-function answerOf({ ended }: InspectionJob, { inputs, image, python }: Inspection): Answer | undefined {
+function answerOf({ ended }: InspectionJob, { inputs, image, names, python }: Inspection): Answer | undefined {
   if (!ended || isEndedFromOutside(ended)) return undefined;
-  const installed = ended.exitCode === 0 ? decodeInstalled(ended.message) : undefined;
+  const installed = ended.exitCode === 0 ? decodeInstalled(ended.message, names) : undefined;
   return installed ? { inputs, image, ...installed } : { inputs, image, problem: problemOf(ended, python) };
 }
 

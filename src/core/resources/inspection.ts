@@ -15,6 +15,7 @@ export interface Inspection {
   /** Hash of the pod that asks; equal questions have equal answers. */
   readonly inputs: string;
   readonly image: string;
+  readonly names: readonly string[];
   /** The program that is asked. */
   readonly python: string;
   readonly pod: JsonObject;
@@ -55,12 +56,13 @@ export function inspectionOf(deployment: ModelDeployment, version: ModelVersion 
   const image = container?.['image'];
   if (container === undefined || typeof image !== 'string' || image === '') return undefined;
   const python = pythonOf(container);
+  const names = namesOf(wanted);
   const env = asArray(container['env']).filter(({ name, value }) => OF_PYTHON.includes(String(name)) && typeof value === 'string');
   const asking: JsonObject = {
     name: CONTAINER,
     image,
     command: [python, '-c', INSPECT_PROGRAM, ANSWER],
-    env: [...env, { name: 'PLIMSOLL_PACKAGES', value: canonicalJson(namesOf(wanted)) }],
+    env: [...env, { name: 'PLIMSOLL_PACKAGES', value: canonicalJson(names) }],
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
     terminationMessagePath: ANSWER,
     terminationMessagePolicy: 'File',
@@ -71,7 +73,7 @@ export function inspectionOf(deployment: ModelDeployment, version: ModelVersion 
       { spec: { ...pick(spec, OF_THE_POD), containers: [{ name: CONTAINER, ...pick(container, OF_THE_CONTAINER) }] } },
     )['spec'],
   );
-  return { inputs: shortHash(merged, 16), image, python, pod: merged };
+  return { inputs: shortHash(merged, 16), image, names, python, pod: merged };
 }
 
 /** Where the server is started by a Python of a certain place, that one has its packages; else the one that the image finds. */

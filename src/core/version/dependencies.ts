@@ -125,7 +125,7 @@ function readConda(document: unknown, known: readonly string[]): Said {
   const python = read.find(({ name }) => name === 'python');
   // pip itself serves nothing. Conda names programs and libraries of every kind, and some packages of Python otherwise than Python does.
   const packages = read.flatMap(({ name, specifier }) =>
-    specifier === undefined || ['', 'python', 'pip'].includes(name) ? [] : [{ name, ...(specifier ? { specifier } : {}), optional: true }],
+    specifier === undefined || ['python', 'pip'].includes(name) ? [] : [{ name, ...(specifier ? { specifier } : {}), optional: true }],
   );
   const unread = read.filter(({ specifier }) => specifier === undefined).map(() => "a range in conda's own way");
   return { python: pythonOf(python?.version ?? python?.specifier), packages: [...pip.packages, ...packages], skipped: [...pip.skipped, ...unread] };
@@ -147,7 +147,7 @@ function readCondaSpec(spec: string): CondaSpec {
   const [, version, build] = /^={0,2}([^=<>!~,|]+)(=[^=<>!~,|]+)?$/.exec(range) ?? [];
   const isExact = range.startsWith('==') || build !== undefined || more.length > 0 || version?.endsWith('*') === true;
   const specifier = version === undefined ? range : `==${version}${isExact ? '' : '.*'}`;
-  return { name: normalizeName(name), version, specifier: isRange(specifier) ? specifier : undefined };
+  return { name: normalizeName(name), version, specifier: name !== '' && isRange(specifier) ? specifier : undefined };
 }
 
 /** A python_env.yaml. `build_dependencies` are what it takes to install, and nothing that serves. */

@@ -2,7 +2,7 @@
 
 import { inflateRawSync } from 'node:zlib';
 
-import { MOST_PACKAGES, type Dependencies, type Dependency } from './dependencies.ts';
+import type { Dependencies, Dependency } from './dependencies.ts';
 import { markerEnvironment, markerHolds, type MarkerEnvironment } from './markers.ts';
 import { parsePythonVersion, satisfies } from './pep440.ts';
 
@@ -24,30 +24,36 @@ export type Comparison =
 /** Characters of a version, and of a name of a processor. */
 const LONGEST = 64;
 const INFLATED = 64 * 1024;
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,126}[a-z0-9])?$/;
 const VERSION = /^[\x21-\x7e]{1,64}$/;
 
-/** Reads what the program of an inspection left as its last word, which is from the user's image and so may be anything. */
-export function decodeInstalled(text: string | undefined): Installed | undefined {
+/**
+ * Reads what the program of an inspection that was asked for `names` left as its last word. It is from the user's image, and so may be
+ * anything.
+ */
+export function decodeInstalled(text: string | undefined, names: readonly string[]): Installed | undefined {
   try {
     const { inspected } = JSON.parse(text ?? '') as { readonly inspected?: unknown };
     if (typeof inspected !== 'string') return undefined;
-    return boundInstalled(JSON.parse(inflateRawSync(Buffer.from(inspected, 'base64'), { maxOutputLength: INFLATED }).toString('utf8')));
+    const answer = inflateRawSync(Buffer.from(inspected, 'base64'), { maxOutputLength: INFLATED }).toString('utf8');
+    return boundInstalled(JSON.parse(answer), names);
   } catch {
     return undefined;
   }
 }
 
-function boundInstalled(document: unknown): Installed | undefined {
+function boundInstalled(document: unknown, names: readonly string[]): Installed | undefined {
   if (typeof document !== 'object' || document === null) return undefined;
-  const { python, machine, packages } = document as Readonly<Record<string, unknown>>;
+  const { python, machine, versions } = document as Readonly<Record<string, unknown>>;
   if (typeof python !== 'string' || python.length > LONGEST || parsePythonVersion(python) === undefined) return undefined;
   if (typeof machine !== 'string' || !/^[\w.-]{1,64}$/.test(machine)) return undefined;
-  if (typeof packages !== 'object' || packages === null || Array.isArray(packages)) return undefined;
-  const entries = Object.entries(packages as Readonly<Record<string, unknown>>);
-  const isUsable = entries.every(([name, version]) => NAME.test(name) && typeof version === 'string' && VERSION.test(version));
-  if (!isUsable || entries.length > MOST_PACKAGES) return undefined;
-  return { python, machine, packages: Object.fromEntries(entries) as Readonly<Record<string, string>> };
+  if (!Array.isArray(versions) || versions.length !== names.length) return undefined;
+  const isUsable = (version: unknown): boolean => version === null || (typeof version === 'string' && VERSION.test(version));
+  if (!versions.every(isUsable)) return undefined;
+  const installed = names.flatMap((name, index) => {
+    const version: unknown = versions[index];
+    return typeof version === 'string' ? [[name, version] as const] : [];
+  });
+  return { python, machine, packages: Object.fromEntries(installed) };
 }
 
 /** Names of the packages that an image is asked for. */

@@ -6,7 +6,7 @@ import { isRange, satisfies } from './pep440.ts';
 /** What of an environment a marker can ask for, by its name there. */
 export type MarkerEnvironment = Readonly<Record<string, string>>;
 
-const TOKEN = /\s*(\(|\)|<=|>=|==|!=|~=|===|<|>|and\b|or\b|not\s+in\b|in\b|"[^"]*"|'[^']*'|[a-z_][a-z0-9_.]*)/y;
+const TOKEN = /\s*(\(|\)|===|<=|>=|==|!=|~=|<|>|and\b|or\b|not\s+in\b|in\b|"[^"]*"|'[^']*'|[a-z_][a-z0-9_.]*)/y;
 const COMPARISON = /^(===|~=|==|!=|<=|>=|<|>|in|not\s+in)$/;
 /** Brackets in brackets, and words in all; longer markers are not read. */
 const DEEPEST = 16;
