@@ -3,7 +3,6 @@ import type { World } from './world.ts';
 import { createWorld } from './world.ts';
 import { NAME, NAMESPACE, versionObject, type DeploymentSpec } from './world/objects.ts';
 import type { ImageContents } from './world/images.ts';
-import type { StoredObject } from './apiStore.ts';
 import { RESOURCE } from '../../src/api/resources.ts';
 import type { ModelRelease } from '../../src/api/generated/modelrelease.ts';
 
@@ -89,7 +88,7 @@ async function strict(contents: ImageContents): Promise<World> {
   const version = versionObject('2');
   const dependencies = { packages: [{ name: 'numpy', specifier: '==2', from: 'requirements.txt' }] };
   const asking = { ...version, spec: { ...version.spec, dependencies: 'Strict' }, status: { ...version.status, metadata: { dependencies } } };
-  world.api.put(asking as unknown as StoredObject);
+  world.api.put(asking);
   world.images.contents.set('mlserver:1.7.1', contents);
   world.edit({ version: '2' });
   return await atRest(world);

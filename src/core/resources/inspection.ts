@@ -57,7 +57,7 @@ export function inspectionOf(deployment: ModelDeployment, version: ModelVersion 
   if (container === undefined || typeof image !== 'string' || image === '') return undefined;
   const python = pythonOf(container);
   const names = namesOf(wanted);
-  const env = asArray(container['env']).filter(({ name, value }) => OF_PYTHON.includes(String(name)) && typeof value === 'string');
+  const env = asArray(container['env']).filter(({ name, value }) => typeof name === 'string' && OF_PYTHON.includes(name) && typeof value === 'string');
   const asking: JsonObject = {
     name: CONTAINER,
     image,

@@ -30,7 +30,7 @@ function addVersion(world: World, name: string, mode?: Mode, dependencies: Depen
     ...version,
     spec: { ...spec, ...(mode === undefined ? {} : { dependencies: mode }) },
     status: { ...status, ...metadata },
-  } as unknown as StoredObject);
+  });
 }
 
 function setMode(world: World, name: string, mode: Mode): void {
@@ -69,7 +69,7 @@ describe('packages that are as the version needs them', () => {
     const world = await asking(DIFFERENT);
     await ended(world);
     expect(world.condition('DependenciesMatch')).toBe('False/DependencyMismatch');
-    addVersion(world, '3', 'Warn', { packages: NEEDS!.packages!.map((item) => ({ ...item, ...(item.name === 'numpy' ? {} : { specifier: '==1.8.0' }) })) });
+    addVersion(world, '3', 'Warn', { packages: NEEDS.packages!.map((item) => ({ ...item, ...(item.name === 'numpy' ? {} : { specifier: '==1.8.0' }) })) });
     world.edit({ version: '3' });
     await ended(world);
     expect([world.condition('DependenciesMatch'), jobs(world).length]).toEqual(['True/Match', 1]);
