@@ -307,7 +307,7 @@ export interface ModelDeploymentStatusVerdict {
 
 /** What a Job found in the image of the server, of the packages that the version that spec names needs. Asked once for an image and a set of packages. */
 export interface ModelDeploymentStatusInspected {
-  /** What was asked of what: a hash of the Job's pod. Example: 5e884898da280471. */
+  /** What was asked of what, as a hash. Example: 5e884898da280471. */
   readonly inputs: string;
   /** The image that was asked. Example: registry.example.com/mlserver:1.7.1. */
   readonly image: string;

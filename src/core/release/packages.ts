@@ -6,6 +6,7 @@ import type { Owner } from '../resources/children.ts';
 import type { Statement } from '../status/conditions.ts';
 import { compareDependencies, decodeInstalled, listed, type Comparison } from '../version/installed.ts';
 import { pauseAfter } from '../version/job.ts';
+import { clip } from './progress.ts';
 
 type Answer = NonNullable<NonNullable<ModelDeployment['status']>['inspected']>;
 
@@ -30,6 +31,8 @@ export type PackagesRefusal =
       readonly message: string;
     };
 
+/** Characters of a text in the status. */
+const LONGEST = 1024;
 /** Pods are not watched: what keeps that of a Job from running is asked for from time to time. */
 const LOOK_AGAIN_MS = 10_000;
 
@@ -68,10 +71,12 @@ function unknown(message: string): Doubt {
 function said({ spec }: ModelVersion, image: string, comparison: Comparison): Said {
   if (comparison.state === 'Match') {
     const { compared, incomplete } = comparison;
+    const rest = incomplete === undefined ? '' : `; ${incomplete}`;
+    if (compared === 0) return unknown(`nothing that version ${spec.version} needs can be compared with image ${image}${rest}`);
     const count = `${compared} of what version ${spec.version} needs ${compared === 1 ? 'is' : 'are'} in image ${image} as asked for`;
-    if (incomplete === undefined) return { status: 'True', reason: 'Match', message: count };
     // Who wants to be sure is not sure of what nobody looked at.
-    return spec.dependencies === 'Strict' ? unknown(`${count}; ${incomplete}`) : { status: 'True', reason: 'Match', message: `${count}; ${incomplete}` };
+    const isEnough = incomplete === undefined || spec.dependencies !== 'Strict';
+    return isEnough ? { status: 'True', reason: 'Match', message: `${count}${rest}` } : unknown(`${count}${rest}`);
   }
   const { differences, missing } = comparison;
   const parts = [
@@ -115,7 +120,7 @@ function inspecting(version: ModelVersion, owner: Owner, inspection: Inspection,
 function answerOf({ ended }: InspectionJob, { inputs, image, names, python }: Inspection): Answer | undefined {
   if (!ended || isEndedFromOutside(ended)) return undefined;
   const installed = ended.exitCode === 0 ? decodeInstalled(ended.message, names) : undefined;
-  return installed ? { inputs, image, ...installed } : { inputs, image, problem: problemOf(ended, python) };
+  return { inputs, image: clip(image, LONGEST), ...(installed ?? { problem: clip(problemOf(ended, python), LONGEST) }) };
 }
 
 /** By a signal, as when its node was drained. */

@@ -12,7 +12,7 @@ import { asArray, asObject, MODEL_CONTAINER, POD_DEFAULTS, SECURE_CONTAINER } fr
 
 /** A question to an image: which of these packages it has. */
 export interface Inspection {
-  /** Hash of the pod that asks; equal questions have equal answers. */
+  /** Hash of what is asked of what, as the user has it: a newer operator that asks otherwise must not ask every image anew. */
   readonly inputs: string;
   readonly image: string;
   readonly names: readonly string[];
@@ -58,6 +58,7 @@ export function inspectionOf(deployment: ModelDeployment, version: ModelVersion 
   const python = pythonOf(container);
   const names = namesOf(wanted);
   const env = asArray(container['env']).filter(({ name, value }) => typeof name === 'string' && OF_PYTHON.includes(name) && typeof value === 'string');
+  const chosen = { pod: pick(spec, OF_THE_POD), container: pick(container, OF_THE_CONTAINER) };
   const asking: JsonObject = {
     name: CONTAINER,
     image,
@@ -70,10 +71,10 @@ export function inspectionOf(deployment: ModelDeployment, version: ModelVersion 
   const merged = asObject(
     mergeTemplate(
       { spec: { ...POD_DEFAULTS, restartPolicy: 'Never', containers: [{ ...SECURE_CONTAINER, ...asking }] } },
-      { spec: { ...pick(spec, OF_THE_POD), containers: [{ name: CONTAINER, ...pick(container, OF_THE_CONTAINER) }] } },
+      { spec: { ...chosen.pod, containers: [{ name: CONTAINER, ...chosen.container }] } },
     )['spec'],
   );
-  return { inputs: shortHash(merged, 16), image, names, python, pod: merged };
+  return { inputs: shortHash({ image, names, python, env, chosen }, 16), image, names, python, pod: merged };
 }
 
 /** Where the server is started by a Python of a certain place, that one has its packages; else the one that the image finds. */

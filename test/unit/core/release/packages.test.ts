@@ -199,6 +199,13 @@ describe('a strict version', () => {
     expect(messageOf(world)).toMatch(/1 requirement is not compared: an editable package \(-e\)$/);
   });
 
+  test('of which nothing can be compared is no match', async () => {
+    const world = await asking(FITTING, 'Warn', { omitted: 1, notCompared: ['an editable package (-e)'] });
+    await ended(world);
+    expect([world.condition('Ready'), world.condition('DependenciesMatch')]).toEqual(['True/Serving', 'Unknown/DependenciesUnknown']);
+    expect(messageOf(world)).toMatch(/^nothing that version 2 needs can be compared with image .*; 1 requirement is not compared: an editable package/);
+  });
+
   test('as the first one makes nothing before its image is known', async () => {
     const world = createWorld();
     world.images.contents.set(IMAGE, DIFFERENT);
