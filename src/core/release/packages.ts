@@ -35,6 +35,8 @@ export type PackagesRefusal =
 const LONGEST = 1024;
 /** Pods are not watched: what keeps that of a Job from running is asked for from time to time. */
 const LOOK_AGAIN_MS = 10_000;
+/** A Job that is made shows itself; this is for one that the API server would not have. */
+const MAKE_AGAIN_MS = 60_000;
 
 /** Undefined where nothing is to be compared: the version names no packages, or spec.dependencies is Ignore. */
 export function packagesOf(observed: Observed, owner: Owner, now: number): Packages | undefined {
@@ -112,7 +114,7 @@ function inspecting(version: ModelVersion, owner: Owner, inspection: Inspection,
     refusal: isStrict ? { state: 'Waiting', reason: 'InspectingImage', message: `version ${version.spec.version} waits: ${message}` } : undefined,
     inspected: undefined,
     actions: isDue ? [create] : [],
-    wakeAtMs: retryAtMs !== undefined && !isDue ? retryAtMs : now + LOOK_AGAIN_MS,
+    wakeAtMs: isDue ? now + MAKE_AGAIN_MS : (retryAtMs ?? now + LOOK_AGAIN_MS),
   };
 }
 

@@ -42,6 +42,21 @@ describe('metadata', () => {
     expect(Object.keys(decoded?.training?.parameters ?? {}).length).toBeLessThan(64);
   });
 
+  test('gives up the less important dependencies, and counts them', () => {
+    const packages = Array.from({ length: 150 }, (_, index) => ({
+      name: `p${index}`,
+      specifier: `==${Math.abs(Math.sin(index)).toFixed(12)}`,
+      from: 'requirements.txt',
+    }));
+    const dependencies = { python: '3.11.9', packages, omitted: 7, notCompared: ['an editable package (-e)'] };
+    const decoded = decodeMetadata(encodeMetadata({ ...METADATA, dependencies }, 1200));
+    const { python, packages: kept = [], omitted = 0 } = decoded?.dependencies ?? {};
+    expect([python, decoded?.code, decoded?.truncated]).toEqual(['3.11.9', METADATA.code, true]);
+    expect(kept).toEqual(packages.slice(0, kept.length));
+    expect(kept.length).toBeGreaterThan(10);
+    expect(kept.length + omitted).toBe(157);
+  });
+
   test('keeps 64 entries of a map and a list, by name, and marks that there were more', () => {
     const many = Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`k${String(index).padStart(2, '0')}`, '1']));
     const bounded = boundMetadata({ tags: many, data: Array.from({ length: 70 }, () => ({ name: 'x' })) });
