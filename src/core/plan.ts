@@ -167,7 +167,14 @@ function planRest(scene: Scene): Plan {
   const start = wanted && outlook.state === 'Start' ? startRelease(scene, wanted, outlook) : undefined;
   const keep = keepStable(scene, false);
   const status = start ? [] : deploymentStatus(scene, outlook);
-  const actions = [...keep, ...upkeep.actions, ...asked.actions, ...(start?.actions ?? pruneHistory(scene)), ...(scene.packages?.actions ?? []), ...status];
+  const actions = [
+    ...keep,
+    ...upkeep.actions,
+    ...asked.actions,
+    ...(start?.actions ?? pruneHistory(scene)),
+    ...(scene.packages?.actions ?? []),
+    ...status,
+  ];
   const lookAgainMs = scene.observed.obstacle && scene.now + LOOK_AGAIN_MS;
   const retryAtMs = outlook.state === 'RetryAt' ? outlook.atMs : undefined;
   const turn = wait({}, earliest(lookAgainMs, upkeep.wakeAtMs, asked.wakeAtMs, retryAtMs, scene.packages?.wakeAtMs));

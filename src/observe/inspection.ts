@@ -25,8 +25,8 @@ export async function observeInspection(
   const labelSelector = `batch.kubernetes.io/job-name=${newest.metadata.name}`;
   const job = newest.state === 'Running' ? newest.metadata.name : undefined;
   const { pods, trouble } = await findPodTrouble(client, { namespace, labelSelector, job }, signal);
-  const ended = pods.flatMap((pod) => pod.status?.containerStatuses ?? []).find(({ state }) => state?.terminated !== undefined)?.state
-    ?.terminated;
+  const ended = pods.flatMap((pod) => pod.status?.containerStatuses ?? []).find(({ state }) => state?.terminated !== undefined)
+    ?.state?.terminated;
   const { inputs = '', attempt, state, finishedAtMs } = newest;
   return { inputs, attempt, state, ended, trouble: ended ? undefined : trouble, finishedAtMs };
 }

@@ -40,7 +40,8 @@ export async function runResolve(options: Outcome<ResolveOptions>, io: JobIo): P
     const resolvedAt = `${new Date(io.now()).toISOString().slice(0, 19)}Z`;
     const found = { digest: digest.value, omsDigest: omsDigest(files), files: files.length, bytes, uri, resolvedAt };
     const dependencies = reader.read();
-    return success({ termination: encodeResolved({ ...found, ...(pins && { pins }) }, { ...metadata, ...(dependencies && { dependencies }) }) });
+    const known = { ...metadata, ...(dependencies && { dependencies }) };
+    return success({ termination: encodeResolved({ ...found, ...(pins && { pins }) }, known) });
   });
 }
 

@@ -32,7 +32,9 @@ async function ask(names: readonly string[]): Promise<string> {
 }
 
 test('every package of an environment is found in the version that was installed', async () => {
-  const pinned = Object.fromEntries([...lock.matchAll(/^([\w.-]+)(?:\[[\w,-]+\])?==([\w.+!-]+)/gm)].map(([, name = '', version = '']) => [normalizeName(name), version]));
+  const pinned = Object.fromEntries(
+    [...lock.matchAll(/^([\w.-]+)(?:\[[\w,-]+\])?==([\w.+!-]+)/gm)].map(([, name = '', version = '']) => [normalizeName(name), version]),
+  );
   const names = [...Object.keys(pinned), 'no-such-package'].sort();
   expect(names.length).toBeGreaterThan(80);
   const text = await ask(names);

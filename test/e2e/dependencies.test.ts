@@ -121,7 +121,9 @@ test('a strict one is refused before anything of it is made, stable stays, and W
   );
   await scene.release('strict');
   const message = await conditionBecomes(scene, 'Ready', 'False/DependencyMismatch', 120_000);
-  expect(message).toContain(`it has scikit-learn ${installed} where requirements.txt wants ==1.0.2, and lacks no-such-package>=1 (requirements.txt)`);
+  expect(message).toContain(
+    `it has scikit-learn ${installed} where requirements.txt wants ==1.0.2, and lacks no-such-package>=1 (requirements.txt)`,
+  );
   expect(message).toContain(`ModelVersion ${MODEL}-strict is Strict`);
   const deployment = await scene.deployment();
   expect(conditionOf(deployment, 'Available')?.is).toBe('True/Serving');

@@ -87,8 +87,8 @@ async function strict(contents: ImageContents): Promise<World> {
   const world = await serving();
   const version = versionObject('2');
   const dependencies = { packages: [{ name: 'numpy', specifier: '==2', from: 'requirements.txt' }] };
-  const asking = { ...version, spec: { ...version.spec, dependencies: 'Strict' }, status: { ...version.status, metadata: { dependencies } } };
-  world.api.put(asking);
+  const [spec, status] = [{ ...version.spec, dependencies: 'Strict' }, { ...version.status, metadata: { dependencies } }];
+  world.api.put({ ...version, spec, status });
   world.images.contents.set('mlserver:1.7.1', contents);
   world.edit({ version: '2' });
   return await atRest(world);

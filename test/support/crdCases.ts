@@ -337,7 +337,11 @@ const GIT_CASES: readonly Omit<Broken, 'plural'>[] = [
     change: git(fields),
     message: 'name the PersistentVolumeClaim in claim if repository is file:///<path in the claim>, and only then',
   })),
-  { title: 'a way with dependencies that is none', change: { 'spec.dependencies': 'Enforce' }, message: 'supported values: "Warn", "Strict", "Ignore"' },
+  {
+    title: 'a way with dependencies that is none',
+    change: { 'spec.dependencies': 'Enforce' },
+    message: 'supported values: "Warn", "Strict", "Ignore"',
+  },
   { title: 'a signature of the author', change: git({ verify: { signature: 'Author' } }), message: 'supported values: "Commit", "Tag"' },
 ];
 

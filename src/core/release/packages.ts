@@ -52,11 +52,13 @@ export function packagesOf(observed: Observed, owner: Owner, now: number): Packa
   const answer = known?.inputs === inspection.inputs ? known : job && answerOf(job, inspection);
   if (!answer) return inspecting(version, owner, inspection, job, now);
   const { image, python, machine, packages = {}, problem } = answer;
-  if (python === undefined || machine === undefined) return settled(version, unknown(`image ${image} cannot say what it has: ${problem}`), answer);
+  if (python === undefined || machine === undefined)
+    return settled(version, unknown(`image ${image} cannot say what it has: ${problem}`), answer);
   return settled(version, said(version, image, compareDependencies(wanted, { python, machine, packages })), answer);
 }
 
-const NOTHING_NAMED = 'no file of the version that could be read says what it needs; add requirements.txt beside the model and make another version';
+const NOTHING_NAMED =
+  'no file of the version that could be read says what it needs; add requirements.txt beside the model and make another version';
 
 type Said = { readonly status: 'True'; readonly reason: 'Match'; readonly message: string } | Doubt;
 
@@ -111,7 +113,9 @@ function inspecting(version: ModelVersion, owner: Owner, inspection: Inspection,
   const create: Action = { type: 'Create', object: inspectJob(owner, inspection, (job?.attempt ?? 0) + 1), isOptional: !isStrict };
   return {
     statement: { type: 'DependenciesMatch', status: 'Unknown', reason: 'InspectingImage', message },
-    refusal: isStrict ? { state: 'Waiting', reason: 'InspectingImage', message: `version ${version.spec.version} waits: ${message}` } : undefined,
+    refusal: isStrict
+      ? { state: 'Waiting', reason: 'InspectingImage', message: `version ${version.spec.version} waits: ${message}` }
+      : undefined,
     inspected: undefined,
     actions: isDue ? [create] : [],
     wakeAtMs: isDue ? now + MAKE_AGAIN_MS : (retryAtMs ?? now + LOOK_AGAIN_MS),

@@ -59,7 +59,8 @@ export function sceneOf(observed: Observed, now: number): Scene {
   const routing = routingOf(deployment);
   const stable = stableOf(observed);
   const active = activeRelease(observed.releases);
-  const owner: Owner = { kind: 'ModelDeployment', name: metadata.name, namespace: metadata.namespace ?? 'default', uid: metadata.uid ?? '' };
+  const { name, namespace = 'default', uid = '' } = metadata;
+  const owner: Owner = { kind: 'ModelDeployment', name, namespace, uid };
   const packages = packagesOf(observed, owner, now);
   const wanted = routing === 'ReplicaShare' ? withSamePort(observed, stable, wantedOf(observed)) : wantedOf(observed);
   return {

@@ -57,7 +57,9 @@ export function inspectionOf(deployment: ModelDeployment, version: ModelVersion 
   if (container === undefined || typeof image !== 'string' || image === '') return undefined;
   const python = pythonOf(container);
   const names = namesOf(wanted);
-  const env = asArray(container['env']).filter(({ name, value }) => typeof name === 'string' && OF_PYTHON.includes(name) && typeof value === 'string');
+  const env = asArray(container['env']).filter(
+    ({ name, value }) => typeof name === 'string' && OF_PYTHON.includes(name) && typeof value === 'string',
+  );
   const chosen = { pod: pick(spec, OF_THE_POD), container: pick(container, OF_THE_CONTAINER) };
   const asking: JsonObject = {
     name: CONTAINER,

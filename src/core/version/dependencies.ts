@@ -59,8 +59,8 @@ function folderOf(path: string): string {
 }
 
 /**
- * What the files say together; undefined when they ask for nothing. What two of them say alike counts once. `unread` are files that could not
- * be read, in words for people.
+ * What the files say together; undefined when they ask for nothing. What two of them say alike counts once. `unread` are files that could
+ * not be read, in words for people.
  */
 export function readDependencies(contents: DependencyContents, unread: readonly string[] = []): Dependencies | undefined {
   const known = DEPENDENCY_FILES.filter((file) => contents[file] !== undefined);
@@ -120,7 +120,10 @@ function unique(packages: readonly Dependency[]): readonly Dependency[] {
 function readConda(document: unknown, known: readonly string[]): Said {
   const items = listOf(fieldsOf(document)['dependencies']);
   const specs = items.flatMap((item) => (typeof item === 'string' ? [item] : []));
-  const pip = gather(items.flatMap((item) => textsOf(fieldsOf(item)['pip'])), known);
+  const pip = gather(
+    items.flatMap((item) => textsOf(fieldsOf(item)['pip'])),
+    known,
+  );
   const read = specs.map(readCondaSpec);
   const python = read.find(({ name }) => name === 'python');
   // pip itself serves nothing. Conda names programs and libraries of every kind, and some packages of Python otherwise than Python does.
@@ -128,7 +131,11 @@ function readConda(document: unknown, known: readonly string[]): Said {
     specifier === undefined || ['python', 'pip'].includes(name) ? [] : [{ name, ...(specifier ? { specifier } : {}), optional: true }],
   );
   const unread = read.filter(({ specifier }) => specifier === undefined).map(() => "a range in conda's own way");
-  return { python: pythonOf(python?.version ?? python?.specifier), packages: [...pip.packages, ...packages], skipped: [...pip.skipped, ...unread] };
+  return {
+    python: pythonOf(python?.version ?? python?.specifier),
+    packages: [...pip.packages, ...packages],
+    skipped: [...pip.skipped, ...unread],
+  };
 }
 
 interface CondaSpec {
@@ -156,7 +163,7 @@ function readPythonEnvironment(document: unknown, known: readonly string[]): Sai
   return { python: pythonOf(python), ...gather(textsOf(dependencies), known) };
 }
 
-/** The packages behind the versions that MLflow's flavors note. What stands for a package that is named otherwise is left to requirements.txt. */
+/** The packages behind the versions that MLflow's flavors note. Of flavors that are not here requirements.txt tells. */
 const FLAVORS: Readonly<Record<string, string>> = {
   catboost_version: 'catboost',
   h2o_version: 'h2o',

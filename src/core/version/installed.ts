@@ -94,7 +94,11 @@ interface Result {
 const FITS: Result = { kind: 'Fits', text: '' };
 const NOT_ASKED: Result = { kind: 'NotAsked', text: '' };
 
-function compareOne({ name, specifier = '', marker, from, optional }: Dependency, { packages }: Installed, environment: MarkerEnvironment): Result {
+function compareOne(
+  { name, specifier = '', marker, from, optional }: Dependency,
+  { packages }: Installed,
+  environment: MarkerEnvironment,
+): Result {
   const isNeeded = marker === undefined ? true : markerHolds(marker, environment);
   if (isNeeded === false) return NOT_ASKED;
   if (isNeeded === undefined) return { kind: 'Unread', text: `${name} under a marker that cannot be read` };

@@ -12,7 +12,7 @@ import { serve, tarOf, workplace, type TestServer, type Workplace } from './fixt
 
 const LIMIT = 256 * 1024;
 const FILES: Readonly<Record<string, string>> = {
-  'MLmodel': 'flavors:\n  python_function:\n    python_version: 3.10.0\n  sklearn:\n    sklearn_version: 1.9.1\n',
+  MLmodel: 'flavors:\n  python_function:\n    python_version: 3.10.0\n  sklearn:\n    sklearn_version: 1.9.1\n',
   'conda.yaml': 'dependencies:\n- python=3.10.0\n- pip:\n  - numpy==2.3.1\n',
   'model.pkl': 'm'.repeat(100_000),
   'python_env.yaml': 'python: 3.10.0\ndependencies:\n- -r requirements.txt\n',
@@ -123,8 +123,14 @@ describe('a file that cannot be used', () => {
   });
 
   test('because it names more than a termination message holds, keeps the first and counts the rest', async () => {
-    const names = Array.from({ length: 500 }, (_, index) => `package-${Math.sin(index).toString(36).slice(3)}==${Math.abs(Math.cos(index)).toFixed(9)}`);
-    const found = (await inClaim({ 'requirements.txt': names.join('\n') })) as { readonly packages: readonly unknown[]; readonly omitted: number };
+    const names = Array.from(
+      { length: 500 },
+      (_, index) => `package-${Math.sin(index).toString(36).slice(3)}==${Math.abs(Math.cos(index)).toFixed(9)}`,
+    );
+    const found = (await inClaim({ 'requirements.txt': names.join('\n') })) as {
+      readonly packages: readonly unknown[];
+      readonly omitted: number;
+    };
     expect(found.packages.length).toBeGreaterThan(40);
     expect(found.packages.length + found.omitted).toBe(500);
   });

@@ -69,7 +69,9 @@ describe('packages that are as the version needs them', () => {
     const world = await asking(DIFFERENT);
     await ended(world);
     expect(world.condition('DependenciesMatch')).toBe('False/DependencyMismatch');
-    addVersion(world, '3', 'Warn', { packages: NEEDS.packages!.map((item) => ({ ...item, ...(item.name === 'numpy' ? {} : { specifier: '==1.8.0' }) })) });
+    addVersion(world, '3', 'Warn', {
+      packages: NEEDS.packages!.map((item) => ({ ...item, ...(item.name === 'numpy' ? {} : { specifier: '==1.8.0' }) })),
+    });
     world.edit({ version: '3' });
     await ended(world);
     expect([world.condition('DependenciesMatch'), jobs(world).length]).toEqual(['True/Match', 1]);
@@ -83,8 +85,13 @@ describe('packages that are as the version needs them', () => {
     expect((await ended(world)).status).toMatchObject({ outcome: 'Promoted' });
     world.edit({ runtime: { preset: 'mlserver', template: { spec: { containers: [{ name: 'model', image: 'mlserver:2' }] } } } });
     await world.run(60_000);
-    expect([world.condition('Ready'), world.condition('DependenciesMatch')]).toEqual(['False/DependencyMissing', 'False/DependencyMissing']);
-    expect(messageOf(world)).toMatch(/^image mlserver:2 is not .* lacks scikit-learn==1\.7\.2 \(requirements\.txt\), numpy>=2 \(conda\.yaml\);/);
+    expect([world.condition('Ready'), world.condition('DependenciesMatch')]).toEqual([
+      'False/DependencyMissing',
+      'False/DependencyMissing',
+    ]);
+    expect(messageOf(world)).toMatch(
+      /^image mlserver:2 is not .* lacks scikit-learn==1\.7\.2 \(requirements\.txt\), numpy>=2 \(conda\.yaml\);/,
+    );
     world.assertSound();
   });
 });
@@ -125,7 +132,10 @@ describe('packages that are not as the version needs them', () => {
   });
 
   test('are of no interest where they are ignored, or where nothing says what is needed', async () => {
-    for (const [mode, dependencies] of [['Ignore', NEEDS], [undefined, null]] as const) {
+    for (const [mode, dependencies] of [
+      ['Ignore', NEEDS],
+      [undefined, null],
+    ] as const) {
       const world = await asking(DIFFERENT, mode, dependencies);
       await ended(world);
       expect([world.condition('DependenciesMatch'), world.deployment.status?.inspected, jobs(world)]).toEqual([undefined, undefined, []]);
@@ -203,7 +213,9 @@ describe('a strict version', () => {
     const world = await asking(FITTING, 'Warn', { omitted: 1, notCompared: ['an editable package (-e)'] });
     await ended(world);
     expect([world.condition('Ready'), world.condition('DependenciesMatch')]).toEqual(['True/Serving', 'Unknown/DependenciesUnknown']);
-    expect(messageOf(world)).toMatch(/^nothing that version 2 needs can be compared with image .*; 1 requirement is not compared: an editable package/);
+    expect(messageOf(world)).toMatch(
+      /^nothing that version 2 needs can be compared with image .*; 1 requirement is not compared: an editable package/,
+    );
   });
 
   test('as the first one makes nothing before its image is known', async () => {

@@ -16,21 +16,34 @@ function version(dependencies: Dependencies): ModelVersion {
 }
 
 function inspection(container: JsonObject = {}, pod: JsonObject = {}, of = VERSION) {
-  const template = { spec: { ...pod, containers: [{ name: 'proxy', image: 'p' }, { name: 'model', image: 'mlserver:1.7.1', ...container }] } };
+  const template = {
+    spec: {
+      ...pod,
+      containers: [
+        { name: 'proxy', image: 'p' },
+        { name: 'model', image: 'mlserver:1.7.1', ...container },
+      ],
+    },
+  };
   return inspectionOf(deploymentObject({ runtime: { preset: 'mlserver', template } }), of);
 }
 
 /** The pod of the Job, and its container. */
 function podOf(...given: Parameters<typeof inspection>) {
   const job = inspectJob(OWNER, inspection(...given)!, 2);
-  const { template } = job['spec'] as { readonly template: { readonly metadata: { readonly labels: JsonObject }; readonly spec: JsonObject } };
+  const { template } = job['spec'] as {
+    readonly template: { readonly metadata: { readonly labels: JsonObject }; readonly spec: JsonObject };
+  };
   const [container] = template.spec['containers'] as readonly JsonObject[];
   return { job, labels: template.metadata.labels, pod: template.spec, container: container! };
 }
 
 describe('the Job that asks an image what it has', () => {
   test('runs it as Pod Security restricted wants it, without model, claim, Secret and account', () => {
-    const { pod, container } = podOf({ volumeMounts: [{ name: 'x', mountPath: '/x' }], envFrom: [{ secretRef: { name: 'x' } }] }, { volumes: [{ name: 'x' }] });
+    const { pod, container } = podOf(
+      { volumeMounts: [{ name: 'x', mountPath: '/x' }], envFrom: [{ secretRef: { name: 'x' } }] },
+      { volumes: [{ name: 'x' }] },
+    );
     expect(pod).toMatchObject({
       restartPolicy: 'Never',
       automountServiceAccountToken: false,
@@ -41,7 +54,12 @@ describe('the Job that asks an image what it has', () => {
       securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
       terminationMessagePath: '/dev/termination-log',
     });
-    expect([pod['volumes'], pod['initContainers'], container['volumeMounts'], container['envFrom']]).toEqual([undefined, undefined, undefined, undefined]);
+    expect([pod['volumes'], pod['initContainers'], container['volumeMounts'], container['envFrom']]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
     expect(pod['containers']).toHaveLength(1);
   });
 
@@ -65,7 +83,11 @@ describe('the Job that asks an image what it has', () => {
     const { pod, container } = podOf({ imagePullPolicy: 'Never', securityContext: { runAsUser: 7 } }, user);
     expect(pod).toMatchObject(others);
     expect(pod['affinity']).toMatchObject({ nodeAffinity: affinity.nodeAffinity });
-    expect((pod['affinity'] as { podAffinity: Record<string, readonly object[]> }).podAffinity['preferredDuringSchedulingIgnoredDuringExecution']).toEqual([
+    expect(
+      (pod['affinity'] as { podAffinity: Record<string, readonly object[]> }).podAffinity[
+        'preferredDuringSchedulingIgnoredDuringExecution'
+      ],
+    ).toEqual([
       { weight: 1 },
       {
         weight: 100,

@@ -74,7 +74,14 @@ describe('a requirements.txt', () => {
   });
 
   test('of anything at all is read in the end', () => {
-    const hostile = ['\\\n'.repeat(50_000), '['.repeat(200_000), `a${'-'.repeat(200_000)}`, 'a==1,'.repeat(40_000), '#'.repeat(200_000), 'a @'.repeat(50_000)];
+    const hostile = [
+      '\\\n'.repeat(50_000),
+      '['.repeat(200_000),
+      `a${'-'.repeat(200_000)}`,
+      'a==1,'.repeat(40_000),
+      '#'.repeat(200_000),
+      'a @'.repeat(50_000),
+    ];
     for (const text of hostile) expect(parseRequirements(text).packages.length).toBeLessThan(2);
     expect(parseRequirements('__proto__==1\nconstructor==1').packages).toEqual([{ name: 'constructor', specifier: '==1' }]);
   });
