@@ -110,8 +110,10 @@ export function createCaches(options: CachesOptions): Caches {
       labelSelector: `${LABEL.managedBy}=${MANAGED_BY_VALUE}`,
       indexes: {
         [BY_VERSION]: ({ metadata }: project.JobChild) => [keyOf(metadata.namespace, metadata.labels?.[LABEL.modelVersion] ?? '')],
+        [BY_DEPLOYMENT]: (job: project.JobChild) => byDeployment(job),
       },
       onChange: (before, after) => {
+        tellDeployment(after ?? before);
         const label = (after ?? before)?.metadata;
         for (const version of versions.byIndex(BY_VERSION, keyOf(label?.namespace, label?.labels?.[LABEL.modelVersion] ?? '')))
           tellVersion(version);

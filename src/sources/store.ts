@@ -62,25 +62,26 @@ export async function readCopy(
 
 /**
  * Makes the claim hold a whole copy of what `source` brings, and says what that is. When `digest` is given, nothing else is kept, and a
- * copy that is there already is enough: then the source is not asked.
+ * copy that is there already is enough: then the source is not asked. `over` is laid over each sink that the files go into.
  */
 export async function fillStore(
   store: Store,
   source: Source,
   digest: string | undefined,
   context: TransferContext,
+  over: (sink: Sink) => Sink = (sink) => sink,
 ): Promise<Outcome<Transferred>> {
   try {
     await mkdir(join(store.mountedAt, FOLDER), { recursive: true, mode: 0o755 });
     await sweep(store, context);
-    const kept = digest === undefined ? undefined : await readCopy(store, digest, discardSink(), context);
+    const kept = digest === undefined ? undefined : await readCopy(store, digest, over(discardSink()), context);
     if (kept?.ok === true) {
       if (digest !== undefined) await writeChecksums(store, digest, kept.value.files);
       context.log(`claim ${store.claim} holds a whole copy already`);
       return kept;
     }
     if (kept !== undefined) context.log(`the copy in claim ${store.claim} is replaced: ${kept.failure.message}`);
-    return await makeCopy(store, source, digest, context);
+    return await makeCopy(store, source, digest, context, over);
   } catch (error) {
     return failureOf(storageError('The copy', error, volumeOf(store)));
   }
@@ -91,13 +92,14 @@ async function makeCopy(
   source: Source,
   digest: string | undefined,
   context: TransferContext,
+  over: (sink: Sink) => Sink,
 ): Promise<Outcome<Transferred>> {
   const partial = join(store.mountedAt, FOLDER, `${PARTIAL}${randomUUID()}`);
   await mkdir(partial, { mode: 0o755 });
   const beating = setInterval(() => void touch(partial, context), HEARTBEAT_MS);
   try {
     await touch(partial, context);
-    const came = await transfer(source, folderSink(partial, { volume: volumeOf(store), durable: true }), context);
+    const came = await transfer(source, over(folderSink(partial, { volume: volumeOf(store), durable: true })), context);
     if (!came.ok) return came;
     const verified = verify(came.value.files, digest);
     if (!verified.ok) return verified;

@@ -337,6 +337,11 @@ const GIT_CASES: readonly Omit<Broken, 'plural'>[] = [
     change: git(fields),
     message: 'name the PersistentVolumeClaim in claim if repository is file:///<path in the claim>, and only then',
   })),
+  {
+    title: 'a way with dependencies that is none',
+    change: { 'spec.dependencies': 'Enforce' },
+    message: 'supported values: "Warn", "Strict", "Ignore"',
+  },
   { title: 'a signature of the author', change: git({ verify: { signature: 'Author' } }), message: 'supported values: "Commit", "Tag"' },
 ];
 
@@ -717,6 +722,8 @@ const UPDATES: readonly Omit<Update, 'expectation'>[] = [
     after: { 'status.decision': 'RollBack' },
   },
   { plural: 'modelreleases', title: 'Promote after Shift', before: running('Shift'), after: { 'status.decision': 'Promote' } },
+  { plural: 'modelversions', title: 'another way with dependencies', before: {}, after: { 'spec.dependencies': 'Warn' } },
+  { plural: 'modelversions', title: 'dependencies left to the default', before: {}, after: { 'spec.dependencies': undefined } },
   { plural: 'modelversions', title: 'other storage', before: {}, after: { 'spec.storage': { claim: { name: 'other' } } } },
   { plural: 'modelversions', title: 'storage taken away', before: {}, after: { 'spec.storage': undefined } },
   {

@@ -254,6 +254,8 @@ export interface ModelVersionSpec {
   readonly storage?: ModelVersionStorage;
   /** Digest that the fetched files must have: the sha256 of what `sha256sum` prints for all files, sorted by path in byte order. When given, nothing else is ever served. Default: none, the digest found first is recorded in status and holds from then on. Example: sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08. */
   readonly digest?: string;
+  /** What becomes of packages that the version needs (status.metadata.dependencies) and that the image of the server does not have, or has in another version. Warn: condition DependenciesMatch of the ModelDeployment says so. Strict: beyond that no release of the version begins, also when it cannot be found out what the image has. Ignore: nobody looks. May change at any time. Default: Warn. Example: Strict. */
+  readonly dependencies?: 'Warn' | 'Strict' | 'Ignore';
   /** How the model came about. Recorded for people and audits, not checked. Can be added once, then never changes. */
   readonly provenance?: ModelVersionProvenance;
   /** What was measured before the release. Often comes after registration, so it may change at any time. Recorded, not checked. */
@@ -313,8 +315,31 @@ export interface ModelVersionStatusMetadataModel {
   readonly flavors?: Readonly<Record<string, string>>;
   /** Inputs and outputs of the model, as its source writes them. Example: '{"inputs": "[...]", "outputs": "[...]"}'. */
   readonly signature?: string;
-  /** Packages that the model needs. Example: [scikit-learn==1.7.2]. */
-  readonly requirements?: readonly string[];
+}
+
+export interface ModelVersionStatusMetadataDependenciesPackage {
+  /** Name of the package in its normalised form. Example: scikit-learn. */
+  readonly name: string;
+  /** The versions that will do, as pip writes them; all if absent. Example: ==1.7.2. */
+  readonly specifier?: string;
+  /** Where it is needed at all, as pip writes it; everywhere if absent. Example: 'python_version < "3.12"'. */
+  readonly marker?: string;
+  /** That there is no package of this name is no mismatch. Example: true. */
+  readonly optional?: boolean;
+  /** The file that says so. Example: requirements.txt. */
+  readonly from: string;
+}
+
+/** What the version needs to be served, by its files requirements.txt, conda.yaml, python_env.yaml and MLmodel. */
+export interface ModelVersionStatusMetadataDependencies {
+  /** Version of Python. Example: 3.11.9. */
+  readonly python?: string;
+  /** Packages, those first whose version matters most. */
+  readonly packages?: readonly ModelVersionStatusMetadataDependenciesPackage[];
+  /** Requirements beside these, which are not compared. Example: 2. */
+  readonly omitted?: number;
+  /** What some of them are. Example: [an editable package (-e)]. */
+  readonly notCompared?: readonly string[];
 }
 
 /** What the source knows about the version beside its bytes, as it was when the version was resolved. Recorded for people and audits, not checked. */
@@ -331,6 +356,8 @@ export interface ModelVersionStatusMetadata {
   readonly tags?: Readonly<Record<string, string>>;
   /** What the model's own files say about it. */
   readonly model?: ModelVersionStatusMetadataModel;
+  /** What the version needs to be served, by its files requirements.txt, conda.yaml, python_env.yaml and MLmodel. */
+  readonly dependencies?: ModelVersionStatusMetadataDependencies;
   /** There was more in the source than is recorded here. Example: true. */
   readonly truncated?: boolean;
 }

@@ -14,7 +14,7 @@ import { parseFetchOptions, parseResolveOptions } from '../../../src/sources/opt
 import { runResolve } from '../../../src/sources/resolve.ts';
 import { removeTree } from '../../../src/sources/tree.ts';
 import { makeRepositories, type DvcServers, type Wanted } from '../../support/dvc.ts';
-import { tarOf, workplace, type Workplace } from './fixtures.ts';
+import { DEPENDENCIES, REQUIREMENTS, tarOf, workplace, type Workplace } from './fixtures.ts';
 import { makeWorkshop, serveGit, type Workshop } from './git/repositories.ts';
 
 /** Each is got by DVC, too. */
@@ -424,6 +424,12 @@ describe('a remote', () => {
     expect(await failure(of('m.bin'))).toContain('SourceRefused: .dvc/config names no default remote');
     expect(await failure({ ...of('m.bin'), remote: 'other' })).toContain("SourceRefused: .dvc/config knows no remote 'other'");
   });
+});
+
+test('a version says in its files what it needs', async () => {
+  const { commit, member: of } = workshop();
+  commit({ 'model/requirements.txt': REQUIREMENTS, 'model/model.pkl': 'one' });
+  expect((await resolve(of('model'))).metadata?.dependencies).toEqual(DEPENDENCIES);
 });
 
 describe('a repository', () => {
