@@ -8,27 +8,16 @@ import type { ModelVersion } from '../../src/api/generated/modelversion.ts';
 import { tarOf } from '../component/sources/fixtures.ts';
 import { kubectl } from '../support/cluster.ts';
 import { conditionBecomes, conditionOf, versionBecomes } from '../support/expectations.ts';
-import { MODEL, MODELSERVER, Scenario } from '../support/scenario.ts';
+import { deployOnMlserver } from '../support/mlserver.ts';
+import { MODEL, MODELSERVER, Scenario, WITHOUT_EVIDENCE } from '../support/scenario.ts';
 
 const IMAGE = 'images.local/mlserver:1.7.1';
-const TEMPLATE = {
-  spec: {
-    containers: [
-      {
-        name: 'model',
-        image: IMAGE,
-        imagePullPolicy: 'Never',
-        env: [{ name: 'MLSERVER_PARALLEL_WORKERS', value: '0' }],
-        resources: { requests: { cpu: '50m', memory: '200Mi' }, limits: { memory: '1Gi' } },
-      },
-    ],
-  },
-};
 const NUMPY = 'numpy>=2,<3';
 
 let scene: Scenario;
 let other: Scenario | undefined;
 let model: Buffer;
+let row: readonly (readonly number[])[];
 /** scikit-learn as the image has it. */
 let installed: string;
 
@@ -56,14 +45,7 @@ beforeAll(async () => {
   const lock = await readFile(join(import.meta.dirname, '../../deploy/local/images/mlserver/requirements.lock'), 'utf8');
   installed = /^scikit-learn==(\S+)/m.exec(lock)?.[1] ?? '';
   scene = await Scenario.open('dependencies');
-  const { rows, features } = models.heldOut;
-  const request = { inputs: [{ name: 'predict', shape: [1, features], datatype: 'FP64', data: rows[0] }] };
-  await scene.apply({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'probe', namespace: scene.namespace },
-    data: { 'one-digit.json': JSON.stringify(request) },
-  });
+  row = models.heldOut.rows.slice(0, 1);
 }, 240_000);
 
 afterAll(async () => {
@@ -82,19 +64,13 @@ test('a version whose requirements the image meets serves, and the condition say
     specifier: `==${installed}`,
     from: 'requirements.txt',
   });
-  await scene.deploy('fits', {
-    replicas: 1,
-    runtime: { preset: 'mlserver', template: TEMPLATE },
-    analysis: { checks: [] },
-    probe: { requests: { configMapRef: { name: 'probe' } } },
-  });
-  const { status } = await scene.ready(120_000);
+  await deployOnMlserver(scene, 'fits', row, WITHOUT_EVIDENCE);
   const message = await conditionBecomes(scene, 'DependenciesMatch', 'True/Match', 120_000);
   expect(message).toBe(`3 of what version fits needs are in image ${IMAGE} as asked for`);
-  const { inspected } = (await scene.deployment()).status ?? {};
+  const { inspected, stable } = (await scene.deployment()).status ?? {};
   expect(inspected).toMatchObject({ image: IMAGE, packages: { 'scikit-learn': installed } });
   expect(inspected?.python).toMatch(new RegExp(`^${PYTHON.replace('python', '')}\\.`));
-  expect(status?.stable?.version).toBe('fits');
+  expect(stable?.version).toBe('fits');
 }, 300_000);
 
 test('one that needs another version serves too, with a warning, and the image is not asked again', async () => {
