@@ -10,6 +10,7 @@ import type { Failure, Outcome } from '../core/version/failure.ts';
 import type { Access, Tls } from './access.ts';
 import { checkHost, guardedLookup } from './address.ts';
 import { codeOf, errorOf, SourceError } from './error.ts';
+import { ONREAD } from './landing.ts';
 import type { SourceContext } from './source.ts';
 
 const MAX_REDIRECTS = 5;
@@ -115,14 +116,16 @@ function requestOnce({ url, method = 'GET', headers, body, access }: Call, conte
   };
   return new Promise((resolve) => {
     let response: http.IncomingMessage | undefined;
-    const request = (secure ? https : http).request(url, {
+    const options = {
       method,
       agent: false,
       headers: all,
       ...(secure ? tlsOptions(access?.tls) : {}),
       lookup: guardedLookup(context.lookup),
       timeout: timeouts.idleMs,
-    });
+      onread: ONREAD,
+    };
+    const request = (secure ? https : http).request(url, options);
     // After the response's head only the response can carry the reason to whoever reads it: destroying the request then says 'aborted'.
     const giveUp = (error: SourceError) => (response ?? request).destroy(error);
     const stop = () => giveUp(errorOf(interrupted(signal)));
