@@ -1,13 +1,13 @@
 // A file over HTTP: its bytes to the last one, or a sentence that says why not. A connection that breaks off is taken up where it broke,
 // where the server can.
 
-import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IncomingMessage } from 'node:http';
 
 import { finalFailure, passingFailure, success } from '../core/version/failure.ts';
 import type { Failure, Outcome } from '../core/version/failure.ts';
 import { quote } from '../core/version/text.ts';
+import { lentBody } from './body.ts';
 import { errorOf, SourceError } from './error.ts';
 import { lentChunks } from './landing.ts';
 import { describeUrl, interrupted, networkFailure, send, type Call } from './request.ts';
@@ -47,22 +47,17 @@ export function bodyOf(call: Call, response: IncomingMessage, context: SourceCon
   const length = announcedLength(response) ?? bytes;
   const line: Line = { response, closed: false };
   const lend = (): AsyncIterable<Uint8Array> => bytesOf(call, line, length, context);
-  const stream = Readable.from(copies(lend()), { objectMode: false, highWaterMark: 256 * 1024 });
-  stream.once('close', () => {
+  const close = (): void => {
     line.closed = true;
     line.response.destroy();
-  });
-  return { stream, lend, length };
+  };
+  return lentBody(lend, close, length);
 }
 
 /** The connection that the bytes come by now. */
 interface Line {
   response: IncomingMessage;
   closed: boolean;
-}
-
-async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const chunk of chunks) yield Buffer.from(chunk);
 }
 
 /** Why an answer with this status brings no file; undefined for 200, the only one that does. */

@@ -98,6 +98,7 @@ export class Taker {
     this.#bytes += bytes;
     this.#account.bytes += bytes;
     if (this.room() < 0) throw errorOf(tooLarge(this.#limits));
+    if (this.#account.failure !== undefined) throw errorOf(this.#account.failure);
   }
 }
 
