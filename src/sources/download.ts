@@ -8,7 +8,7 @@ import { finalFailure, passingFailure, success } from '../core/version/failure.t
 import type { Failure, Outcome } from '../core/version/failure.ts';
 import { quote } from '../core/version/text.ts';
 import { lentBody } from './body.ts';
-import { errorOf, SourceError } from './error.ts';
+import { codeOf, errorOf, SourceError } from './error.ts';
 import { lentChunks } from './landing.ts';
 import { describeUrl, interrupted, networkFailure, send, type Call } from './request.ts';
 import type { Body, SourceContext } from './source.ts';
@@ -167,7 +167,8 @@ async function resume(
 
 function inOurWords(url: URL, error: unknown, received: number, length: number | undefined): SourceError {
   if (error instanceof SourceError) return error;
-  if (length !== undefined && received < length) return errorOf(truncated(url, received, length), error);
+  const isCut = length !== undefined && received < length && !codeOf(error).startsWith('HPE_');
+  if (isCut) return errorOf(truncated(url, received, length), error);
   return new SourceError(networkFailure(url, error), { cause: error });
 }
 
