@@ -1,7 +1,6 @@
 // Entry point of the one image: the operator, and the two short programs that it starts in tenants' namespaces.
 // The only reader of process.env and process.argv.
 import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 
 const USAGE = 'usage: plimsoll operator | resolve | fetch';
 const OLDEST_NODE = [22, 19] as const;
@@ -56,8 +55,7 @@ async function operate(): Promise<number> {
 
 /** The short programs write lines for people: their output is read with `kubectl logs`. */
 async function runJob(name: 'resolve' | 'fetch'): Promise<number> {
-  // One of V8's compilers, which takes 20 MiB while it works: more than the whole heap of a program that waits for bytes.
-  setFlagsFromString('--no-maglev');
+  (await import('./sources/smallHeap.ts')).keepHeapSmall();
   const io = {
     log: (line: string) => process.stdout.write(`${line}\n`),
     now: Date.now,

@@ -69,11 +69,8 @@ export function renderTemplate(inputs: TemplateInputs, image: string, imagePullP
   };
 }
 
-/**
- * Node frees the buffers of a stream late; with a small heap it does so in time, and a fetch needs little memory whatever the size. The
- * young generation counts: let it grow, and it takes so much of the 64 MiB that V8 does little else than collect the old one.
- */
-export const SMALL_HEAP = { name: 'NODE_OPTIONS', value: '--max-old-space-size=64 --max-semi-space-size=1' } as const;
+/** Node frees the buffers of a stream late; with a small heap it does so in time, and a fetch needs little memory whatever the size. */
+export const SMALL_HEAP = { name: 'NODE_OPTIONS', value: '--max-old-space-size=64' } as const;
 
 /** Pod Security `restricted` without a word from the user; the template may loosen it where the namespace allows. */
 const SECURE_CONTAINER: JsonObject = {
