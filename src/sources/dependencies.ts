@@ -10,7 +10,7 @@ import {
   type Dependencies,
   type DependencyFile,
 } from '../core/version/dependencies.ts';
-import type { Sink } from './sink.ts';
+import type { Sink, SinkFile } from './sink.ts';
 
 export interface DependencyReader {
   /** A sink that gives everything to this one. What earlier sinks saw is forgotten: their files were of another attempt. */
@@ -38,15 +38,10 @@ export function dependencyReader(): DependencyReader {
 
 function keeping(sink: Sink, kept: Map<string, Buffer | 'TooLarge'>): Sink {
   return {
-    write: async (path, content) => {
-      if (dependencyFile(path) === undefined || path.split('/').length > DEEPEST || kept.size >= MOST_FILES) {
-        await sink.write(path, content);
-        return;
-      }
-      const chunks: Buffer[] = [];
-      await sink.write(path, copied(content, chunks));
-      const bytes = Buffer.concat(chunks);
-      kept.set(path, bytes.length > MOST_DEPENDENCY_BYTES ? 'TooLarge' : bytes);
+    create: async (path) => {
+      const file = await sink.create(path);
+      const isWanted = dependencyFile(path) !== undefined && path.split('/').length <= DEEPEST && kept.size < MOST_FILES;
+      return isWanted ? copied(file, (bytes) => kept.set(path, bytes)) : file;
     },
     remove: (path) => {
       kept.delete(path);
@@ -55,14 +50,22 @@ function keeping(sink: Sink, kept: Map<string, Buffer | 'TooLarge'>): Sink {
   };
 }
 
-/** Passes everything on, and keeps copies of the first chunks: enough to see that there was too much. */
-async function* copied(content: AsyncIterable<Uint8Array>, chunks: Buffer[]): AsyncGenerator<Uint8Array, void, undefined> {
+/** Passes everything on, and keeps a copy of the first bytes: enough to see that there was too much. */
+function copied(file: SinkFile, keep: (bytes: Buffer | 'TooLarge') => void): SinkFile {
+  const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of content) {
-    if (bytes <= MOST_DEPENDENCY_BYTES) chunks.push(Buffer.from(chunk.subarray(0, MOST_DEPENDENCY_BYTES + 1 - bytes)));
-    bytes += chunk.length;
-    yield chunk;
-  }
+  return {
+    ...file,
+    write: (chunk) => {
+      if (bytes <= MOST_DEPENDENCY_BYTES) chunks.push(Buffer.from(chunk.subarray(0, MOST_DEPENDENCY_BYTES + 1 - bytes)));
+      bytes += chunk.length;
+      return file.write(chunk);
+    },
+    finish: async () => {
+      await file.finish();
+      keep(bytes > MOST_DEPENDENCY_BYTES ? 'TooLarge' : Buffer.concat(chunks));
+    },
+  };
 }
 
 function readKept(kept: ReadonlyMap<string, Buffer | 'TooLarge'>): Dependencies | undefined {
