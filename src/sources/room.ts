@@ -3,33 +3,36 @@
 
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { success, type Outcome } from '../core/version/failure.ts';
 import { copiesToRemove, excessOf, isRecent, noRoom, type Allowance, type HeldCopy, type Holding } from '../core/version/room.ts';
 import { checksumsOf, folderOf, kindOf, placeOf, putAway, touchedAt, type Store } from './copies.ts';
-import { codeOf, errorOf } from './error.ts';
+import { codeOf, valueOf } from './error.ts';
+import { interrupted } from './request.ts';
 import type { Sink } from './sink.ts';
 import type { TransferContext } from './transfer.ts';
 import { foldersOf, removeTree } from './tree.ts';
 
 /** The room for one copy that grows. */
 export interface Room {
-  /**
-   * A sink that writes no more than there is room for. Where there is none it fails, or, if it is to be `read` to its end all the same,
-   * goes on without keeping anything.
-   */
-  readonly around: (sink: Sink, whenFull: 'fail' | 'read') => Sink;
+  /** A sink that fails when there is no room for what it is given. */
+  readonly around: (sink: Sink) => Sink;
   /** Whether the copy that has come fits, now that all of it is there. */
-  readonly fits: () => Promise<Outcome<undefined>>;
+  readonly fits: () => Promise<Outcome<number>>;
 }
 
-const UNLIMITED: Room = { around: (sink) => sink, fits: () => Promise.resolve(success(undefined)) };
+const UNLIMITED: Room = { around: (sink) => sink, fits: () => Promise.resolve(success(Infinity)) };
 
 /** Room for the copy that grows at `partial`. */
 export function roomFor(store: Store, partial: string, context: TransferContext): Room {
   const { allowance } = store;
   return allowance === undefined ? UNLIMITED : limitedRoom({ store, allowance, own: basename(partial), context, sizes: new Map() });
 }
+
+/** Half a minute. */
+const MOST_LOOKS = 61;
+const PAUSE_MS = 500;
 
 interface Claim {
   readonly store: Store;
@@ -44,67 +47,67 @@ interface Claim {
 function limitedRoom(claim: Claim): Room {
   const taken = new Map<string, number>();
   let free = 0;
-  let full: Extract<Outcome<number>, { readonly ok: false }> | undefined;
   let turn: Promise<unknown> = Promise.resolve();
+  /** Files come several at a time, and only one of them may look for room. */
   const inTurn = <T>(step: () => Promise<T>): Promise<T> => {
     const mine = turn.then(step);
     turn = mine.catch(() => undefined);
     return mine;
   };
   const total = (): number => [...taken.values()].reduce((sum, bytes) => sum + bytes, 0);
-  const take = async (path: string, bytes: number): Promise<boolean> => {
-    if (full === undefined && free < bytes) {
-      const made = await makeRoom(claim, total() + bytes);
-      if (made.ok) free = made.value + bytes;
-      else full = made;
-    }
-    if (full !== undefined) return false;
+  const take = async (path: string, bytes: number): Promise<void> => {
+    if (free < bytes) free = bytes + valueOf(await makeRoom(claim, total() + bytes));
     free -= bytes;
     taken.set(path, (taken.get(path) ?? 0) + bytes);
-    return true;
   };
-  async function* admitted(path: string, content: AsyncIterable<Uint8Array>, whenFull: 'fail' | 'read'): AsyncGenerator<Uint8Array> {
+  async function* admitted(path: string, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of content) {
-      if (await inTurn(() => take(path, chunk.length))) yield chunk;
-      else if (full !== undefined && whenFull === 'fail') throw errorOf(full);
+      await inTurn(() => take(path, chunk.length));
+      yield chunk;
     }
   }
   return {
-    around: (sink, whenFull) => ({
-      write: (path, content) => sink.write(path, admitted(path, content, whenFull)),
+    around: (sink) => ({
+      write: (path, content) => sink.write(path, admitted(path, content)),
       remove: async (path) => {
         await sink.remove(path);
         free += taken.get(path) ?? 0;
         taken.delete(path);
       },
     }),
-    fits: () =>
-      inTurn(async () => {
-        const made = full ?? (await makeRoom(claim, total()));
-        return made.ok ? success(undefined) : made;
-      }),
+    fits: () => inTurn(() => makeRoom(claim, total())),
   };
 }
 
-/** Removes what has to go so that `own` bytes fit, and says how many more would. */
+/**
+ * Removes what has to go so that `own` bytes fit, and says how many more would. Of several Jobs that are in each other's way all but one give
+ * up at once, and that one waits for them a little.
+ */
 async function makeRoom(claim: Claim, own: number): Promise<Outcome<number>> {
-  const { store, allowance } = claim;
-  for (;;) {
-    const holding = await holdingOf(claim);
+  const { store, allowance, context } = claim;
+  for (let looks = 1; ; ) {
+    const { isFirst, ...holding } = await holdingOf(claim);
     const excess = excessOf(holding, own, allowance);
-    if (excess <= 0) return success(-excess);
+    if (excess <= 0) return success(0 - excess);
     const going = copiesToRemove(holding, excess, allowance);
-    if (going.length === 0) return noRoom(store.claim, holding, allowance);
     for (const copy of going) await remove(claim, copy);
+    if (going.length > 0) continue;
+    if (excess > holding.growing || !isFirst || looks === MOST_LOOKS) return noRoom(store.claim, holding, allowance);
+    looks += 1;
+    await sleep(PAUSE_MS, undefined, { signal: context.signal }).catch(() => undefined);
+    if (context.signal.aborted) return interrupted(context.signal);
   }
 }
 
-/** What lies in the claim. Whatever was put away does not count: somebody is removing it. */
-async function holdingOf(claim: Claim): Promise<Holding> {
+/**
+ * What lies in the claim, and whether the copy that grows is the first of those that do, by its name. Whatever was put away does not count:
+ * somebody is removing it.
+ */
+async function holdingOf(claim: Claim): Promise<Holding & { readonly isFirst: boolean }> {
   const { store, own } = claim;
   const folder = folderOf(store);
   const copies: HeldCopy[] = [];
-  let growing = 0;
+  let [growing, isFirst] = [0, true];
   for (const name of await readdir(folder)) {
     const kind = name === own ? undefined : kindOf(name);
     if (kind === 'copy') {
@@ -115,9 +118,10 @@ async function holdingOf(claim: Claim): Promise<Holding> {
       // It may have become a copy that was not there when the names were read.
       if (bytes === undefined) return holdingOf(claim);
       growing += bytes;
+      isFirst &&= own < name;
     }
   }
-  return { copies, growing };
+  return { copies, growing, isFirst };
 }
 
 async function heldCopy({ store, sizes }: Claim, name: string): Promise<HeldCopy | undefined> {

@@ -90,11 +90,11 @@ async function makeCopy(
     await touch(partial, context);
     const room = roomFor(store, partial, context);
     const sink = folderSink(partial, { volume: volumeOf(store), durable: true });
-    const came = await transfer(source, room.around(sink, digest === undefined ? 'read' : 'fail'), context);
+    const came = await transfer(source, room.around(sink), context);
     if (!came.ok) return came;
     const verified = verify(came.value.files, digest);
     if (!verified.ok) return verified;
-    // Another version may have the same files; then nothing has to fit.
+    // Another version may have the same files: then nothing has to go for this one.
     const shared = digest === undefined ? await useCopy(store, verified.value, context) : undefined;
     if (shared?.ok !== true) {
       const fits = await room.fits();

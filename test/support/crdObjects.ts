@@ -26,7 +26,7 @@ spec:
   format: {name: sklearn, version: '1.8'}
   source: {http: {url: 'https://models.example.com/fraud/1.4.0.tar.gz'}}
   access: {serviceAccountName: model-reader, secretRef: {name: model-store}}
-  storage: {claim: {name: models}}
+  storage: {claim: {name: models}, limit: 50Gi}
   digest: ${DIGEST}
   provenance:
     code: {repository: 'https://github.com/example/fraud', commit: 4f0c2a7d9be1}
