@@ -7,6 +7,7 @@ import type { KubeClient } from '../controller/client.ts';
 import type { Clock, Random } from '../controller/clock.ts';
 import { createReflector, type Reflector } from '../controller/reflector.ts';
 import { keyOf } from '../controller/store.ts';
+import { storageOf } from '../core/resources/claims.ts';
 import { versionLabel } from '../core/resources/resolveJob.ts';
 import { hostKeys } from '../core/traffic/hostnames.ts';
 import * as project from './projections.ts';
@@ -42,6 +43,9 @@ export const BY_VERSION = 'version';
 /** Index of routes by Gateway and host name. */
 export const BY_HOST = 'host';
 
+/** Index of ModelVersions, and of revisions as they were rendered, by `namespace/name` of the claim with the copy that they take. */
+export const BY_CLAIM = 'claim';
+
 /** A cluster without the Gateway API has no routes; a server that has just started may not know its own kinds for a moment. */
 const NO_GATEWAY_API_MS = 15_000;
 
@@ -58,6 +62,15 @@ interface MoreOf<T> {
 const ROUTES: MoreOf<project.RouteChild> = {
   absentAfterMs: NO_GATEWAY_API_MS,
   indexes: { [BY_HOST]: ({ holder }) => hostKeys(holder.namespace, holder.gateway) },
+};
+
+const VERSION_INDEXES = {
+  [BY_VERSION]: ({ metadata }: ModelVersion) => [keyOf(metadata.namespace, versionLabel(metadata.name))],
+  [BY_CLAIM]: ({ metadata, spec }: ModelVersion) => byClaim(metadata, spec.storage?.claim.name),
+};
+
+const SNAPSHOTS: MoreOf<project.SnapshotChild> = {
+  indexes: { [BY_CLAIM]: ({ metadata, snapshot }) => byClaim(metadata, snapshot && storageOf(snapshot.template)) },
 };
 
 /** Caches that are not running yet. */
@@ -93,7 +106,7 @@ export function createCaches(options: CachesOptions): Caches {
     for (const { metadata } of deployments.byIndex(BY_VERSION, keyOf(namespace, name))) options.onDeployment(namespace, metadata.name);
   };
   const versions = reflect(options, RESOURCE.modelVersion, (object) => project.own(object) as unknown as ModelVersion, {
-    indexes: { [BY_VERSION]: ({ metadata }: ModelVersion) => [keyOf(metadata.namespace, versionLabel(metadata.name))] },
+    indexes: VERSION_INDEXES,
     onChange: (before, after) => tellVersion(after ?? before),
   });
   return {
@@ -103,7 +116,7 @@ export function createCaches(options: CachesOptions): Caches {
     workloads: children(RESOURCE.deployment, project.workload),
     services: children(RESOURCE.service, project.service),
     budgets: children(RESOURCE.podDisruptionBudget, project.child),
-    snapshots: children(RESOURCE.controllerRevision, project.snapshot),
+    snapshots: children(RESOURCE.controllerRevision, project.snapshot, SNAPSHOTS),
     endpoints: children(RESOURCE.endpointSlice, project.endpoints),
     routes: children(RESOURCE.httpRoute, project.route, ROUTES),
     jobs: reflect(options, RESOURCE.job, project.job, {
@@ -196,6 +209,10 @@ function reflect<T>(
 function byDeployment({ metadata }: Belonging): readonly string[] {
   const name = metadata.labels?.[LABEL.deployment];
   return name === undefined ? [] : [keyOf(metadata.namespace, name)];
+}
+
+function byClaim({ namespace }: ObjectMeta, claim: string | undefined): readonly string[] {
+  return claim === undefined ? [] : [keyOf(namespace, claim)];
 }
 
 function tellOwn(tell: (namespace: string, name: string) => void, object: Belonging | undefined): void {

@@ -6,7 +6,7 @@ import { awaitsJob } from '../core/version/copy.ts';
 import type { JobState } from '../core/version/job.ts';
 import type { ObservedVersion } from '../core/version/plan.ts';
 import { decodeTermination } from '../core/version/termination.ts';
-import { BY_VERSION, type Caches } from './caches.ts';
+import { BY_CLAIM, BY_VERSION, type Caches } from './caches.ts';
 import type { JobChild } from './projections.ts';
 import { findPodTrouble } from './trouble.ts';
 
@@ -29,7 +29,22 @@ export async function observeVersion(
   const newest = [...jobs]
     .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === version.metadata.uid))
     .sort((a, b) => b.attempt - a.attempt)[0];
-  return { version, job: newest && awaitsJob(version) ? await observeJob(client, newest, signal) : undefined, settings };
+  const awaited = awaitsJob(version);
+  return {
+    version,
+    job: newest && awaited ? await observeJob(client, newest, signal) : undefined,
+    needed: awaited ? neededCopies(caches, namespace, version.spec.storage?.claim.name) : undefined,
+    settings,
+  };
+}
+
+/** Digests of the copies in a claim that a ModelVersion names, or that pods of a revision look for first. */
+function neededCopies(caches: Caches, namespace: string, claim: string | undefined): readonly string[] | undefined {
+  if (claim === undefined) return undefined;
+  const key = keyOf(namespace, claim);
+  const named = caches.versions.byIndex(BY_CLAIM, key).flatMap(({ spec, status }) => [spec.digest, status?.resolved?.digest]);
+  const rendered = caches.snapshots.byIndex(BY_CLAIM, key).map(({ snapshot }) => snapshot?.digest);
+  return [...new Set([...named, ...rendered])].filter((digest) => digest !== undefined).sort();
 }
 
 async function observeJob(client: KubeClient, job: JobChild, signal: AbortSignal): Promise<JobState> {

@@ -26,7 +26,7 @@ spec:
   format: {name: sklearn, version: '1.8'}
   source: {http: {url: 'https://models.example.com/fraud/1.4.0.tar.gz'}}
   access: {serviceAccountName: model-reader, secretRef: {name: model-store}}
-  storage: {claim: {name: models}}
+  storage: {claim: {name: models}, limit: 50Gi}
   digest: ${DIGEST}
   dependencies: Strict
   provenance:

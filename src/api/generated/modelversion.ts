@@ -185,6 +185,8 @@ export interface ModelVersionStorageClaim {
 export interface ModelVersionStorage {
   /** A PersistentVolumeClaim in this namespace that the Job can write and that can be mounted on every node where pods of the version run. The copy is in its folder sha256/<hex of the digest>. */
   readonly claim: ModelVersionStorageClaim;
+  /** How many bytes copies may take in the claim, all together; give all versions with this claim the same, and less than it has. A Job that would exceed it first removes copies that no ModelVersion and no pods of this namespace need, the least recently used first, but none that was made or used within the last hour. So no other namespace or cluster may keep copies in a claim with a limit. Default: none, nothing is removed. Example: 50Gi. */
+  readonly limit?: string;
 }
 
 /** The code that trained the model. */

@@ -2,6 +2,7 @@ import type { ModelVersion } from '../../api/generated/modelversion.ts';
 import { ANNOTATION, LABEL, MANAGED_BY_VALUE } from '../../api/names.ts';
 import { canonicalJson, shortHash } from '../canonical.ts';
 import type { KubeObject, Settings } from '../observed.ts';
+import type { Allowance } from '../version/room.ts';
 import { ownerReference } from './children.ts';
 import { claimAccess, type ClaimAccess } from './claims.ts';
 import type { JsonObject } from './overlay.ts';
@@ -18,14 +19,15 @@ const KEPT_SECONDS = 3600;
 /**
  * The Job that reads a version once, tells its digest, and keeps a copy of it where `spec.storage` asks for one. It runs in the tenant's
  * namespace with the tenant's account and Secret: the operator never connects to an address that a tenant wrote, and reads no Secret. One
- * try each: when to try again is decided by the plan.
+ * try each: when to try again is decided by the plan. `allowance` is how much may be in the claim of `spec.storage`.
  */
-export function resolveJob(version: ModelVersion, attempt: number, settings: Settings): KubeObject {
+export function resolveJob(version: ModelVersion, attempt: number, settings: Settings, allowance?: Allowance): KubeObject {
   const { metadata, spec } = version;
   const namespace = metadata.namespace ?? 'default';
   const secret = spec.access?.secretRef?.name;
   const storage = spec.storage?.claim.name;
-  const claims = claimAccess(spec.source as unknown as JsonObject, storage === undefined ? undefined : { claim: storage, access: 'Write' });
+  const copies = storage === undefined ? undefined : ({ claim: storage, access: 'Write', allowance } as const);
+  const claims = claimAccess(spec.source as unknown as JsonObject, copies);
   const labels = { [LABEL.managedBy]: MANAGED_BY_VALUE, [LABEL.modelVersion]: versionLabel(metadata.name) };
   return {
     apiVersion: 'batch/v1',

@@ -8,6 +8,7 @@ import { formatTime } from '../time.ts';
 import { copyEvents, copyOf, durable, type Copy } from './copy.ts';
 import { endOf, type JobFailure, type JobState } from './job.ts';
 import type { Metadata } from './metadata.ts';
+import { allowanceOf } from './room.ts';
 import type { Resolved } from './termination.ts';
 
 /** All that a pass over one ModelVersion may know. */
@@ -15,6 +16,8 @@ export interface ObservedVersion {
   readonly version: ModelVersion;
   /** Its newest resolve Job. */
   readonly job: JobState | undefined;
+  /** Digests of the copies in the claim of `spec.storage` that somebody in the namespace needs; undefined when that was not asked. */
+  readonly needed?: readonly string[] | undefined;
   readonly settings: Settings;
 }
 
@@ -62,7 +65,8 @@ export function planVersion(observed: ObservedVersion, now: number): VersionPlan
   const retry = retryAtMs !== undefined && now >= retryAtMs;
   const start = !job && (stand.state === 'Resolving' || copy?.state === 'Storing');
   const attempt = (observed.job?.attempt ?? 0) + 1;
-  const jobs: Action[] = start || retry ? [{ type: 'Create', object: resolveJob(version, attempt, observed.settings) }] : [];
+  const allowance = allowanceOf(version, observed.needed, now);
+  const jobs: Action[] = start || retry ? [{ type: 'Create', object: resolveJob(version, attempt, observed.settings, allowance) }] : [];
   const written = stand.state === 'Retrying' ? [] : writeStatus(version, statusOf(version, stand, copy, now));
   return {
     actions: [...jobs, ...written],
