@@ -30,8 +30,8 @@ export function roomFor(store: Store, partial: string, context: TransferContext)
   return allowance === undefined ? UNLIMITED : limitedRoom({ store, allowance, own: basename(partial), context, sizes: new Map() });
 }
 
-/** Half a minute. */
-const MOST_LOOKS = 61;
+/** Ten seconds: a source that is not read from for longer counts as silent. */
+const MOST_LOOKS = 21;
 const PAUSE_MS = 500;
 
 interface Claim {
@@ -86,7 +86,8 @@ function limitedRoom(claim: Claim): Room {
  */
 async function makeRoom(claim: Claim, own: number): Promise<Outcome<number>> {
   const { store, allowance, context } = claim;
-  for (let looks = 1; ; ) {
+  let looks = 1;
+  for (;;) {
     const { isFirst, ...holding } = await holdingOf(claim);
     const excess = excessOf(holding, own, allowance);
     if (excess <= 0) return success(0 - excess);
