@@ -1,9 +1,6 @@
 // Entry point of the one image: the operator, and the short programs that it starts in tenants' namespaces.
 // The only reader of process.env and process.argv.
 import { readFileSync } from 'node:fs';
-import { createSystemClock } from './controller/clock.ts';
-import { readSettings } from './operator/settings.ts';
-import { createLogger } from './telemetry/logger.ts';
 
 const USAGE = 'usage: plimsoll operator | resolve | fetch | tag';
 const OLDEST_NODE = [22, 19] as const;
@@ -27,14 +24,18 @@ async function main(): Promise<number> {
   }
 }
 
+/** What it needs is loaded here, where the short programs do not wait for it. */
 async function operate(): Promise<number> {
+  const { readSettings } = await import('./operator/settings.ts');
+  const { createLogger } = await import('./telemetry/logger.ts');
+  const { createSystemClock } = await import('./controller/clock.ts');
+  const { runOperator } = await import('./operator/run.ts');
   const parsed = readSettings(process.env, readVersion());
   if (!parsed.ok) {
     for (const problem of parsed.problems) process.stderr.write(`${problem}\n`);
     return 2;
   }
   const { logger, closeLogger } = createLogger({ level: parsed.settings.logLevel, stream: process.stdout, now: Date.now });
-  const { runOperator } = await import('./operator/run.ts');
   logger.info('Plimsoll starts', { version: parsed.settings.version, image: parsed.settings.image, prometheus: parsed.settings.prometheusUrl });
   process.once('unhandledRejection', (error) => {
     // What nobody awaited has left the program in an unknown state: Kubernetes starts a clean one.
@@ -55,6 +56,7 @@ async function operate(): Promise<number> {
 
 /** The short programs write lines for people: their output is read with `kubectl logs`. */
 async function runJob(name: 'resolve' | 'fetch' | 'tag'): Promise<number> {
+  (await import('./sources/smallHeap.ts')).keepHeapSmall();
   const io = {
     log: (line: string) => process.stdout.write(`${line}\n`),
     now: Date.now,

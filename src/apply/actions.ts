@@ -27,7 +27,9 @@ export async function applyActions(applier: Applier, actions: readonly Action[],
     try {
       await applyAction(applier, action, signal);
     } catch (error) {
-      throw isKubeError(error, 'Invalid', 'Forbidden') ? new ActionRefused(action, error) : error;
+      const isRefused = isKubeError(error, 'Invalid', 'Forbidden');
+      if (isRefused && action.type === 'Create' && action.isOptional === true) continue;
+      throw isRefused ? new ActionRefused(action, error) : error;
     }
   }
 }

@@ -25,6 +25,8 @@ export interface Observed {
   readonly route: RouteState | undefined;
   /** Why the route must not become what the spec asks for. */
   readonly obstacle?: Obstacle | undefined;
+  /** The Job that asks the server's image for its packages, while its answer is wanted and not in the status yet. */
+  readonly inspection?: InspectionJob | undefined;
   /** A carrier of ours that somebody brought out of the form that it is written in; it is written anew. */
   readonly spoiltRoute: Identity | undefined;
   /** What the probe of a release said, by the name of the release, as far as this operator has asked. */
@@ -40,6 +42,18 @@ export interface Obstacle {
   readonly message: string;
   /** The way that requests go now, and go on going. */
   readonly kept: ModelDeploymentTrafficGateway | undefined;
+}
+
+/** A Job that runs the image of a server to ask what it has; the newest attempt. */
+export interface InspectionJob {
+  readonly inputs: string;
+  readonly attempt: number;
+  readonly state: 'Running' | 'Succeeded' | 'Failed';
+  /** How its container ended; undefined while it has not, or when its pod is gone. `message` may be anything. */
+  readonly ended: { readonly exitCode: number; readonly reason?: string | undefined; readonly message?: string | undefined } | undefined;
+  /** Why its pod does not run. */
+  readonly trouble: PodTrouble | undefined;
+  readonly finishedAtMs: number | undefined;
 }
 
 /** What the administrator decides, for all deployments. */
@@ -158,7 +172,8 @@ export type Action =
   /** Asks for each query whether it can be answered at all; one that cannot ends the pass. */
   | { readonly type: 'TryQueries'; readonly queries: readonly QueryTrial[] }
   | { readonly type: 'ApplyStatus'; readonly object: KubeObject }
-  | { readonly type: 'Create'; readonly object: KubeObject }
+  /** `isOptional`: the pass goes on when the API server will not have it. */
+  | { readonly type: 'Create'; readonly object: KubeObject; readonly isOptional?: boolean }
   | {
       readonly type: 'Delete';
       readonly apiVersion: string;

@@ -85,13 +85,14 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
     ...keepStable(scene, turn.actions.some(isCarrierWrite)),
     ...cleanUp(scene).actions,
     ...asked.actions,
+    ...(scene.packages?.actions ?? []),
     ...(quietMs === undefined ? writeStatus(release, progress) : []),
     // A finished release is summed up by the next pass, which sees it in the ledger.
     ...(finished ? [] : deploymentStatus(scene, { release, progress, evaluation })),
   ];
   const measure = finished || !scene.stable ? [] : measures(scene, release, parameters);
   const events = [...turn.events, ...shortageEvents(scene.observed, actions)];
-  const wakeAtMs = earliest(turn.wakeAtMs, quietMs, asked.wakeAtMs);
+  const wakeAtMs = earliest(turn.wakeAtMs, quietMs, asked.wakeAtMs, scene.packages?.wakeAtMs);
   return assemble(scene, actions, events, wakeAtMs, measure, viewOf(scene, progress, evaluation));
 }
 
@@ -166,9 +167,17 @@ function planRest(scene: Scene): Plan {
   const start = wanted && outlook.state === 'Start' ? startRelease(scene, wanted, outlook) : undefined;
   const keep = keepStable(scene, false);
   const status = start ? [] : deploymentStatus(scene, outlook);
-  const actions = [...keep, ...upkeep.actions, ...asked.actions, ...(start?.actions ?? pruneHistory(scene)), ...status];
+  const actions = [
+    ...keep,
+    ...upkeep.actions,
+    ...asked.actions,
+    ...(start?.actions ?? pruneHistory(scene)),
+    ...(scene.packages?.actions ?? []),
+    ...status,
+  ];
   const lookAgainMs = scene.observed.obstacle && scene.now + LOOK_AGAIN_MS;
-  const turn = wait({}, earliest(lookAgainMs, upkeep.wakeAtMs, asked.wakeAtMs, outlook.state === 'RetryAt' ? outlook.atMs : undefined));
+  const retryAtMs = outlook.state === 'RetryAt' ? outlook.atMs : undefined;
+  const turn = wait({}, earliest(lookAgainMs, upkeep.wakeAtMs, asked.wakeAtMs, retryAtMs, scene.packages?.wakeAtMs));
   return assemble(scene, actions, start?.events ?? [], turn.wakeAtMs, [], viewOf(scene, undefined, undefined));
 }
 

@@ -7,6 +7,7 @@ import type { KubeClient } from '../controller/client.ts';
 import type { Clock, Random } from '../controller/clock.ts';
 import { createReflector, type Reflector } from '../controller/reflector.ts';
 import { keyOf } from '../controller/store.ts';
+import { storageOf } from '../core/resources/claims.ts';
 import { versionLabel } from '../core/resources/versionJob.ts';
 import { concernsTags } from '../core/version/tagging.ts';
 import { hostKeys } from '../core/traffic/hostnames.ts';
@@ -45,6 +46,9 @@ export const BY_MODEL = 'model';
 /** Index of routes by Gateway and host name. */
 export const BY_HOST = 'host';
 
+/** Index of ModelVersions, and of revisions as they were rendered, by `namespace/name` of the claim with the copy that they take. */
+export const BY_CLAIM = 'claim';
+
 /** A cluster without the Gateway API has no routes; a server that has just started may not know its own kinds for a moment. */
 const NO_GATEWAY_API_MS = 15_000;
 
@@ -62,6 +66,16 @@ interface MoreOf<T> {
 const ROUTES: MoreOf<project.RouteChild> = {
   absentAfterMs: NO_GATEWAY_API_MS,
   indexes: { [BY_HOST]: ({ holder }) => hostKeys(holder.namespace, holder.gateway) },
+};
+
+const VERSION_INDEXES = {
+  [BY_VERSION]: ({ metadata }: ModelVersion) => [keyOf(metadata.namespace, versionLabel(metadata.name))],
+  [BY_MODEL]: (version: ModelVersion) => byModel(version),
+  [BY_CLAIM]: ({ metadata, spec }: ModelVersion) => byClaim(metadata, spec.storage?.claim.name),
+};
+
+const SNAPSHOTS: MoreOf<project.SnapshotChild> = {
+  indexes: { [BY_CLAIM]: ({ metadata, snapshot }) => byClaim(metadata, snapshot && storageOf(snapshot.template)) },
 };
 
 /** Caches that are not running yet. */
@@ -94,15 +108,17 @@ export function createCaches(options: CachesOptions): Caches {
     workloads: children(RESOURCE.deployment, project.workload),
     services: children(RESOURCE.service, project.service),
     budgets: children(RESOURCE.podDisruptionBudget, project.child),
-    snapshots: children(RESOURCE.controllerRevision, project.snapshot),
+    snapshots: children(RESOURCE.controllerRevision, project.snapshot, SNAPSHOTS),
     endpoints: children(RESOURCE.endpointSlice, project.endpoints),
     routes: children(RESOURCE.httpRoute, project.route, ROUTES),
     jobs: reflect(options, RESOURCE.job, project.job, {
       labelSelector: `${LABEL.managedBy}=${MANAGED_BY_VALUE}`,
       indexes: {
         [BY_VERSION]: ({ metadata }: project.JobChild) => [keyOf(metadata.namespace, metadata.labels?.[LABEL.modelVersion] ?? '')],
+        [BY_DEPLOYMENT]: (job: project.JobChild) => byDeployment(job),
       },
       onChange: (before, after) => {
+        tellDeployment(after ?? before);
         const label = (after ?? before)?.metadata;
         for (const version of versions.byIndex(BY_VERSION, keyOf(label?.namespace, label?.labels?.[LABEL.modelVersion] ?? '')))
           tellVersion(version);
@@ -138,10 +154,7 @@ function createOwn(options: CachesOptions): Pick<Caches, 'deployments' | 'versio
     for (const { metadata } of deployments.byIndex(BY_VERSION, keyOf(namespace, name))) options.onDeployment(namespace, metadata.name);
   };
   const versions = reflect(options, RESOURCE.modelVersion, (object) => project.own(object) as unknown as ModelVersion, {
-    indexes: {
-      [BY_VERSION]: ({ metadata }: ModelVersion) => [keyOf(metadata.namespace, versionLabel(metadata.name))],
-      [BY_MODEL]: byModel,
-    },
+    indexes: VERSION_INDEXES,
     onChange: (before, after) => tellVersion(after ?? before),
   });
   /** The versions whose tags say what this deployment does. */
@@ -230,6 +243,10 @@ function byDeployment({ metadata }: Belonging): readonly string[] {
 
 function byModel({ metadata, spec }: ModelDeployment | ModelVersion): readonly string[] {
   return [keyOf(metadata.namespace, spec.model)];
+}
+
+function byClaim({ namespace }: ObjectMeta, claim: string | undefined): readonly string[] {
+  return claim === undefined ? [] : [keyOf(namespace, claim)];
 }
 
 function tellOwn(tell: (namespace: string, name: string) => void, object: Belonging | undefined): void {

@@ -10,6 +10,7 @@ import { identityOf } from '../core/status/write.ts';
 import { newestCarried } from '../core/traffic/carrier.ts';
 import { routingOf } from '../core/traffic/routing.ts';
 import { BY_DEPLOYMENT, type Caches } from './caches.ts';
+import { observeInspection } from './inspection.ts';
 import { findObstacle } from './obstacle.ts';
 import type { Child } from './projections.ts';
 import { findPodTrouble } from './trouble.ts';
@@ -38,14 +39,16 @@ export async function observeDeployment(
   const releases = [...caches.releases.byIndex(BY_DEPLOYMENT, key)].sort((a, b) => a.spec.number - b.spec.number);
   const route = ownOf(deployment, caches.routes.get(namespace, name));
   const revisions = await observeRevisions(sources, deployment, key, signal);
+  const version = caches.versions.get(namespace, `${deployment.spec.model}-${deployment.spec.version}`);
   return {
     deployment,
-    version: caches.versions.get(namespace, `${deployment.spec.model}-${deployment.spec.version}`),
+    version,
     releases,
     revisions,
     service: service && { revision: service.selects, identity: identityOf(service.metadata) },
     ...observeCarrier(caches, deployment, revisions),
     obstacle: await findObstacle({ ...sources, deployment, route, isReleasing: activeRelease(releases) !== undefined }, signal),
+    inspection: await observeInspection(sources, deployment, version, signal),
     probes: sources.probes(namespace, name),
     samples: sources.samples(namespace, name),
     alerts: sources.alerts(namespace),

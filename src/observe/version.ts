@@ -9,7 +9,7 @@ import type { ObservedVersion } from '../core/version/plan.ts';
 import { concernsTags } from '../core/version/tagging.ts';
 import type { Server } from '../core/version/tags.ts';
 import { decodeTermination } from '../core/version/termination.ts';
-import { BY_DEPLOYMENT, BY_MODEL, BY_VERSION, type Caches } from './caches.ts';
+import { BY_CLAIM, BY_DEPLOYMENT, BY_MODEL, BY_VERSION, type Caches } from './caches.ts';
 import type { JobChild } from './projections.ts';
 import { findPodTrouble } from './trouble.ts';
 
@@ -36,12 +36,14 @@ export async function observeVersion(
     const job = jobs.find((one) => one.program === program);
     return job && (await observeJob(client, job, signal));
   };
+  const awaited = awaitsJob(version);
   const isTagged = concernsTags(version);
   return {
     version,
-    job: awaitsJob(version) ? await newest('resolve') : undefined,
+    job: awaited ? await newest('resolve') : undefined,
     tagJob: isTagged ? await newest('tag') : undefined,
     servers: isTagged ? serversOf(caches, version) : [],
+    needed: awaited ? neededCopies(caches, namespace, version.spec.storage?.claim.name) : undefined,
     settings,
   };
 }
@@ -55,6 +57,15 @@ function serversOf({ deployments, releases }: Caches, { metadata: { namespace },
       .toSorted((a, b) => a.spec.number - b.spec.number)
       .at(-1),
   }));
+}
+
+/** Digests of the copies in a claim that a ModelVersion names, or that pods of a revision look for first. */
+function neededCopies(caches: Caches, namespace: string, claim: string | undefined): readonly string[] | undefined {
+  if (claim === undefined) return undefined;
+  const key = keyOf(namespace, claim);
+  const named = caches.versions.byIndex(BY_CLAIM, key).flatMap(({ spec, status }) => [spec.digest, status?.resolved?.digest]);
+  const rendered = caches.snapshots.byIndex(BY_CLAIM, key).map(({ snapshot }) => snapshot?.digest);
+  return [...new Set([...named, ...rendered])].filter((digest) => digest !== undefined).sort();
 }
 
 async function observeJob(client: KubeClient, job: JobChild, signal: AbortSignal): Promise<JobState> {

@@ -1,14 +1,15 @@
 // A file over HTTP: its bytes to the last one, or a sentence that says why not. A connection that breaks off is taken up where it broke,
 // where the server can.
 
-import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IncomingMessage } from 'node:http';
 
 import { finalFailure, passingFailure, success } from '../core/version/failure.ts';
 import type { Failure, Outcome } from '../core/version/failure.ts';
 import { quote } from '../core/version/text.ts';
-import { errorOf, SourceError } from './error.ts';
+import { lentBody } from './body.ts';
+import { codeOf, errorOf, SourceError } from './error.ts';
+import { lentChunks } from './landing.ts';
 import { describeUrl, interrupted, networkFailure, send, type Call } from './request.ts';
 import type { Body, SourceContext } from './source.ts';
 
@@ -44,9 +45,19 @@ export async function download(what: Download, context: SourceContext): Promise<
  */
 export function bodyOf(call: Call, response: IncomingMessage, context: SourceContext, bytes?: number): Body {
   const length = announcedLength(response) ?? bytes;
-  const stream = Readable.from(bytesOf(call, response, length, context), { objectMode: false, highWaterMark: 256 * 1024 });
-  stream.once('close', () => response.destroy());
-  return { stream, length };
+  const line: Line = { response, closed: false };
+  const lend = (): AsyncIterable<Uint8Array> => bytesOf(call, line, length, context);
+  const close = (): void => {
+    line.closed = true;
+    line.response.destroy();
+  };
+  return lentBody(lend, close, length);
+}
+
+/** The connection that the bytes come by now. */
+interface Line {
+  response: IncomingMessage;
+  closed: boolean;
 }
 
 /** Why an answer with this status brings no file; undefined for 200, the only one that does. */
@@ -99,18 +110,17 @@ function announcedLength(response: IncomingMessage): number | undefined {
 /** The bytes, one connection after the other until all are there; throws a SourceError when their number is not the announced one. */
 async function* bytesOf(
   what: Call,
-  first: IncomingMessage,
+  line: Line,
   length: number | undefined,
   context: SourceContext,
-): AsyncGenerator<Buffer, void, undefined> {
-  const mark = resumeMark(first, length);
-  let response = first;
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const mark = resumeMark(line.response, length);
   let received = 0;
   for (let cuts = 0; ;) {
     const before = received;
     let failure: SourceError;
     try {
-      for await (const chunk of response as AsyncIterable<Buffer>) {
+      for await (const chunk of lentChunks(line.response)) {
         received += chunk.length;
         yield chunk;
       }
@@ -119,12 +129,12 @@ async function* bytesOf(
     } catch (error) {
       failure = inOurWords(what.url, error, received, length);
     } finally {
-      response.destroy();
+      line.response.destroy();
     }
     cuts = received > before ? 0 : cuts + 1;
-    const next = mark !== undefined && cuts < CUTS_IN_A_ROW ? await resume(what, mark, received, failure, context) : undefined;
+    const next = mark !== undefined && !line.closed && cuts < CUTS_IN_A_ROW ? await resume(what, mark, received, failure, context) : undefined;
     if (next === undefined) throw failure;
-    response = next;
+    line.response = next;
   }
 }
 
@@ -157,7 +167,8 @@ async function resume(
 
 function inOurWords(url: URL, error: unknown, received: number, length: number | undefined): SourceError {
   if (error instanceof SourceError) return error;
-  if (length !== undefined && received < length) return errorOf(truncated(url, received, length), error);
+  const isCut = length !== undefined && received < length && !codeOf(error).startsWith('HPE_');
+  if (isCut) return errorOf(truncated(url, received, length), error);
   return new SourceError(networkFailure(url, error), { cause: error });
 }
 

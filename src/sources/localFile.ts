@@ -8,13 +8,29 @@ import { writeAll } from './sink.ts';
 
 const CHUNK = 256 * 1024;
 
-/** The bytes of a file from `from` up to `to`; fewer when the file is shorter. The file stays open. */
+/**
+ * The bytes of a file from `from` up to `to`; fewer when the file is shorter. The file stays open. A chunk is lent: it is good until the
+ * next one is asked for, which is being read meanwhile.
+ */
 export async function* bytesBetween(file: FileHandle, from: number, to: number): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let at = from; at < to; ) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(CHUNK, to - at)), 0, undefined, at);
-    if (bytesRead === 0) return;
+  const size = Math.min(CHUNK, to - from);
+  const blocks = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)];
+  let at = from;
+  const read = async (): Promise<Uint8Array> => {
+    const [block = Buffer.alloc(0)] = blocks.reverse();
+    const { bytesRead } = await file.read(block, 0, Math.min(size, to - at), at);
     at += bytesRead;
-    yield buffer.subarray(0, bytesRead);
+    return block.subarray(0, bytesRead);
+  };
+  let coming = read();
+  try {
+    for (let chunk = await coming; chunk.length > 0; chunk = await coming) {
+      coming = read();
+      coming.catch(() => undefined); // it counts when it is asked for
+      yield chunk;
+    }
+  } finally {
+    await coming.catch(() => undefined);
   }
 }
 

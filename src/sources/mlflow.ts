@@ -22,7 +22,6 @@ import {
   readExperimentName,
   readLoggedModel,
   readModelFile,
-  readRequirements,
   readRun,
   readVersion,
   type LoggedModel,
@@ -226,15 +225,14 @@ function withoutSlash(uri: string): string {
   return uri.replace(/\/+$/, '');
 }
 
-/** What MLflow knows besides: from the run, and from the model's own files. */
+/** What MLflow knows besides: from the run, and from the model's own file. */
 async function gather(server: Server, found: Found, store: ArtifactStore): Promise<Metadata> {
-  const textAt = (name: string): Promise<string | undefined> => store.text(name).catch((error: unknown) => passOver(error, server.context));
-  const file = readModelFile(parseYaml((await textAt('MLmodel')) ?? ''));
-  const requirements = readRequirements((await textAt('requirements.txt')) ?? '');
+  const text = await store.text('MLmodel').catch((error: unknown) => passOver(error, server.context));
+  const file = readModelFile(parseYaml(text ?? ''));
   const id = found.run?.id ?? found.version?.run ?? found.logged?.run ?? file.run;
   const run = found.run ?? (id === undefined ? undefined : readRun(await askInPassing(server, runQuestion(server, id))));
   const experiment = run?.experiment === undefined ? undefined : await experimentName(server, run.experiment);
-  return metadataOf({ ...found, run, experiment, file, requirements });
+  return metadataOf({ ...found, run, experiment, file });
 }
 
 async function experimentName(server: Server, id: string): Promise<string | undefined> {

@@ -2,7 +2,6 @@
 // by its digest, and each is held against it while it comes.
 
 import { createHash } from 'node:crypto';
-import { Transform, pipeline } from 'node:stream';
 
 import { finalFailure, passingFailure, success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
@@ -21,6 +20,7 @@ import type { Metadata } from '../core/version/metadata.ts';
 import { dockerCredentials, type RegistryCredentials } from '../core/version/registryAuth.ts';
 import { quote } from '../core/version/text.ts';
 import { readAccess, type Access } from './access.ts';
+import { checkedBody, type Check } from './body.ts';
 import { bodyOf } from './download.ts';
 import { errorOf } from './error.ts';
 import { booleanOf, optionalTextOf, textOf, type Fields, type Place } from './fields.ts';
@@ -154,31 +154,30 @@ async function openBlob(blob: Descriptor | undefined, name: string, from: Reposi
   const { digest, size } = blob;
   const answer = await from.get(`blobs/${digest}`, '*/*');
   if (!answer.ok) return answer;
-  const { stream, length } = bodyOf(answer.value.call, answer.value.response, context);
+  const body = bodyOf(answer.value.call, answer.value.response, context);
   const what = `layer ${digest} of ${name}`;
-  if (length !== undefined && length !== size) {
-    stream.destroy();
-    return otherSize(what, size, String(length));
+  if (body.length !== undefined && body.length !== size) {
+    body.stream.destroy();
+    return otherSize(what, size, String(body.length));
   }
-  return success({ stream: pipeline(stream, checkedBlob(what, digest, size), () => undefined), length: size });
+  return success(checkedBody(body, size, blobCheck(what, digest, size)));
 }
 
-function checkedBlob(what: string, digest: string, size: number): Transform {
+function blobCheck(what: string, digest: string, size: number): Check {
   const hash = createHash('sha256');
   let received = 0;
-  return new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
+  return {
+    update: (chunk) => {
       received += chunk.length;
       hash.update(chunk);
-      if (received > size) done(errorOf(otherSize(what, size, `more than ${size}`)));
-      else done(null, chunk);
+      if (received > size) throw errorOf(otherSize(what, size, `more than ${size}`));
     },
-    flush: (done) => {
+    end: () => {
       const came = `sha256:${hash.digest('hex')}`;
-      if (received < size) done(errorOf(passingFailure('Truncated', `The registry sent ${received} of ${size} bytes of ${what}.`)));
-      else done(came === digest ? null : errorOf(otherBytes(what, digest, came)));
+      if (received < size) throw errorOf(passingFailure('Truncated', `The registry sent ${received} of ${size} bytes of ${what}.`));
+      if (came !== digest) throw errorOf(otherBytes(what, digest, came));
     },
-  });
+  };
 }
 
 function otherBytes(what: string, expected: string, came: string): ReturnType<typeof finalFailure> {

@@ -6,12 +6,13 @@ import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../core/version/limits.ts';
 import type { Limits, Timeouts } from '../core/version/limits.ts';
 import { readPin } from '../core/version/mlflow.ts';
 import { decodePins } from '../core/version/pins.ts';
+import { MOST_NEEDED, type Allowance } from '../core/version/room.ts';
 import type { Tags } from '../core/version/tags.ts';
 import { quote } from '../core/version/text.ts';
-import { fieldsOf, folderOf, optionalTextOf, Problem, textOf, type Fields } from './fields.ts';
+import { fieldsOf, folderOf, optionalTextOf, Problem, textOf, textsOf, type Fields } from './fields.ts';
 import { SOURCES } from './kinds.ts';
 import type { Source } from './source.ts';
-import type { Store } from './store.ts';
+import type { Store } from './copies.ts';
 
 /** What every job needs. */
 export interface JobOptions {
@@ -147,18 +148,42 @@ function optionalFolderOf(fields: Fields, name: string): string | undefined {
 function readStorage(value: unknown): Store | undefined {
   if (value === undefined) return undefined;
   const storage = fieldsOf(value, 'storage');
-  return { claim: textOf(storage, 'claim', 'storage.claim'), mountedAt: folderOf(storage, 'mountedAt', 'storage.mountedAt') };
+  return {
+    claim: textOf(storage, 'claim', 'storage.claim'),
+    mountedAt: folderOf(storage, 'mountedAt', 'storage.mountedAt'),
+    allowance: readAllowance(storage['allowance']),
+  };
+}
+
+function readAllowance(value: unknown): Allowance | undefined {
+  if (value === undefined) return undefined;
+  const fields = fieldsOf(value, 'storage.allowance');
+  const needed = fields['needed'] === undefined ? undefined : textsOf(fields, 'needed', 'storage.allowance.needed');
+  const wrong = needed?.find((digest) => !DIGEST.test(digest));
+  if (wrong !== undefined) throw new Problem(`storage.allowance.needed must hold digests, not ${quote(wrong)}`);
+  if (needed !== undefined && needed.length > MOST_NEEDED) throw new Problem(`storage.allowance.needed must hold at most ${MOST_NEEDED} digests`);
+  return {
+    bytes: countOf(fields, 'bytes', 'storage.allowance.bytes'),
+    needed,
+    gatheredAtMs: countOf(fields, 'gatheredAtMs', 'storage.allowance.gatheredAtMs'),
+  };
 }
 
 /** `defaults` with the positive whole numbers that `value` holds for some of its fields. */
 function readNumbers<T extends { readonly [K in keyof T]: number }>(value: unknown, name: string, defaults: T): T {
   if (value === undefined) return defaults;
   const fields = fieldsOf(value, name);
-  for (const [field, number] of Object.entries(fields)) {
+  for (const field of Object.keys(fields)) {
     if (!Object.hasOwn(defaults, field)) throw new Problem(`${name} has the unknown field ${quote(field)}`);
-    if (!Number.isSafeInteger(number) || (number as number) <= 0) throw new Problem(`${name}.${field} must be a positive whole number`);
+    countOf(fields, field, `${name}.${field}`);
   }
   return { ...defaults, ...fields };
+}
+
+function countOf(fields: Fields, name: string, shown: string): number {
+  const value = fields[name];
+  if (!Number.isSafeInteger(value) || (value as number) <= 0) throw new Problem(`${shown} must be a positive whole number`);
+  return value as number;
 }
 
 function parseJson(json: string): unknown {

@@ -5,14 +5,15 @@
 import { constants, type Dirent } from 'node:fs';
 import { open as openFile, readdir, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline, Transform } from 'node:stream';
 
 import { finalFailure, passingFailure, success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
 import { checkPath, compareBytes } from '../core/version/paths.ts';
 import { quote } from '../core/version/text.ts';
+import { lentBody } from './body.ts';
 import { codeOf, errorOf, failureOf, SourceError, systemErrorPath } from './error.ts';
 import { optionalTextOf, Problem, textOf, type Fields, type Place } from './fields.ts';
+import { bytesBetween } from './localFile.ts';
 import { namedPart } from './source.ts';
 import type { Body, Part, Pinned, Source, SourceContext } from './source.ts';
 
@@ -136,27 +137,41 @@ async function open(claimed: Claimed, path: string, part: Part): Promise<Outcome
     throw refused(claimed.claim, path, 'is no plain file');
   }
   const length = found.size;
-  // It reads nothing until it is read from, and closes the file when it has come to its end or is destroyed.
-  const stream = file.createReadStream({ highWaterMark: 256 * 1024 });
-  if (part.kind === 'archive' && part.encoding === 'zip') return success({ stream, file, length });
-  return success({ stream: pipeline(stream, wholeFile(claimed, path, length), () => undefined), length });
+  let begun = false;
+  async function* lend(): AsyncGenerator<Uint8Array, void, undefined> {
+    begun = true;
+    try {
+      yield* wholeFile(claimed, path, file, length);
+    } finally {
+      await file.close();
+    }
+  }
+  const close = (): void => {
+    if (!begun) void file.close();
+  };
+  const body = lentBody(lend, close, length);
+  return success(part.kind === 'archive' && part.encoding === 'zip' ? { ...body, file } : body);
 }
 
 /** Fails in our words when the file does not have the bytes that it had when it was opened. */
-function wholeFile(claimed: Claimed, path: string, size: number): Transform {
+async function* wholeFile(
+  claimed: Claimed,
+  path: string,
+  file: FileHandle,
+  size: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
   let received = 0;
-  const changed = (): SourceError =>
-    errorOf(
-      passingFailure('Truncated', `${quote(path)} in claim ${claimed.claim} had ${size} bytes when opened and ${received} when read.`),
-    );
-  return new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
+  try {
+    for await (const chunk of bytesBetween(file, 0, size + 1)) {
       received += chunk.length;
-      done(null, chunk);
-    },
-    flush: (done) => done(received === size ? null : changed()),
-    destroy: (error, done) => done(error === null ? null : (said(claimed, error) ?? error)),
-  });
+      yield chunk;
+    }
+  } catch (error) {
+    throw said(claimed, error) ?? error;
+  }
+  if (received === size) return;
+  const found = `had ${size} bytes when opened and ${received > size ? 'more' : received} when read`;
+  throw errorOf(passingFailure('Truncated', `${quote(path)} in claim ${claimed.claim} ${found}.`));
 }
 
 /** Opens a file or folder; refused when what was opened lies outside of the claim, however the path led there. Never waits for a pipe. */

@@ -1,7 +1,7 @@
 // One HTTP request with everything that a hostile or broken server must not be able to do: lead elsewhere, stall, or lie about lengths.
 // Node's own client is used rather than fetch, because its lookup option is where the address of a connection can be checked.
 
-import http from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { rootCertificates } from 'node:tls';
 
@@ -10,7 +10,11 @@ import type { Failure, Outcome } from '../core/version/failure.ts';
 import type { Access, Tls } from './access.ts';
 import { checkHost, guardedLookup } from './address.ts';
 import { codeOf, errorOf, SourceError } from './error.ts';
+import { ONREAD } from './landing.ts';
 import type { SourceContext } from './source.ts';
+
+/** An import would read all that the module has, and with it load a client that takes 9 MiB and is not used here. */
+const http = process.getBuiltinModule('node:http');
 
 const MAX_REDIRECTS = 5;
 const HARMLESS: ReadonlySet<string> = new Set(['accept', 'range', 'if-range']);
@@ -45,7 +49,7 @@ export interface Call {
  * Sends a request and follows at most five redirects. Succeeds with any status that is no redirect; the caller must consume or destroy the
  * response.
  */
-export async function send(call: Call, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
+export async function send(call: Call, context: SourceContext): Promise<Outcome<IncomingMessage>> {
   const { url, stay = false } = call;
   let current = call;
   for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
@@ -103,7 +107,7 @@ function redirectTarget(from: URL, location: string | undefined): Outcome<URL> {
 }
 
 /** One request and its response's head. The connection is this request's alone, and is given up when it stalls or `signal` fires. */
-function requestOnce({ url, method = 'GET', headers, body, access }: Call, context: SourceContext): Promise<Outcome<http.IncomingMessage>> {
+function requestOnce({ url, method = 'GET', headers, body, access }: Call, context: SourceContext): Promise<Outcome<IncomingMessage>> {
   const { timeouts, signal } = context;
   const secure = url.protocol === 'https:';
   const all = {
@@ -114,15 +118,17 @@ function requestOnce({ url, method = 'GET', headers, body, access }: Call, conte
     ...headers,
   };
   return new Promise((resolve) => {
-    let response: http.IncomingMessage | undefined;
-    const request = (secure ? https : http).request(url, {
+    let response: IncomingMessage | undefined;
+    const options = {
       method,
       agent: false,
       headers: all,
       ...(secure ? tlsOptions(access?.tls) : {}),
       lookup: guardedLookup(context.lookup),
       timeout: timeouts.idleMs,
-    });
+      onread: ONREAD,
+    };
+    const request = (secure ? https : http).request(url, options);
     // After the response's head only the response can carry the reason to whoever reads it: destroying the request then says 'aborted'.
     const giveUp = (error: SourceError) => (response ?? request).destroy(error);
     const stop = () => giveUp(errorOf(interrupted(signal)));
@@ -160,13 +166,13 @@ function tlsOptions(tls: Tls | undefined): https.RequestOptions {
 }
 
 /** The text of an answer; see readBytes. */
-export async function readText(url: URL, response: http.IncomingMessage, most: number): Promise<Outcome<string>> {
+export async function readText(url: URL, response: IncomingMessage, most: number): Promise<Outcome<string>> {
   const bytes = await readBytes(url, response, most);
   return bytes.ok ? success(bytes.value.toString('utf8')) : bytes;
 }
 
 /** The body of an answer, which is refused when it has more than `most` bytes; a connection that breaks off is a failure, too. */
-export async function readBytes(url: URL, response: http.IncomingMessage, most: number): Promise<Outcome<Buffer>> {
+export async function readBytes(url: URL, response: IncomingMessage, most: number): Promise<Outcome<Buffer>> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {

@@ -9,6 +9,7 @@ import { success } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
 import { compareBytes } from '../core/version/paths.ts';
 import { encodeResolved } from '../core/version/termination.ts';
+import { dependencyReader, type DependencyReader } from './dependencies.ts';
 import { runJob } from './job.ts';
 import type { JobIo } from './job.ts';
 import type { ResolveOptions } from './options.ts';
@@ -28,7 +29,8 @@ export async function runResolve(options: Outcome<ResolveOptions>, io: JobIo): P
   return runJob(options, io, join(tmpdir(), `plimsoll-${randomUUID()}`), async (context) => {
     if (!options.ok) return options;
     const started = io.now();
-    const came = await readAll(options.value, context);
+    const reader = dependencyReader();
+    const came = await readAll(options.value, context, reader);
     if (!came.ok) return came;
     const { uri, files, bytes, pins, metadata } = came.value;
     logListing(came.value, (io.now() - started) / 1000, io);
@@ -37,16 +39,18 @@ export async function runResolve(options: Outcome<ResolveOptions>, io: JobIo): P
     io.log(`digest ${digest.value}`);
     const resolvedAt = `${new Date(io.now()).toISOString().slice(0, 19)}Z`;
     const found = { digest: digest.value, omsDigest: omsDigest(files), files: files.length, bytes, uri, resolvedAt };
-    return success({ termination: encodeResolved({ ...found, ...(pins && { pins }) }, metadata) });
+    const dependencies = reader.read();
+    const known = { ...metadata, ...(dependencies && { dependencies }) };
+    return success({ termination: encodeResolved({ ...found, ...(pins && { pins }) }, known) });
   });
 }
 
 /** Reads the version to its end; where a claim is to hold a copy of it, it does so afterwards. */
-function readAll(options: ResolveOptions, context: TransferContext): Promise<Outcome<Transferred>> {
+function readAll(options: ResolveOptions, context: TransferContext, { over }: DependencyReader): Promise<Outcome<Transferred>> {
   const { storage, digest } = options;
   return storage === undefined
-    ? transfer(options.source, discardSink(), context)
-    : fillStore(storage, options.source, digest, context);
+    ? transfer(options.source, over(discardSink()), context)
+    : fillStore(storage, options.source, digest, context, over);
 }
 
 /** The files as `sha256sum` prints them, so that the log of the Job can be checked with coreutils. */

@@ -47,7 +47,9 @@ export const NO_VERSION = 'null';
 
 const VERSION = /^[\x21-\x7e]{1,1024}$/;
 
-/** A page lists at most 1,000 objects, each with a key of at most 1,024 bytes, of which each may be escaped. */
+/** Objects on a page of a listing: of the thousand that a store gives at most, XML takes 10 MiB of memory. */
+const PAGE = '250';
+/** A store that gives a thousand all the same: each has a key of at most 1,024 bytes, of which each may be escaped. */
 const MOST_PAGE_BYTES = 6 * 1024 ** 2;
 const MOST_REFUSAL_BYTES = 64 * 1024;
 
@@ -185,7 +187,7 @@ async function eachPage<T>(
   take: (page: Page<T>) => Outcome<boolean>,
 ): Promise<Outcome<undefined>> {
   for (let next: Query | undefined = {}; next !== undefined;) {
-    const answer = await store.ask({ key: '', query: { ...query, 'encoding-type': 'url', 'max-keys': '1000', ...next } });
+    const answer = await store.ask({ key: '', query: { ...query, 'encoding-type': 'url', 'max-keys': PAGE, ...next } });
     if (!answer.ok) return answer;
     const text = await readText(answer.value.call.url, answer.value.response, MOST_PAGE_BYTES);
     if (!text.ok) return text;

@@ -2,28 +2,32 @@
 
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 
 import { passingFailure } from '../core/version/failure.ts';
 import { codeOf, errorOf, SourceError } from './error.ts';
 
 /** Takes files, several at a time. Paths are relative and have passed checkPath. */
 export interface Sink {
-  /** Takes a file's bytes to their end. Throws what `content` throws, and a SourceError of its own when it cannot keep them. */
-  readonly write: (path: string, content: AsyncIterable<Uint8Array>) => Promise<void>;
+  /** A new file. Like all that is done with it, this throws a SourceError when it cannot be kept. */
+  readonly create: (path: string) => Promise<SinkFile>;
   /** Forgets a file of an attempt that failed, whether or not it was complete. */
   readonly remove: (path: string) => Promise<void>;
 }
 
-/** Reads everything and keeps nothing. */
+/** A file that grows. */
+export interface SinkFile {
+  /** Takes the next bytes. They may be read meanwhile, and become others afterwards. */
+  readonly write: (chunk: Uint8Array) => Promise<void>;
+  /** Nothing more comes: the file is whole. */
+  readonly finish: () => Promise<void>;
+  /** Comes last, whether or not the file is whole. */
+  readonly close: () => Promise<void>;
+}
+
+/** Keeps nothing. */
 export function discardSink(): Sink {
-  return {
-    write: async (_path, content) => {
-      await pipeline(content, new Writable({ write: (_chunk, _encoding, done) => done() }));
-    },
-    remove: () => Promise.resolve(),
-  };
+  const nothing = (): Promise<void> => Promise.resolve();
+  return { create: () => Promise.resolve({ write: nothing, finish: nothing, close: nothing }), remove: nothing };
 }
 
 /** What a volume is called in a sentence, and how more room is made in it. */
@@ -42,25 +46,33 @@ const POD_VOLUME: Volume = { name: 'the volume', room: 'give it more room (sizeL
  */
 export function folderSink(root: string, { volume = POD_VOLUME, durable = false }: { volume?: Volume; durable?: boolean } = {}): Sink {
   return {
-    write: async (path, content) => {
-      const target = join(root, path);
-      try {
-        await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-        const file = await open(target, 'wx', 0o600);
+    create: async (path) => {
+      const inWords = async <T>(work: Promise<T>): Promise<T> => {
         try {
-          // A stream over the handle would not settle: with autoClose off it never closes, and nothing else keeps the process alive.
-          for await (const chunk of content) await writeAll(file, chunk);
-          await file.chmod(0o444);
-          if (durable) await file.sync();
-        } finally {
-          await file.close();
+          return await work;
+        } catch (error) {
+          throw storageError(path, error, volume);
         }
-      } catch (error) {
-        throw storageError(path, error, volume);
-      }
+      };
+      const file = await inWords(createFile(join(root, path)));
+      return {
+        write: (chunk) => inWords(writeAll(file, chunk)),
+        finish: () => inWords(finishFile(file, durable)),
+        close: () => inWords(file.close()),
+      };
     },
     remove: (path) => rm(join(root, path), { force: true }),
   };
+}
+
+async function createFile(path: string): Promise<FileHandle> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  return open(path, 'wx', 0o600);
+}
+
+async function finishFile(file: FileHandle, durable: boolean): Promise<void> {
+  await file.chmod(0o444);
+  if (durable) await file.sync();
 }
 
 /** A write may take fewer bytes than it was given. */

@@ -58,12 +58,14 @@ export function namedPart(name: string): Outcome<Part> {
 }
 
 /**
- * A part's bytes as they come. `length` is what the source announced, in bytes. The stream fails with a SourceError when the
+ * A part's bytes as they come: as a stream, or in its stead from `lend`, for whoever keeps none of them, in chunks that are good until the
+ * next one is asked for. `length` is what the source announced, in bytes. The stream fails with a SourceError when the
  * source breaks off, sends another length, or falls silent; destroying it closes the connection. `file` is the part as a local file, where
  * it is one, for whoever has to read it out of order; it is closed with the stream.
  */
 export interface Body {
   readonly stream: Readable;
+  readonly lend?: () => AsyncIterable<Uint8Array>;
   readonly file?: FileHandle;
   readonly length: number | undefined;
 }

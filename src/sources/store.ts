@@ -1,46 +1,25 @@
 // Our own copy of a version in a claim: <claim>/sha256/<hex of the digest>/, whole or not there at all. It grows under another name beside
 // its place and gets there by one rename, after every byte has reached the disk. Two that fill at once both may: one of them wins.
 
-import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, open, readdir, rename, utimes, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { sha256Listing, type FileDigest } from '../core/version/digest.ts';
-import { CHECKSUMS } from '../core/version/formats.ts';
 import { finalFailure, passingFailure } from '../core/version/failure.ts';
 import type { Outcome } from '../core/version/failure.ts';
+import { checksumsOf, discard, folderOf, kindOf, newPartial, placeOf, touch, volumeOf, type Store } from './copies.ts';
 import { codeOf, errorOf, failureOf } from './error.ts';
 import { claimSource } from './pvc.ts';
-import { discardSink, folderSink, storageError, type Sink, type Volume } from './sink.ts';
+import { roomFor } from './room.ts';
+import { discardSink, folderSink, storageError, type Sink } from './sink.ts';
 import type { Source } from './source.ts';
 import { transfer, verify } from './transfer.ts';
 import type { Transferred, TransferContext } from './transfer.ts';
 import { foldersOf, removeTree, sealTree } from './tree.ts';
 
-/** A claim of ours, and the folder where it is mounted. */
-export interface Store {
-  readonly claim: string;
-  readonly mountedAt: string;
-}
-
-const FOLDER = 'sha256';
-const PARTIAL = '.partial-';
-const DISCARDED = '.discarded-';
-const LEFTOVER = /^\.(partial|discarded)-/;
 const HEARTBEAT_MS = 30_000;
 /** A filler that lives touches its folder every 30 s; one that has not for this long was killed. */
 const ABANDONED_MS = 15 * 60_000;
-
-function volumeOf({ claim }: Store): Volume {
-  return {
-    name: `claim ${claim}`,
-    room: `give it more room, or remove copies that nobody needs from its folder ${FOLDER}`,
-  };
-}
-
-function placeOf(digest: string): string {
-  return `${FOLDER}/${digest.replace(/^sha256:/, '')}`;
-}
 
 /**
  * The copy of a digest, read into `sink` and verified; undefined when there is none. After a failure the sink may hold files and must be
@@ -62,28 +41,41 @@ export async function readCopy(
 
 /**
  * Makes the claim hold a whole copy of what `source` brings, and says what that is. When `digest` is given, nothing else is kept, and a
- * copy that is there already is enough: then the source is not asked.
+ * copy that is there already is enough: then the source is not asked. `over` is laid over each sink that the files go into.
  */
 export async function fillStore(
   store: Store,
   source: Source,
   digest: string | undefined,
   context: TransferContext,
+  over: (sink: Sink) => Sink = (sink) => sink,
 ): Promise<Outcome<Transferred>> {
   try {
-    await mkdir(join(store.mountedAt, FOLDER), { recursive: true, mode: 0o755 });
+    await mkdir(folderOf(store), { recursive: true, mode: 0o755 });
     await sweep(store, context);
-    const kept = digest === undefined ? undefined : await readCopy(store, digest, discardSink(), context);
+    const kept = digest === undefined ? undefined : await useCopy(store, digest, over(discardSink()), context);
     if (kept?.ok === true) {
       if (digest !== undefined) await writeChecksums(store, digest, kept.value.files);
       context.log(`claim ${store.claim} holds a whole copy already`);
       return kept;
     }
     if (kept !== undefined) context.log(`the copy in claim ${store.claim} is replaced: ${kept.failure.message}`);
-    return await makeCopy(store, source, digest, context);
+    return await makeCopy(store, source, digest, context, over);
   } catch (error) {
     return failureOf(storageError('The copy', error, volumeOf(store)));
   }
+}
+
+/**
+ * Looks whether there is a whole copy to be used. It counts as used before that, so that it is not removed meanwhile; one that is wrong for
+ * certain goes, so that it does not take the room of a right one.
+ */
+async function useCopy(store: Store, digest: string, sink: Sink, context: TransferContext): Promise<Outcome<Transferred> | undefined> {
+  const place = join(store.mountedAt, placeOf(digest));
+  await touch(place, context);
+  const found = await readCopy(store, digest, sink, context);
+  if (found?.ok === false && found.failure.reason === 'DigestMismatch') await discard(store, place);
+  return found;
 }
 
 async function makeCopy(
@@ -91,19 +83,28 @@ async function makeCopy(
   source: Source,
   digest: string | undefined,
   context: TransferContext,
+  over: (sink: Sink) => Sink,
 ): Promise<Outcome<Transferred>> {
-  const partial = join(store.mountedAt, FOLDER, `${PARTIAL}${randomUUID()}`);
+  const partial = newPartial(store);
   await mkdir(partial, { mode: 0o755 });
   const beating = setInterval(() => void touch(partial, context), HEARTBEAT_MS);
   try {
     await touch(partial, context);
-    const came = await transfer(source, folderSink(partial, { volume: volumeOf(store), durable: true }), context);
+    const room = roomFor(store, partial, context);
+    const sink = room.around(folderSink(partial, { volume: volumeOf(store), durable: true }));
+    const came = await transfer(source, over(sink), context);
     if (!came.ok) return came;
     const verified = verify(came.value.files, digest);
     if (!verified.ok) return verified;
-    await sealTree(partial);
-    for (const folder of await foldersOf(partial)) await syncFolder(folder);
-    await putInPlace(store, partial, verified.value, context);
+    // Another version may have the same files: then nothing has to go for this one.
+    const shared = digest === undefined ? await useCopy(store, verified.value, discardSink(), context) : undefined;
+    if (shared?.ok !== true) {
+      const fits = await room.fits();
+      if (!fits.ok) return fits;
+      await sealTree(partial);
+      for (const folder of await foldersOf(partial)) await syncFolder(folder);
+      await putInPlace(store, partial, verified.value, context);
+    }
     await writeChecksums(store, verified.value, came.value.files);
     context.log(`claim ${store.claim} holds a whole copy in ${placeOf(verified.value)}`);
     return came;
@@ -119,46 +120,34 @@ async function putInPlace(store: Store, partial: string, digest: string, context
   for (let tries = 1; tries <= 3; tries += 1) {
     try {
       await rename(partial, place);
-      await syncFolder(join(store.mountedAt, FOLDER));
+      await syncFolder(folderOf(store));
       return;
     } catch (error) {
       if (codeOf(error) === 'ENOENT') throw errorOf(sweptAway(), error);
       if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(codeOf(error))) throw error;
     }
-    const found = await readCopy(store, digest, discardSink(), context);
+    const found = await useCopy(store, digest, discardSink(), context);
     if (found?.ok === true) return;
     await discard(store, place);
   }
   throw errorOf(passingFailure('StorageFailed', `Others keep writing ${placeOf(digest)} in claim ${store.claim}.`));
 }
 
-/** Beside the copy, since nothing may be in it that is not of the version. Two that write it write the same. */
-async function writeChecksums({ mountedAt }: Store, digest: string, files: readonly FileDigest[]): Promise<void> {
-  const partial = join(mountedAt, FOLDER, `${PARTIAL}${randomUUID()}`);
+/** Two that write it write the same. */
+async function writeChecksums(store: Store, digest: string, files: readonly FileDigest[]): Promise<void> {
+  const partial = newPartial(store);
   await writeFile(partial, sha256Listing(files), { mode: 0o444, flush: true });
-  await rename(partial, join(mountedAt, `${placeOf(digest)}.${CHECKSUMS}`));
+  await rename(partial, checksumsOf(store, digest));
 }
 
 function sweptAway(): ReturnType<typeof passingFailure> {
   return passingFailure('StorageFailed', 'The copy was removed while it grew: this Job had stood still for too long.');
 }
 
-/** Out of the way by one rename: whoever still fills or reads it meets a missing folder, not half of one. */
-async function discard(store: Store, path: string): Promise<void> {
-  const away = join(store.mountedAt, FOLDER, `${DISCARDED}${randomUUID()}`);
-  try {
-    await rename(path, away);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw error;
-  }
-  await removeTree(away);
-}
-
 /** Removes what fillers that were killed have left. What cannot be removed is left to the next one. */
 async function sweep(store: Store, context: TransferContext): Promise<void> {
-  const folder = join(store.mountedAt, FOLDER);
-  for (const name of (await readdir(folder)).filter((entry) => LEFTOVER.test(entry))) {
+  const folder = folderOf(store);
+  for (const name of (await readdir(folder)).filter((entry) => ['partial', 'discarded'].includes(kindOf(entry) ?? ''))) {
     try {
       const { mtimeMs } = await lstat(join(folder, name));
       if (context.now() - mtimeMs < ABANDONED_MS) continue;
@@ -168,12 +157,6 @@ async function sweep(store: Store, context: TransferContext): Promise<void> {
       context.log(`${name} in claim ${store.claim} could not be removed (${codeOf(error)})`);
     }
   }
-}
-
-async function touch(folder: string, { now }: TransferContext): Promise<void> {
-  const time = now() / 1000;
-  // Gone when it was swept away; then the rename says so.
-  await utimes(folder, time, time).catch(() => undefined);
 }
 
 /** Makes the names in a folder last. Some network file systems cannot be asked for that and do it by themselves. */

@@ -1,6 +1,6 @@
 // What of a version has come, and the limits that hold for all of it, however many of its parts come at the same time.
 
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 import type { FileDigest } from '../core/version/digest.ts';
 import { finalFailure } from '../core/version/failure.ts';
@@ -66,7 +66,18 @@ export class Taker {
     if (this.#account.files > this.#limits.files) throw errorOf(tooMany(this.#limits));
     const before = this.#bytes;
     const hash = createHash('sha256');
-    await this.#sink.write(path, this.#metered(content, hash));
+    const file = await this.#sink.create(path);
+    try {
+      for await (const chunk of content) {
+        this.#count(chunk.length);
+        const written = file.write(chunk);
+        hash.update(chunk); // in this thread, while another one writes
+        await written;
+      }
+      await file.finish();
+    } finally {
+      await file.close();
+    }
     this.#taken.push({ path, sha256: hash.digest('hex'), bytes: this.#bytes - before });
   }
 
@@ -83,14 +94,11 @@ export class Taker {
     for (const path of this.#touched) await this.#sink.remove(path);
   }
 
-  async *#metered(content: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of content) {
-      this.#bytes += chunk.length;
-      this.#account.bytes += chunk.length;
-      if (this.room() < 0) throw errorOf(tooLarge(this.#limits));
-      hash.update(chunk);
-      yield chunk;
-    }
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#account.bytes += bytes;
+    if (this.room() < 0) throw errorOf(tooLarge(this.#limits));
+    if (this.#account.failure !== undefined) throw errorOf(this.#account.failure);
   }
 }
 

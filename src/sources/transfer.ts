@@ -127,7 +127,7 @@ async function attempt(
     valueOf(checkAnnounced(opened.value, part, taker.room()));
     const take: Take = (path, content) => taker.take(path, content);
     const limits = { ...context.limits, bytes: taker.room() };
-    if (part.kind === 'file') await take(part.path, stream);
+    if (part.kind === 'file') await take(part.path, opened.value.lend?.() ?? stream);
     else if (part.kind === 'layer') await unpackLayer(stream, part, limits, take, account.cover);
     else if (part.encoding === 'zip') await unzipBody(opened.value, limits, take, context);
     else await unpack(stream, part.encoding, limits, take);

@@ -16,6 +16,7 @@ import { cleanText } from '../core/version/text.ts';
 import { checkCount, checkEntryName, checkExpansion, refused } from './archive.ts';
 import type { Take } from './archive.ts';
 import { codeOf, errorOf, SourceError, systemErrorPath } from './error.ts';
+import { copies } from './body.ts';
 import { bytesBetween } from './localFile.ts';
 
 const STORED = 0;
@@ -191,7 +192,7 @@ async function* inflated(file: FileHandle, { path, method, from, to }: ZippedFil
   }
   const inflate = createInflateRaw({ chunkSize: 256 * 1024 });
   // What goes wrong on the way in ends the reading below with the same error.
-  void pipeline(Readable.from(packed, { objectMode: false }), inflate).catch(() => undefined);
+  void pipeline(Readable.from(copies(packed), { objectMode: false }), inflate).catch(() => undefined);
   try {
     for await (const chunk of inflate) yield chunk as Uint8Array;
   } catch (error) {

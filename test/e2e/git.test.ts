@@ -11,7 +11,7 @@ import type { TestServer } from '../component/sources/fixtures.ts';
 import { makeWorkshop, serveGit, type Workshop } from '../component/sources/git/repositories.ts';
 import { versionBecomes } from '../support/expectations.ts';
 import { accuracy, deployOnMlserver, replacePods } from '../support/mlserver.ts';
-import { Scenario } from '../support/scenario.ts';
+import { Scenario, WITHOUT_EVIDENCE } from '../support/scenario.ts';
 import { startSshd, type SshServer } from '../support/sshd.ts';
 
 const USER = { username: 'deploy', password: 'hush-correct-horse' };
@@ -82,7 +82,7 @@ test('a branch over ssh is the next version, which is released', async () => {
   const next = await commit('v2');
   await publish('2', `ssh://git@${nodeAddress()}:${ssh.port}${shop.folder}`, 'main', 'ssh');
   expect((await scene.modelVersion('2')).status?.resolved?.pins).toEqual({ commit: next });
-  await deployOnMlserver(scene, '2', models.heldOut.rows.slice(0, 1), { analysis: { interval: '2s', checks: [] } });
+  await deployOnMlserver(scene, '2', models.heldOut.rows.slice(0, 1), WITHOUT_EVIDENCE);
   expect((await scene.finished(2, 180_000)).status).toMatchObject({ outcome: 'Promoted' });
   expect(await accuracy(scene, models.heldOut)).toBeGreaterThan(0.9);
 }, 300_000);

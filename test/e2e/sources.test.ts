@@ -12,13 +12,12 @@ import { versionBecomes } from '../support/expectations.ts';
 import { startMoto, type Moto } from '../support/moto.ts';
 import { predicted } from '../support/mlserver.ts';
 import { READER, registryBench, type RegistryBench } from '../support/registry.ts';
-import { Scenario } from '../support/scenario.ts';
+import { Scenario, WITHOUT_EVIDENCE } from '../support/scenario.ts';
 
 /** Written once by TensorFlow. */
 const SAVED_MODEL = resolve(import.meta.dirname, '../component/sources/tfx/saved-model');
 const FILES = ['fingerprint.pb', 'saved_model.pb', 'variables/variables.data-00000-of-00001', 'variables/variables.index'];
 const ROWS = [[1, 2, 3, 4]];
-const WITHOUT_EVIDENCE = { analysis: { checks: [] }, rollout: { steps: [{ weight: 50, hold: '1s' }] } };
 
 let scene: Scenario;
 let registry: RegistryBench;

@@ -1,6 +1,6 @@
 // A version's own copy in a claim: made once, taken first by new pods, and enough for them while the source is away.
 import { execFile } from 'node:child_process';
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -143,6 +143,27 @@ test('storage that is added later is filled by a Job, and starts no release', as
   expect(await scene.releases()).toHaveLength(2);
   const deployment = await scene.ready();
   expect(deployment.status?.stable?.revision).toBe(first.spec.to.revision);
+}, 180_000);
+
+test('a limit makes room by removing what nobody needs, keeps what versions name, and says when that is not enough', async () => {
+  const hex = '0'.repeat(64);
+  const idle = join(folder, 'sha256', hex);
+  await mkdir(idle);
+  await writeFile(join(idle, 'model.json'), Buffer.alloc(5_000_000));
+  // As if a Job had made it.
+  for (const path of [idle, join(idle, 'model.json')]) await chown(path, 65_532, 65_532);
+  const longAgo = Date.now() / 1000 - 7200;
+  await utimes(idle, longAgo, longAgo);
+  const named = await Promise.all(['one', 'killed'].map(hexOf));
+  await scene.version('limited', {}, { storage: { ...STORAGE.storage, limit: '4M' } });
+  await versionBecomes(scene, 'limited', 'Durable', 'True/Stored', 90_000);
+  const left = await readdir(join(folder, 'sha256'));
+  expect(left).not.toContain(hex);
+  expect(left).toEqual(expect.arrayContaining([...named, await hexOf('limited')]));
+  await scene.version('small', {}, { storage: { ...STORAGE.storage, limit: '1' } });
+  const message = await versionBecomes(scene, 'small', 'Ready', 'False/StorageFailed', 90_000);
+  expect(message).toContain('does not fit into claim copies: spec.storage.limit is 1 bytes');
+  expect(await readdir(join(folder, 'sha256'))).toEqual(expect.arrayContaining(named));
 }, 180_000);
 
 test('a claim that is missing is named by Durable, while the version stays Ready; removing storage is enough', async () => {

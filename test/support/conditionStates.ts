@@ -1,7 +1,8 @@
 // Every state of a ModelDeployment that the table of docs/conditions.md tells of: how to come to it, and what people and tools then read.
 import type { World } from './world.ts';
 import { createWorld } from './world.ts';
-import { NAME, NAMESPACE, type DeploymentSpec } from './world/objects.ts';
+import { NAME, NAMESPACE, versionObject, type DeploymentSpec } from './world/objects.ts';
+import type { ImageContents } from './world/images.ts';
 import { RESOURCE } from '../../src/api/resources.ts';
 import type { ModelRelease } from '../../src/api/generated/modelrelease.ts';
 
@@ -81,6 +82,18 @@ function ask(world: World, action: NonNullable<ModelRelease['spec']['control']>[
   return world;
 }
 
+/** Version 1 serves; version 2 is asked for, which needs numpy 2 and is strict about it, and the image of the server has this. */
+async function strict(contents: ImageContents): Promise<World> {
+  const world = await serving();
+  const version = versionObject('2');
+  const dependencies = { packages: [{ name: 'numpy', specifier: '==2', from: 'requirements.txt' }] };
+  const [spec, status] = [{ ...version.spec, dependencies: 'Strict' }, { ...version.status, metadata: { dependencies } }];
+  world.api.put({ ...version, spec, status });
+  world.images.contents.set('mlserver:1.7.1', contents);
+  world.edit({ version: '2' });
+  return await atRest(world);
+}
+
 const failing = async (): Promise<World> => await inPhase(await releasing({ errorRate: 0.4 }), 'RolledBack');
 const NO_VERSION = 'False/NoVersionYet';
 
@@ -124,6 +137,37 @@ export const STATES: readonly ConditionState[] = [
       },
     },
     'VersionRefused',
+  ),
+  moving(
+    { name: 'its packages are asked for', phase: 'Waiting', enter: async () => await strict('CannotBePulled') },
+    'InspectingImage',
+  ),
+  stalled(
+    {
+      name: 'the image has another version of a package than a strict version needs',
+      phase: 'Refused',
+      accepted: 'False/DependencyMismatch',
+      enter: async () => await strict({ python: '3.11.9', packages: { numpy: '1.26.4' } }),
+    },
+    'DependencyMismatch',
+  ),
+  stalled(
+    {
+      name: 'the image lacks a package that a strict version needs',
+      phase: 'Refused',
+      accepted: 'False/DependencyMissing',
+      enter: async () => await strict({ python: '3.11.9', packages: {} }),
+    },
+    'DependencyMissing',
+  ),
+  stalled(
+    {
+      name: 'the image of a strict version cannot say what it has',
+      phase: 'Refused',
+      accepted: 'False/DependenciesUnknown',
+      enter: async () => await strict('NoPython'),
+    },
+    'DependenciesUnknown',
   ),
   stalled(
     {

@@ -341,6 +341,11 @@ const GIT_CASES: readonly Omit<Broken, 'plural'>[] = [
     change: git(fields),
     message: 'name the PersistentVolumeClaim in claim if repository is file:///<path in the claim>, and only then',
   })),
+  {
+    title: 'a way with dependencies that is none',
+    change: { 'spec.dependencies': 'Enforce' },
+    message: 'supported values: "Warn", "Strict", "Ignore"',
+  },
   { title: 'a signature of the author', change: git({ verify: { signature: 'Author' } }), message: 'supported values: "Commit", "Tag"' },
 ];
 
@@ -445,6 +450,21 @@ const VERSION_CASES: readonly Omit<Broken, 'plural'>[] = [
   {
     title: 'storage of no kind',
     change: { 'spec.storage': {} },
+    message: 'give claim, the only kind of storage that this version of Plimsoll knows: {claim: {name: "<PersistentVolumeClaim>"}}',
+  },
+  ...['50 Gi', '-1Gi', '500m', '1e9', 'Gi', '.5Gi', '5GB', ''].map((limit) => ({
+    title: `storage of '${limit}'`,
+    change: { 'spec.storage.limit': limit },
+    message: 'spec.storage.limit in body should',
+  })),
+  ...['0', '0.0Gi', '0.5', '5Pi'].map((limit) => ({
+    title: `storage of ${limit}`,
+    change: { 'spec.storage.limit': limit },
+    message: 'limit must be between 1 byte and 4Pi, such as 50Gi',
+  })),
+  {
+    title: 'a limit of no claim',
+    change: { 'spec.storage': { limit: '50Gi' } },
     message: 'give claim, the only kind of storage that this version of Plimsoll knows: {claim: {name: "<PersistentVolumeClaim>"}}',
   },
   ...['Models', '-models', 'a/b', ''].map((claim) => ({
@@ -588,6 +608,11 @@ export const TAKEN: readonly Taken[] = [
     { path: '/predict', body: '{"a": [1, 2]}', contentType: 'application/json; charset=utf-8', expect: { contains: '"predictions"' } },
     { path: '/', bodyFrom: { configMapKeyRef: { name: 'fraud-probe', key: 'digit.png' } }, contentType: 'image/png' },
   ].map((probe, i) => ({ plural: 'modeldeployments' as const, title: `probe ${i + 1} of its own`, change: ownServer({}, probe) })),
+  ...['1', '1500', '1.5Gi', '100Ti', '4Pi', '250G'].map((limit) => ({
+    plural: 'modelversions' as const,
+    title: `storage of ${limit}`,
+    change: { 'spec.storage.limit': limit },
+  })),
   { plural: 'modeldeployments', title: 'a last step of 100 %', change: { [STEPS]: [{ weight: 1 }, { weight: 100, hold: '1h' }] } },
   {
     plural: 'modeldeployments',
@@ -742,7 +767,11 @@ const UPDATES: readonly Omit<Update, 'expectation'>[] = [
     after: { 'status.decision': 'RollBack' },
   },
   { plural: 'modelreleases', title: 'Promote after Shift', before: running('Shift'), after: { 'status.decision': 'Promote' } },
+  { plural: 'modelversions', title: 'another way with dependencies', before: {}, after: { 'spec.dependencies': 'Warn' } },
+  { plural: 'modelversions', title: 'dependencies left to the default', before: {}, after: { 'spec.dependencies': undefined } },
   { plural: 'modelversions', title: 'other storage', before: {}, after: { 'spec.storage': { claim: { name: 'other' } } } },
+  { plural: 'modelversions', title: 'another limit of storage', before: {}, after: { 'spec.storage.limit': '60Gi' } },
+  { plural: 'modelversions', title: 'no limit of storage any more', before: {}, after: { 'spec.storage.limit': undefined } },
   { plural: 'modelversions', title: 'storage taken away', before: {}, after: { 'spec.storage': undefined } },
   {
     plural: 'modelversions',

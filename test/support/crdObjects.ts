@@ -27,8 +27,9 @@ spec:
   source: {http: {url: 'https://models.example.com/fraud/1.4.0.tar.gz'}}
   access: {serviceAccountName: model-reader, secretRef: {name: model-store}, tagSecretRef: {name: mlflow-writer}}
   writeTags: false
-  storage: {claim: {name: models}}
+  storage: {claim: {name: models}, limit: 50Gi}
   digest: ${DIGEST}
+  dependencies: Strict
   provenance:
     code: {repository: 'https://github.com/example/fraud', commit: 4f0c2a7d9be1}
     data: [{name: transactions, uri: 's3://data/transactions.parquet', digest: 'md5:0cc175b9c0f1b6a831c399e269772661'}]
@@ -52,7 +53,12 @@ status:
     training: {pipeline: weekly, run: 8c1f6e0b7a, user: ada, parameters: {max_depth: '6'}}
     metrics: {auc: '0.947'}
     tags: {validated-by: ada}
-    model: {flavors: {sklearn: '1.7.2'}, signature: '{}', requirements: [scikit-learn==1.7.2]}
+    model: {flavors: {sklearn: '1.7.2'}, signature: '{}'}
+    dependencies:
+      python: 3.11.9
+      packages: [{name: scikit-learn, specifier: ==1.7.2, marker: 'python_version > "3"', optional: true, from: requirements.txt}]
+      omitted: 1
+      notCompared: [an editable package (-e)]
     truncated: true
   stored: {claim: models, storedAt: '2026-11-24T10:00:00Z'}
   tags: {plimsoll.dev/risk/fraud: Serving 100% (fraud-1.4.0)}
@@ -105,6 +111,7 @@ status:
   candidate: ${SIDE}
   previous: ${SIDE}
   traffic: {inCluster: ByReplicas, achievedWeight: 25}
+  inspected: {inputs: 5e884898da280471, image: x, python: 3.11.9, machine: x86_64, packages: {numpy: 2.3.1}, problem: none}
   verdicts: [{check: errors, verdict: Pass, explanation: as good, at: '2026-11-24T10:00:00Z'}]
   conditions: ${CONDITIONS}`,
   modelreleases: `

@@ -54,6 +54,12 @@ export const QUICK_ANALYSIS: NonNullable<ModelDeploymentSpec['analysis']> = {
   ],
 };
 
+/** One step, which nothing is held against: what is released is not the point. */
+export const WITHOUT_EVIDENCE: Pick<ModelDeploymentSpec, 'rollout' | 'analysis'> = {
+  rollout: { ...QUICK_ROLLOUT, steps: [{ weight: 50, hold: '1s' }] },
+  analysis: { interval: '2s', checks: [] },
+};
+
 export class Scenario {
   readonly namespace: string;
   readonly name: string;

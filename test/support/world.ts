@@ -20,6 +20,7 @@ import { WorldApi } from './world/api.ts';
 import { Crew } from './world/crew.ts';
 import { GarbageCollector } from './world/garbage.ts';
 import { Gateway } from './world/gateway.ts';
+import { Images } from './world/images.ts';
 import { createInvariants, type Invariants } from './world/invariants.ts';
 import { deploymentObject, digestOf, NAME, NAMESPACE, versionObject, type DeploymentSpec } from './world/objects.ts';
 import { SimulatedOperator, type Lag, type Pass } from './world/operator.ts';
@@ -62,6 +63,7 @@ export function createWorld(options: WorldOptions = {}): World {
 export class World {
   readonly api: WorldApi;
   readonly kubelet: Kubelet;
+  readonly images: Images;
   readonly gateway: Gateway;
   readonly random: () => number;
   /** Passes that wrote, failed or told something, oldest first. */
@@ -93,6 +95,7 @@ export class World {
     this.lags = [...lags];
     this.api = new WorldApi(() => this.#nowMs);
     this.kubelet = new Kubelet(this.api, (workload) => this.behaviour(this.versionOf(labelOf(workload, LABEL.revision) ?? '')));
+    this.images = new Images(this.api);
     this.gateway = new (byPods ? PodTraffic : Gateway)({
       api: this.api,
       readyPods: (revision) => this.kubelet.ready(revision),
@@ -120,6 +123,7 @@ export class World {
       name: `operator-${index}`,
       api: this.api,
       kubelet: this.kubelet,
+      images: this.images,
       gateway: this.gateway,
       settings: this.settings,
       lag: (plural) => this.lags[index]!(plural),
@@ -346,7 +350,7 @@ export class World {
 
   #nextMs(): number {
     const now = this.#nowMs;
-    const parts = [this.kubelet, this.gateway, this.#garbage, this.#crew].map((part) => part.nextMs(now));
+    const parts = [this.kubelet, this.images, this.gateway, this.#garbage, this.#crew].map((part) => part.nextMs(now));
     return Math.max(now + 1, Math.min(this.#lookMs, ...parts, ...this.api.late.map(({ atMs }) => atMs)));
   }
 
@@ -354,6 +358,7 @@ export class World {
   async #settle(): Promise<void> {
     for (let round = 0; ; round += 1) {
       this.kubelet.act(this.#nowMs);
+      this.images.act(this.#nowMs);
       this.gateway.act(this.#nowMs);
       this.#garbage.act(this.#nowMs);
       this.#deliver();

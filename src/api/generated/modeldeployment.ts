@@ -305,6 +305,22 @@ export interface ModelDeploymentStatusVerdict {
   readonly at?: string;
 }
 
+/** What a Job found in the image of the server, of the packages that the version that spec names needs. Asked once for an image and a set of packages. */
+export interface ModelDeploymentStatusInspected {
+  /** What was asked of what, as a hash. Example: 5e884898da280471. */
+  readonly inputs: string;
+  /** The image that was asked. Example: registry.example.com/mlserver:1.7.1. */
+  readonly image: string;
+  /** Version of its Python. Example: 3.11.9. */
+  readonly python?: string;
+  /** The processor that it ran on. Example: x86_64. */
+  readonly machine?: string;
+  /** Those of the packages that are installed, and their versions. Example: {scikit-learn: 1.7.2}. */
+  readonly packages?: Readonly<Record<string, string>>;
+  /** Why the image cannot say what it has, in place of that. Example: it has no program python3. */
+  readonly problem?: string;
+}
+
 /** What the operator found and did. Written by the operator only, when something changes. */
 export interface ModelDeploymentStatus {
   /** The metadata.generation that this status is about. Example: 7. */
@@ -331,6 +347,8 @@ export interface ModelDeploymentStatus {
   readonly traffic?: ModelDeploymentStatusTraffic;
   /** Verdict of each check. Written when a verdict changes, not when a number does; live numbers are in the operator's metrics. */
   readonly verdicts?: readonly ModelDeploymentStatusVerdict[];
-  /** State for people and tools. Ready says whether what spec asks for serves; Available whether anything does. Reconciling and Stalled are there only while they are true. */
+  /** What a Job found in the image of the server, of the packages that the version that spec names needs. Asked once for an image and a set of packages. */
+  readonly inspected?: ModelDeploymentStatusInspected;
+  /** State for people and tools. Ready says whether what spec asks for serves; Available whether anything does. DependenciesMatch compares the packages in the image with those that the version needs, where it says any. Reconciling and Stalled are there only while they are true. */
   readonly conditions?: readonly Condition[];
 }

@@ -161,7 +161,7 @@ export interface ModelVersionSource {
   readonly tfx?: ModelVersionSourceTfx;
 }
 
-/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token; to Git as a password), or username and password (HTTP basic authentication); for Git by SSH ssh-privatekey and known_hosts; for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN; for dvc also what its remote asks for. It is mounted into the pods that fetch. */
+/** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token; to Git as a password), or username and password (HTTP basic authentication); for Git by SSH ssh-privatekey and known_hosts; for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN; for dvc also what its remote asks for; wherever TLS is spoken also ca.crt (authorities beside the usual ones), and tls.crt with tls.key (mutual TLS). It is mounted into the pods that fetch. */
 export interface ModelVersionAccessSecretRef {
   /** Name of the Secret. Example: model-store. */
   readonly name: string;
@@ -177,7 +177,7 @@ export interface ModelVersionAccessTagSecretRef {
 export interface ModelVersionAccess {
   /** ServiceAccount of the Job that resolves the source. Default: default. Example: model-reader. */
   readonly serviceAccountName?: string;
-  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token; to Git as a password), or username and password (HTTP basic authentication); for Git by SSH ssh-privatekey and known_hosts; for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN; for dvc also what its remote asks for. It is mounted into the pods that fetch. */
+  /** A Secret in this namespace with what the source asks for: the key token (sent as a bearer token; to Git as a password), or username and password (HTTP basic authentication); for Git by SSH ssh-privatekey and known_hosts; for oci also .dockerconfigjson; for s3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if they are temporary, AWS_SESSION_TOKEN; for dvc also what its remote asks for; wherever TLS is spoken also ca.crt (authorities beside the usual ones), and tls.crt with tls.key (mutual TLS). It is mounted into the pods that fetch. */
   readonly secretRef?: ModelVersionAccessSecretRef;
   /** A Secret in this namespace for the Jobs of writeTags, with the keys that secretRef has: credentials that may write, while those that are mounted into serving pods need no more than to read. Default: secretRef. */
   readonly tagSecretRef?: ModelVersionAccessTagSecretRef;
@@ -193,6 +193,8 @@ export interface ModelVersionStorageClaim {
 export interface ModelVersionStorage {
   /** A PersistentVolumeClaim in this namespace that the Job can write and that can be mounted on every node where pods of the version run. The copy is in its folder sha256/<hex of the digest>. */
   readonly claim: ModelVersionStorageClaim;
+  /** How many bytes copies may take in the claim, all together; give all versions with this claim the same, and less than it has. A Job that would exceed it first removes copies that no ModelVersion and no pods of this namespace need, the least recently used first, but none that was made or used within the last hour. So no other namespace or cluster may keep copies in a claim with a limit. Default: none, nothing is removed. Example: 50Gi. */
+  readonly limit?: string;
 }
 
 /** The code that trained the model. */
@@ -264,6 +266,8 @@ export interface ModelVersionSpec {
   readonly writeTags?: boolean;
   /** Digest that the fetched files must have: the sha256 of what `sha256sum` prints for all files, sorted by path in byte order. When given, nothing else is ever served. Default: none, the digest found first is recorded in status and holds from then on. Example: sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08. */
   readonly digest?: string;
+  /** What becomes of packages that the version needs (status.metadata.dependencies) and that the image of the server does not have, or has in another version. Warn: condition DependenciesMatch of the ModelDeployment says so. Strict: beyond that no release of the version begins, also when it cannot be found out what the image has. Ignore: nobody looks. May change at any time. Default: Warn. Example: Strict. */
+  readonly dependencies?: 'Warn' | 'Strict' | 'Ignore';
   /** How the model came about. Recorded for people and audits, not checked. Can be added once, then never changes. */
   readonly provenance?: ModelVersionProvenance;
   /** What was measured before the release. Often comes after registration, so it may change at any time. Recorded, not checked. */
@@ -323,8 +327,31 @@ export interface ModelVersionStatusMetadataModel {
   readonly flavors?: Readonly<Record<string, string>>;
   /** Inputs and outputs of the model, as its source writes them. Example: '{"inputs": "[...]", "outputs": "[...]"}'. */
   readonly signature?: string;
-  /** Packages that the model needs. Example: [scikit-learn==1.7.2]. */
-  readonly requirements?: readonly string[];
+}
+
+export interface ModelVersionStatusMetadataDependenciesPackage {
+  /** Name of the package in its normalised form. Example: scikit-learn. */
+  readonly name: string;
+  /** The versions that will do, as pip writes them; all if absent. Example: ==1.7.2. */
+  readonly specifier?: string;
+  /** Where it is needed at all, as pip writes it; everywhere if absent. Example: 'python_version < "3.12"'. */
+  readonly marker?: string;
+  /** That there is no package of this name is no mismatch. Example: true. */
+  readonly optional?: boolean;
+  /** The file that says so. Example: requirements.txt. */
+  readonly from: string;
+}
+
+/** What the version needs to be served, by its files requirements.txt, conda.yaml, python_env.yaml and MLmodel. */
+export interface ModelVersionStatusMetadataDependencies {
+  /** Version of Python. Example: 3.11.9. */
+  readonly python?: string;
+  /** Packages, those first whose version matters most. */
+  readonly packages?: readonly ModelVersionStatusMetadataDependenciesPackage[];
+  /** Requirements beside these, which are not compared. Example: 2. */
+  readonly omitted?: number;
+  /** What some of them are. Example: [an editable package (-e)]. */
+  readonly notCompared?: readonly string[];
 }
 
 /** What the source knows about the version beside its bytes, as it was when the version was resolved. Recorded for people and audits, not checked. */
@@ -341,6 +368,8 @@ export interface ModelVersionStatusMetadata {
   readonly tags?: Readonly<Record<string, string>>;
   /** What the model's own files say about it. */
   readonly model?: ModelVersionStatusMetadataModel;
+  /** What the version needs to be served, by its files requirements.txt, conda.yaml, python_env.yaml and MLmodel. */
+  readonly dependencies?: ModelVersionStatusMetadataDependencies;
   /** There was more in the source than is recorded here. Example: true. */
   readonly truncated?: boolean;
 }

@@ -12,6 +12,7 @@ import { routingOf, type Routing } from '../traffic/routing.ts';
 import { podsForShare } from '../traffic/shares.ts';
 import { findUncountable } from './counting.ts';
 import { activeRelease, lastPromoted } from './ledger.ts';
+import { packagesOf, type Packages, type PackagesRefusal } from './packages.ts';
 
 /** Default of `spec.traffic.drain`. */
 const DEFAULT_DRAIN = '30s';
@@ -37,12 +38,15 @@ export interface Scene {
   readonly stable: Side | undefined;
   readonly active: ModelRelease | undefined;
   readonly target: Wanted;
+  /** Whether the server's image has what the version that spec names needs; undefined where that is not looked at. */
+  readonly packages: Packages | undefined;
 }
 
 /** What the spec asks for, or why that cannot be said yet. */
 export type Wanted =
   | { readonly state: 'Known'; readonly snapshot: Snapshot }
   | { readonly state: 'Waiting'; readonly reason: 'VersionMissing' | 'VersionNotReady'; readonly message: string }
+  | PackagesRefusal
   | {
       readonly state: 'Refused';
       readonly reason: 'InvalidTemplate' | 'VersionRefused' | 'ChecksNotCountable' | 'PortChanged' | Obstacle['reason'];
@@ -54,18 +58,29 @@ export function sceneOf(observed: Observed, now: number): Scene {
   const { metadata, spec } = deployment;
   const routing = routingOf(deployment);
   const stable = stableOf(observed);
+  const active = activeRelease(observed.releases);
+  const { name, namespace = 'default', uid = '' } = metadata;
+  const owner: Owner = { kind: 'ModelDeployment', name, namespace, uid };
+  const packages = packagesOf(observed, owner, now);
+  const wanted = routing === 'ReplicaShare' ? withSamePort(observed, stable, wantedOf(observed)) : wantedOf(observed);
   return {
     observed: withRouteAsItIs(observed),
     now,
-    owner: { kind: 'ModelDeployment', name: metadata.name, namespace: metadata.namespace ?? 'default', uid: metadata.uid ?? '' },
+    owner,
     size: spec.replicas ?? 1,
     routing,
     // Without a gateway connections stay open to whoever got them: their pods end at once, and each drains by itself.
     drainMs: routing === 'Gateway' ? durationMs(spec.traffic.drain, DEFAULT_DRAIN) : 0,
     stable,
-    active: activeRelease(observed.releases),
-    target: routing === 'ReplicaShare' ? withSamePort(observed, stable, wantedOf(observed)) : wantedOf(observed),
+    active,
+    target: withPackages(packages, wanted, [stable?.revision, active?.spec.to.revision]),
+    packages,
   };
+}
+
+/** No release begins without the packages that a strict version needs. One that has begun, or ended, has been through it. */
+function withPackages(packages: Packages | undefined, wanted: Wanted, begun: readonly (string | undefined)[]): Wanted {
+  return packages?.refusal && wanted.state === 'Known' && !begun.includes(wanted.snapshot.revision) ? packages.refusal : wanted;
 }
 
 /** Requests keep going the way they go while they cannot go the way that the spec says. */

@@ -1,3 +1,4 @@
+import type { Allowance } from '../version/room.ts';
 import type { JsonObject } from './overlay.ts';
 
 /** Where the claims of a version are mounted in a pod that fetches. */
@@ -18,6 +19,8 @@ export interface ClaimAccess {
 export interface Storage {
   readonly claim: string;
   readonly access: 'Read' | 'Write';
+  /** How much may be written. */
+  readonly allowance?: Allowance | undefined;
 }
 
 /**
@@ -41,7 +44,7 @@ export function claimAccess(source: JsonObject, storage: Storage | undefined): C
     parts.push({
       volumes: isShared ? [] : [volume(name, storage.claim, !writes)],
       mounts: [{ name, mountPath: STORAGE_DIRECTORY, ...(writes ? {} : { readOnly: true }) }],
-      job: { storage: { claim: storage.claim, mountedAt: STORAGE_DIRECTORY } },
+      job: { storage: { claim: storage.claim, mountedAt: STORAGE_DIRECTORY, ...allowed(storage.allowance) } },
     });
   }
   return {
@@ -49,6 +52,12 @@ export function claimAccess(source: JsonObject, storage: Storage | undefined): C
     mounts: parts.flatMap((part) => part.mounts),
     job: Object.assign({}, ...parts.map((part) => part.job)) as JsonObject,
   };
+}
+
+function allowed(allowance: Allowance | undefined): JsonObject {
+  if (allowance === undefined) return {};
+  const { bytes, needed, gatheredAtMs } = allowance;
+  return { allowance: { bytes, gatheredAtMs, ...(needed && { needed }) } };
 }
 
 /** The claim from which the pods of a rendered template take our own copy. */

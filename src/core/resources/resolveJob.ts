@@ -1,6 +1,7 @@
 import type { ModelVersion } from '../../api/generated/modelversion.ts';
 import { shortHash } from '../canonical.ts';
 import type { KubeObject, Settings } from '../observed.ts';
+import type { Allowance } from '../version/room.ts';
 import { claimAccess } from './claims.ts';
 import type { JsonObject } from './overlay.ts';
 import { versionJob } from './versionJob.ts';
@@ -12,8 +13,11 @@ const GROUP = 65_532;
 /** Kept for a while so that its log can be read. */
 const KEPT_SECONDS = 3600;
 
-/** The Job that reads a version once, tells its digest, and keeps a copy of it where `spec.storage` asks for one. */
-export function resolveJob(version: ModelVersion, attempt: number, settings: Settings): KubeObject {
+/**
+ * The Job that reads a version once, tells its digest, and keeps a copy of it where `spec.storage` asks for one. `allowance` is how much may
+ * be in the claim of `spec.storage`.
+ */
+export function resolveJob(version: ModelVersion, attempt: number, settings: Settings, allowance?: Allowance): KubeObject {
   const { spec, status } = version;
   const source = spec.source as unknown as JsonObject;
   const storage = spec.storage?.claim.name;
@@ -25,7 +29,7 @@ export function resolveJob(version: ModelVersion, attempt: number, settings: Set
     inputs: resolveInputs(version),
     job: { source, ...(pins && { pins }), ...(digest !== undefined && { digest }) },
     secret: spec.access?.secretRef?.name,
-    claims: claimAccess(source, storage === undefined ? undefined : { claim: storage, access: 'Write' }),
+    claims: claimAccess(source, storage === undefined ? undefined : { claim: storage, access: 'Write', allowance }),
     group: storage === undefined ? undefined : GROUP,
     deadlineSeconds: DEADLINE_SECONDS,
     keptSeconds: KEPT_SECONDS,

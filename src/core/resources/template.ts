@@ -8,7 +8,7 @@ import { presetOf, type Runtime } from './presets.ts';
 
 /** Where the fetch container has the model's volume: bytes in `model/`, the server's settings beside it. */
 const MODEL_ROOT = DEFAULT_MODEL_PATH;
-const MODEL_CONTAINER = 'model';
+export const MODEL_CONTAINER = 'model';
 const FETCH_CONTAINER = 'plimsoll-fetch';
 const MODEL_VOLUME = 'plimsoll-model';
 const TEMPORARY_VOLUME = 'plimsoll-tmp';
@@ -73,14 +73,14 @@ export function renderTemplate(inputs: TemplateInputs, image: string, imagePullP
 export const SMALL_HEAP = { name: 'NODE_OPTIONS', value: '--max-old-space-size=64' } as const;
 
 /** Pod Security `restricted` without a word from the user; the template may loosen it where the namespace allows. */
-const SECURE_CONTAINER: JsonObject = {
+export const SECURE_CONTAINER: JsonObject = {
   securityContext: {
     allowPrivilegeEscalation: false,
     readOnlyRootFilesystem: true,
     capabilities: { drop: ['ALL'] },
   },
 };
-const POD_DEFAULTS: JsonObject = {
+export const POD_DEFAULTS: JsonObject = {
   automountServiceAccountToken: false,
   enableServiceLinks: false,
   securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
@@ -176,10 +176,10 @@ function volumes(inputs: TemplateInputs): readonly JsonObject[] {
   ];
 }
 
-function asObject(value: unknown): JsonObject {
+export function asObject(value: unknown): JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
 }
 
-function asArray(value: unknown): readonly JsonObject[] {
+export function asArray(value: unknown): readonly JsonObject[] {
   return Array.isArray(value) ? (value as readonly JsonObject[]) : [];
 }

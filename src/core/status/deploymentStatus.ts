@@ -54,6 +54,7 @@ function base(scene: Scene, serving: Side | undefined, summary: Summary): Status
     phase: summary.phase,
     ...(serving ? { stable: serving } : {}),
     traffic: { inCluster: IN_CLUSTER[scene.routing] },
+    ...(scene.packages?.inspected ? { inspected: scene.packages.inspected } : {}),
     conditions: stampConditions(statements(scene, serving, summary), deployment.status?.conditions, generation, scene.now),
   };
 }

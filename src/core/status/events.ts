@@ -11,16 +11,19 @@ const TOLD = ['VersionMissing', 'RoutePending'];
 export function troubleEvents({ status }: ModelDeployment, actions: readonly Action[]): readonly PlanEvent[] {
   const write = actions.find((action) => action.type === 'ApplyStatus' && action.object.kind === 'ModelDeployment');
   if (write?.type !== 'ApplyStatus') return [];
-  const after = troubleIn((write.object['status'] as ModelDeployment['status'])?.conditions);
-  const before = troubleIn(status?.conditions);
-  if (!after || (before?.reason === after.reason && before.message === after.message)) return [];
-  return [{ type: 'Warning', reason: after.reason, message: after.message }];
+  const before = troublesIn(status?.conditions);
+  const isNews = ({ reason, message }: Condition): boolean => !before.some((told) => told.reason === reason && told.message === message);
+  return troublesIn((write.object['status'] as ModelDeployment['status'])?.conditions)
+    .filter(isNews)
+    .map(({ reason, message }) => ({ type: 'Warning', reason, message }));
 }
 
-function troubleIn(conditions: Conditions): Condition | undefined {
+function troublesIn(conditions: Conditions): readonly Condition[] {
   const of = (type: string): Condition | undefined => conditions?.find((condition) => condition.type === type);
-  const accepted = of('Accepted');
-  if (accepted?.status === 'False') return accepted;
-  const ready = of('Ready');
-  return ready !== undefined && TOLD.includes(ready.reason) ? ready : undefined;
+  const [accepted, ready, packages] = [of('Accepted'), of('Ready'), of('DependenciesMatch')];
+  const isTold = ready !== undefined && TOLD.includes(ready.reason);
+  const trouble = accepted?.status === 'False' ? accepted : isTold ? ready : undefined;
+  // A strict version is refused for it, with the same sentence.
+  const mismatch = packages?.status === 'False' && packages.reason !== trouble?.reason ? packages : undefined;
+  return [trouble, mismatch].filter((condition) => condition !== undefined);
 }

@@ -146,6 +146,7 @@ export function statements(scene: Scene, serving: Side | undefined, summary: Sum
     const message = `the spec can be carried out${said === undefined ? '' : `; ${said}`}`;
     all.push({ type: 'Accepted', status: 'True', reason: 'Accepted', message });
   }
+  if (scene.packages) all.push(scene.packages.statement);
   if (motion !== 'AtRest') all.push({ type: motion, status: 'True', reason, message });
   return all;
 }

@@ -61,6 +61,6 @@ export function failureOf(job: JobState, wordless: string): Pick<JobFailure, 're
  * Milliseconds from the end of an attempt to the next. Final failures are tried again too: what a source has, or a Secret holds, is mended
  * outside of anything that is watched.
  */
-function pauseAfter(attempt: number): number {
+export function pauseAfter(attempt: number): number {
   return attempt >= PATIENT_ATTEMPTS ? PATIENT_RETRY_MS : Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1));
 }

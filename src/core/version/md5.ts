@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 
 export interface Checksum {
+  /** The caller may use their memory again. */
   readonly update: (bytes: Uint8Array) => void;
   /** Whether the bytes so far are those of this md5, 32 lower-case hexadecimal characters. */
   readonly matches: (md5: string) => boolean;
@@ -46,7 +47,7 @@ export function legacyChecksum(): Checksum {
   };
   return {
     update: (bytes) => {
-      waiting.push(bytes);
+      waiting.push(Buffer.from(bytes));
       waitingBytes += bytes.length;
       if (waitingBytes >= PIECE) takeWhole();
     },

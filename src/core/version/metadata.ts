@@ -2,6 +2,7 @@
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 
+import { boundDependencies, type Dependencies } from './dependencies.ts';
 import { compareBytes } from './paths.ts';
 import { cleanText } from './text.ts';
 
@@ -21,7 +22,9 @@ export interface Metadata {
   readonly training?: { readonly pipeline?: string; readonly run?: string; readonly user?: string; readonly parameters?: Texts };
   readonly metrics?: Texts;
   readonly tags?: Texts;
-  readonly model?: { readonly flavors?: Texts; readonly signature?: string; readonly requirements?: readonly string[] };
+  readonly model?: { readonly flavors?: Texts; readonly signature?: string };
+  /** What it needs to be served; from its files, whatever the source. */
+  readonly dependencies?: Dependencies;
   /** There was more than fits. */
   readonly truncated?: boolean;
 }
@@ -85,8 +88,8 @@ export function boundMetadata(value: unknown): Metadata {
     model: compact({
       flavors: texts(model['flavors'], marks),
       signature: text(model['signature'], LONG, marks),
-      requirements: list(model['requirements'], marks).flatMap((item) => text(item, VALUE, marks) ?? []),
     }),
+    dependencies: boundDependencies(fields['dependencies']),
   }) as Metadata;
   return marks.isCut ? { ...bounded, truncated: true } : bounded;
 }
@@ -94,12 +97,23 @@ export function boundMetadata(value: unknown): Metadata {
 /** Without the second half of its longest part. */
 function shorten(metadata: Metadata): Metadata {
   const parts: readonly (readonly [string, unknown])[] = Object.entries(metadata).filter(([part]) => part !== 'truncated');
-  const [longest] = parts.toSorted(([, a], [, b]) => JSON.stringify(b).length - JSON.stringify(a).length);
+  const [longest] = parts.toSorted((a, b) => weightOf(b) - weightOf(a));
   if (!longest) return {};
   const [part, value] = longest;
-  const half = halve(value);
+  const half = part === 'dependencies' ? halveDependencies(value as Dependencies) : halve(value);
   const others = Object.fromEntries(parts.filter(([name]) => name !== part));
   return { ...others, ...(half === undefined ? {} : { [part]: half }), truncated: true };
+}
+
+/** Dependencies are compared with what serves, and all else is for people to read: it gives way earlier. */
+function weightOf([part, value]: readonly [string, unknown]): number {
+  return JSON.stringify(value).length / (part === 'dependencies' ? 2 : 1);
+}
+
+/** The less important half becomes a number. */
+function halveDependencies(dependencies: Dependencies): Dependencies | undefined {
+  const { packages = [], notCompared: _, ...others } = dependencies;
+  return packages.length === 0 ? undefined : boundDependencies({ ...others, packages }, Math.floor(packages.length / 2));
 }
 
 /** Half of the entries; of one entry, half of what is in it; undefined when nothing is left. */

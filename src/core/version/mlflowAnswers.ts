@@ -178,14 +178,6 @@ function unpacked(side: unknown): unknown {
   }
 }
 
-/** The packages in a requirements.txt: its lines without comments, blanks and options. */
-export function readRequirements(text: string): readonly string[] {
-  return text
-    .split('\n')
-    .map((line) => line.replace(/(^|\s)#.*$/, '').trim())
-    .filter((line) => line !== '' && !line.startsWith('-'));
-}
-
 function readDataset({ name, digest, source }: Fields): Dataset | undefined {
   const named = textOf(name);
   if (named === undefined) return undefined;
@@ -217,11 +209,10 @@ export interface Findings {
   /** Name of the run's experiment. */
   readonly experiment?: string | undefined;
   readonly file?: ModelFile | undefined;
-  readonly requirements?: readonly string[] | undefined;
 }
 
 /** What is kept of the findings. Tags are those of the version, or of what takes its place, without MLflow's own and those of writeTags. */
-export function metadataOf({ version, logged, run, experiment, file, requirements }: Findings): Metadata {
+export function metadataOf({ version, logged, run, experiment, file }: Findings): Metadata {
   const context = { ...logged?.tags, ...run?.tags };
   const all = Object.entries((version ?? logged ?? run)?.tags ?? {});
   const tags = all.filter(([name, value]) => !name.startsWith('mlflow.') && !isServingTag(value));
@@ -241,7 +232,7 @@ export function metadataOf({ version, logged, run, experiment, file, requirement
     }),
     metrics: made?.metrics ?? {},
     tags: Object.fromEntries(tags),
-    model: given({ flavors: file?.flavors, signature: file?.signature, requirements }),
+    model: given({ flavors: file?.flavors, signature: file?.signature }),
   };
 }
 

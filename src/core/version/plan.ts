@@ -8,6 +8,7 @@ import { formatTime } from '../time.ts';
 import { copyEvents, copyOf, durable, type Copy } from './copy.ts';
 import { endOf, type JobFailure, type JobState } from './job.ts';
 import type { Metadata } from './metadata.ts';
+import { allowanceOf } from './room.ts';
 import { planTags, type ObservedTags, type Tagging } from './tagging.ts';
 import type { Resolved } from './termination.ts';
 
@@ -15,6 +16,8 @@ import type { Resolved } from './termination.ts';
 export interface ObservedVersion extends ObservedTags {
   /** Its newest resolve Job. */
   readonly job: JobState | undefined;
+  /** Digests of the copies in the claim of `spec.storage` that somebody in the namespace needs; undefined when that was not asked. */
+  readonly needed?: readonly string[] | undefined;
 }
 
 export interface VersionPlan {
@@ -61,7 +64,8 @@ export function planVersion(observed: ObservedVersion, now: number): VersionPlan
   const retry = retryAtMs !== undefined && now >= retryAtMs;
   const start = !job && (stand.state === 'Resolving' || copy?.state === 'Storing');
   const attempt = (observed.job?.attempt ?? 0) + 1;
-  const jobs: Action[] = start || retry ? [{ type: 'Create', object: resolveJob(version, attempt, observed.settings) }] : [];
+  const allowance = allowanceOf(version, observed.needed, now);
+  const jobs: Action[] = start || retry ? [{ type: 'Create', object: resolveJob(version, attempt, observed.settings, allowance) }] : [];
   const tagging = planTags(observed, now);
   const written = stand.state === 'Retrying' ? [] : writeStatus(version, statusOf(version, stand, copy, tagging, now));
   // Pods are not watched, so what keeps a Job's pod from running is asked for from time to time.

@@ -1,8 +1,6 @@
 // What DVC has stored outside of Git, fetched from its remotes. Which remote that is, and where, a repository says, which may be anybody's:
 // credentials go to no server that the Secret, or the address of the repository, does not speak of.
 
-import { pipeline, Transform } from 'node:stream';
-
 import { parseFolder, type CloudVersion, type FolderFile } from '../../core/version/dvc.ts';
 import { objectPath, remoteOf, type DvcConfig, type Remote, type StoredObject } from '../../core/version/dvcRemote.ts';
 import { finalFailure, success, type Outcome } from '../../core/version/failure.ts';
@@ -10,6 +8,7 @@ import { legacyChecksum, plainChecksum } from '../../core/version/md5.ts';
 import { endpointProblem } from '../../core/version/s3.ts';
 import { quote } from '../../core/version/text.ts';
 import { NO_ACCESS, type Access } from '../access.ts';
+import { checkedBody, type Check } from '../body.ts';
 import { download } from '../download.ts';
 import { errorOf, failureOf } from '../error.ts';
 import { s3Bucket, type Bucket } from '../s3Client.ts';
@@ -63,8 +62,7 @@ export function objectsOf(place: ObjectsPlace, context: SourceContext): Objects 
     if (!remote.ok) return remote;
     const opened = await openAt(remote.value, wanted);
     if (!opened.ok) return opened;
-    const { stream, length } = opened.value;
-    return success({ stream: pipeline(stream, checked(wanted, remote.value), () => undefined), length });
+    return success(checkedBody(opened.value, opened.value.length, md5Check(wanted, remote.value)));
   };
   return {
     open,
@@ -146,17 +144,15 @@ function isSameStore(endpoint: string, other: string | undefined): boolean {
   return one !== null && two !== null && one.origin === two.origin;
 }
 
-/** Fails at the end of a stream when its bytes are not those of the md5. */
-function checked({ path, object }: Wanted, { name }: Remote): Transform {
+/** Fails at the end when the bytes are not those of the md5. */
+function md5Check({ path, object }: Wanted, { name }: Remote): Check {
   const checksum = object.isLegacy && !object.isFolder ? legacyChecksum() : plainChecksum();
-  return new Transform({
-    highWaterMark: 256 * 1024,
-    transform: (chunk: Buffer, _encoding, done) => {
-      checksum.update(chunk);
-      done(null, chunk);
+  return {
+    update: (chunk) => checksum.update(chunk),
+    end: () => {
+      if (!checksum.matches(object.md5)) throw errorOf(otherBytes());
     },
-    flush: (done) => done(checksum.matches(object.md5) ? null : errorOf(otherBytes())),
-  });
+  };
 
   function otherBytes(): ReturnType<typeof finalFailure> {
     const wayOut = `Run \`dvc push -r ${name}\` in a clone that has the right ones, after removing the object there.`;

@@ -2,7 +2,7 @@
 // is held against the sha256 and size of its pointer. A pointer is never served.
 
 import { createHash } from 'node:crypto';
-import { pipeline, Readable, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 
 import { finalFailure, passingFailure, success } from '../../core/version/failure.ts';
 import type { Outcome } from '../../core/version/failure.ts';
@@ -11,6 +11,7 @@ import type { TreeEntry } from '../../core/version/gitObjects.ts';
 import type { LfsLink, LfsPointer } from '../../core/version/lfs.ts';
 import { quote } from '../../core/version/text.ts';
 import { NO_ACCESS, type Access } from '../access.ts';
+import { checkedBody, type Check } from '../body.ts';
 import { bodyOf, statusFailure } from '../download.ts';
 import { errorOf } from '../error.ts';
 import { claimSource } from '../pvc.ts';
@@ -165,36 +166,32 @@ async function openLocal(folder: string, { oid }: LfsPointer, path: string, cont
 }
 
 /** The bytes; fails at their end when they are not those of the pointer. */
-function checked({ stream, length }: Body, { oid, bytes }: LfsPointer, path: string): Outcome<Body> {
+function checked(body: Body, { oid, bytes }: LfsPointer, path: string): Outcome<Body> {
   const what = `the file ${quote(path)}`;
   const other = (came: string): ReturnType<typeof finalFailure> =>
     finalFailure(
       'DigestMismatch',
       `The LFS server sent other bytes for ${what} than its pointer names: ${came}. Nothing of them is served.`,
     );
-  if (length !== undefined && length !== bytes) {
-    stream.destroy();
-    return other(`${length} bytes instead of ${bytes}`);
+  if (body.length !== undefined && body.length !== bytes) {
+    body.stream.destroy();
+    return other(`${body.length} bytes instead of ${bytes}`);
   }
   const hash = createHash('sha256');
   let received = 0;
-  const check = new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
+  const check: Check = {
+    update: (chunk) => {
       received += chunk.length;
       hash.update(chunk);
-      if (received > bytes) done(errorOf(other(`more than ${bytes} bytes`)));
-      else done(null, chunk);
+      if (received > bytes) throw errorOf(other(`more than ${bytes} bytes`));
     },
-    flush: (done) => {
-      if (received < bytes) {
-        done(errorOf(passingFailure('Truncated', `The LFS server sent ${received} of ${bytes} bytes of ${what}.`)));
-        return;
-      }
+    end: () => {
+      if (received < bytes) throw errorOf(passingFailure('Truncated', `The LFS server sent ${received} of ${bytes} bytes of ${what}.`));
       const came = hash.digest('hex');
-      done(came === oid ? null : errorOf(other(`sha256 ${came} instead of ${oid}`)));
+      if (came !== oid) throw errorOf(other(`sha256 ${came} instead of ${oid}`));
     },
-  });
-  return success({ stream: pipeline(stream, check, () => undefined), length: bytes });
+  };
+  return success(checkedBody(body, bytes, check));
 }
 
 /** A file's bytes; those of the file that is meant where it is a pointer of Git LFS. */

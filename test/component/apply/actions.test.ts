@@ -54,3 +54,19 @@ test('what the API server has after a write is told at once; a rehearsal and a r
   await expect(apply({ type: 'Apply', object, fieldManager: 'plimsoll' })).rejects.toMatchObject({ kind: 'Conflict' });
   expect(written).toHaveLength(1);
 });
+
+test('what is only of use, and refused, does not end the pass; what is needed does', async () => {
+  const object = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'asks', namespace: 'risk' }, spec: {} };
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'fraud', namespace: 'risk' }, spec: { ports: [] } };
+  const actions = (isOptional: boolean): readonly Action[] => [
+    { type: 'Create', object, isOptional },
+    { type: 'Apply', object: service, fieldManager: 'plimsoll' },
+  ];
+  server.inject({ verb: 'create', status: 403, times: 2 });
+  await applyActions(applier, actions(true), new AbortController().signal);
+  expect(written).toHaveLength(1);
+  await expect(applyActions(applier, actions(false), new AbortController().signal)).rejects.toMatchObject({ name: 'ActionRefused' });
+  server.inject({ verb: 'create', status: 500 });
+  await expect(applyActions(applier, actions(true), new AbortController().signal)).rejects.toThrow();
+  expect(written).toHaveLength(1);
+});

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { load } from 'js-yaml';
 
 import type { Resolved } from '../../../src/core/version/termination.ts';
 import { runFetch } from '../../../src/sources/fetch.ts';
@@ -13,7 +14,7 @@ import { parseFetchOptions, parseResolveOptions } from '../../../src/sources/opt
 import { runResolve } from '../../../src/sources/resolve.ts';
 import { removeTree } from '../../../src/sources/tree.ts';
 import { makeRepositories, type DvcServers, type Wanted } from '../../support/dvc.ts';
-import { tarOf, workplace, type Workplace } from './fixtures.ts';
+import { DEPENDENCIES, REQUIREMENTS, tarOf, workplace, type Workplace } from './fixtures.ts';
 import { makeWorkshop, serveGit, type Workshop } from './git/repositories.ts';
 
 /** Each is got by DVC, too. */
@@ -425,6 +426,12 @@ describe('a remote', () => {
   });
 });
 
+test('a version says in its files what it needs', async () => {
+  const { commit, member: of } = workshop();
+  commit({ 'model/requirements.txt': REQUIREMENTS, 'model/model.pkl': 'one' });
+  expect((await resolve(of('model'))).metadata?.dependencies).toEqual(DEPENDENCIES);
+});
+
 describe('a repository', () => {
   test.each([
     ['a file outside', '[{"md5": "MD5", "relpath": "../x"}]', "which leads out of the model by '..'"],
@@ -501,5 +508,13 @@ describe('a repository', () => {
     expect(await brought(member('m.tar'))).toEqual({ 'x/y': sha256('z') });
     const { revision: _, ...whole } = member('.');
     expect(Object.keys(await brought(whole))).toEqual(['m.tar', 'm/a.txt', 'm/b/c.txt']);
+  });
+});
+
+test('the lines in docs/sources/dvc.md do what they say', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/sources/dvc.md'), 'utf8');
+  const { spec } = load(/```yaml\n([^`]*)/.exec(page)?.[1] ?? '') as { readonly spec: { readonly source: { readonly dvc: Member } } };
+  expect(await brought({ ...spec.source.dvc, repository: `${servers.git.url}/fraud/.git` })).toEqual({
+    'fraud.pkl': sha256('fraud one\r\n'),
   });
 });

@@ -81,6 +81,10 @@ export async function tarOf(entries: readonly TarEntry[]): Promise<Buffer> {
   return buffer(archive);
 }
 
+/** A file that says what a version needs, and what is then known of it, whatever source it came from. */
+export const REQUIREMENTS = 'scikit-learn==1.9.1 # pinned\n';
+export const DEPENDENCIES = { packages: [{ name: 'scikit-learn', specifier: '==1.9.1', from: 'requirements.txt' }] };
+
 export async function tarGzOf(entries: readonly TarEntry[]): Promise<Buffer> {
   return gzipSync(await tarOf(entries));
 }

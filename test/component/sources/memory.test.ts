@@ -19,6 +19,7 @@ import type { TestServer, Workplace } from './fixtures.ts';
 
 const CHUNK = randomBytes(1024 ** 2);
 const CHUNKS = 300;
+const OBJECTS = 4000;
 /** Growth with the small heap that the containers have; without it V8 lets more of a stream's buffers gather before it frees them. */
 const MOST_MIB = 60;
 
@@ -29,6 +30,7 @@ beforeEach(async () => {
   place = await workplace();
   server = await serve((request, response) => {
     if (request.method === 'HEAD') response.end();
+    else if (request.url?.startsWith('/bucket/') === true) response.end(crowded(new URL(request.url, server.url).searchParams));
     else void pipeline(bodies[request.url ?? '']!(), response).catch(() => undefined);
   });
 });
@@ -59,6 +61,17 @@ function crowd(): Readable {
   for (let i = 0; i < 3000; i += 1) tar.entry({ name: `part-${i}.bin` }, 'small');
   tar.finalize();
   return tar as unknown as Readable;
+}
+
+/** An object of a bucket that keeps no versions, or a page of the list of them. */
+function crowded(asked: URLSearchParams): string {
+  if (!asked.has('versions')) return 'small';
+  const start = Number(asked.get('key-marker') ?? -1) + 1;
+  const end = Math.min(OBJECTS, start + Number(asked.get('max-keys')));
+  const more = end < OBJECTS ? `<IsTruncated>true</IsTruncated><NextKeyMarker>${end - 1}</NextKeyMarker>` : '';
+  const about = '<VersionId>null</VersionId><IsLatest>true</IsLatest><LastModified>2026-01-01T00:00:00Z</LastModified><Size>5</Size>';
+  const versions = Array.from({ length: end - start }, (_, index) => `<Version><Key>${start + index}</Key>${about}</Version>`);
+  return `<ListVersionsResult>${more}${versions.join('')}</ListVersionsResult>`;
 }
 
 function archive(): Readable {
@@ -126,6 +139,13 @@ test('resolving an object of 300 MiB in a bucket takes less than 60 MiB of memor
   expect(mebibytes).toBeGreaterThan(0);
   expect(mebibytes).toBeLessThan(MOST_MIB);
 }, 60_000);
+
+test('resolving 4,000 objects in a bucket takes less than 40 MiB of memory', async () => {
+  const { code, mebibytes } = await run('resolve', { source: { s3: { endpoint: server.url, bucket: 'bucket', prefix: '' } } });
+  expect(code).toBe(0);
+  expect(mebibytes).toBeGreaterThan(0);
+  expect(mebibytes).toBeLessThan(40);
+}, 180_000);
 
 test.each([true, false])(
   'resolving a file of 300 MiB in Git takes less than 60 MiB of memory; server leaves out files: %j',

@@ -18,6 +18,15 @@ import { jsonReply, startProxy, type Exchange, type ReverseProxy } from '../../s
 import { digestOf, sha256, workplace } from './fixtures.ts';
 import type { Workplace } from './fixtures.ts';
 
+/** By requirements.txt, conda.yaml, python_env.yaml and MLmodel, as MLflow wrote all four. */
+const DEPENDENCIES = {
+  python: expect.stringMatching(/^3\.11\./) as unknown as string,
+  packages: [
+    { name: 'scikit-learn', specifier: '==1.9.1', from: 'requirements.txt' },
+    { name: 'mlflow', specifier: '==3.17.2', from: 'requirements.txt', optional: true },
+  ],
+};
+
 const REGISTRY = '/api/2.0/mlflow/';
 const ARTIFACTS = '/api/2.0/mlflow-artifacts/artifacts';
 
@@ -153,8 +162,8 @@ describe('a version in the registry', () => {
       model: {
         flavors: { python_function: expect.stringMatching(/^3\.11\./), sklearn: '1.9.1' },
         signature: expect.stringContaining('"inputs":[{"type":"double","name":"amount","required":true}'),
-        requirements: ['mlflow==3.17.2', 'scikit-learn==1.9.1'],
       },
+      dependencies: DEPENDENCIES,
     });
     expect(place.lines).toContain(`${sha256(trained.files.first['MLmodel']!)}  MLmodel`);
   });
@@ -386,7 +395,8 @@ describe('artifacts in a bucket', () => {
     expect(resolved.pins).toEqual({ model: 'in%20a%20bucket', version: '1', artifacts: resolved.uri });
     expect(metadata).toMatchObject({
       training: { pipeline: 'in a bucket' },
-      model: { flavors: { sklearn: '1.9.1' }, requirements: ['mlflow==3.17.2', 'scikit-learn==1.9.1'] },
+      model: { flavors: { sklearn: '1.9.1' } },
+      dependencies: DEPENDENCIES,
     });
     const later = await found(pointer(), { keys, pins: resolved.pins, server: 'http://127.0.0.1:1', ...ONCE });
     expect(later.resolved.digest).toBe(resolved.digest);
@@ -570,7 +580,7 @@ describe('a server in trouble', () => {
       });
       const { metadata, resolved } = await found(pointer(), { server: proxy.url });
       expect(resolved.digest).toBe(digestOf(trained.files.first));
-      expect(metadata?.model).toEqual({ requirements: ['mlflow==3.17.2', 'scikit-learn==1.9.1'] });
+      expect([metadata?.model, metadata?.dependencies]).toEqual([undefined, DEPENDENCIES]);
     }
   });
 });

@@ -10,7 +10,19 @@ import { runFetch } from '../../../src/sources/fetch.ts';
 import { parseFetchOptions, parseResolveOptions } from '../../../src/sources/options.ts';
 import { runResolve } from '../../../src/sources/resolve.ts';
 import { dockerConfig, READER, registryBench, tokenRealm, type RegistryBench, type TokenRealm } from '../../support/registry.ts';
-import { digestOf, failureIn, resolvedIn, serve, sha256, tarGzOf, tarOf, workplace, zipOf } from './fixtures.ts';
+import {
+  DEPENDENCIES,
+  digestOf,
+  failureIn,
+  REQUIREMENTS,
+  resolvedIn,
+  serve,
+  sha256,
+  tarGzOf,
+  tarOf,
+  workplace,
+  zipOf,
+} from './fixtures.ts';
 import type { Workplace } from './fixtures.ts';
 
 // Real programs, which take their time where much else runs.
@@ -78,6 +90,12 @@ describe('files that oras has pushed', () => {
     });
     expect(place.lines).toContain(`${sha256(MODEL)}  model.joblib`);
     expect((await resolved(`${bench.open.host}/risk/fraud@${pushed}`)).pins).toEqual({ digest: pushed });
+  });
+
+  test('say what the version needs', async () => {
+    const files = { 'model/MLmodel': 'flavors: {}', 'model/requirements.txt': REQUIREMENTS };
+    await bench.oras(['push', `${bench.open.host}/needs:1`, 'model/'], files);
+    expect((await resolved(`${bench.open.host}/needs:1`)).metadata?.dependencies).toEqual(DEPENDENCIES);
   });
 
   test('of a folder are unpacked, since oras packs it', async () => {

@@ -5,8 +5,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { runFetch } from '../../../src/sources/fetch.ts';
 import { parseFetchOptions, parseResolveOptions } from '../../../src/sources/options.ts';
 import { runResolve } from '../../../src/sources/resolve.ts';
+import { keepHeapSmall } from '../../../src/sources/smallHeap.ts';
 
 const [name, json, terminationLog = ''] = process.argv.slice(2);
+keepHeapSmall();
 const io = { log: () => undefined, now: () => Date.now(), random: () => 0, terminationLog };
 const before = process.memoryUsage.rss();
 let programKiB = 0;

@@ -20,7 +20,7 @@ import { runResolve } from '../../../src/sources/resolve.ts';
 import { s3Bucket } from '../../../src/sources/s3Client.ts';
 import { removeTree } from '../../../src/sources/tree.ts';
 import { startMoto, type Moto } from '../../support/moto.ts';
-import { digestOf, serve, tarGzOf, workplace } from './fixtures.ts';
+import { DEPENDENCIES, digestOf, REQUIREMENTS, serve, tarGzOf, workplace } from './fixtures.ts';
 import type { TestServer, Workplace } from './fixtures.ts';
 
 const NO_RETRY = { timeouts: { retryMs: 1 } };
@@ -239,6 +239,12 @@ describe('a folder in a bucket', () => {
     const found = await resolved({ bucket, prefix });
     expect(found).toMatchObject({ digest: digestOf(FILES), files: 3, uri: `s3://${bucket}/fraud/1/` });
     expect(found.pins).toBeUndefined();
+  });
+
+  test('says in its files what it needs', async () => {
+    const bucket = await bucketOf({ 'fraud/1/model.joblib': 'one', 'fraud/1/requirements.txt': REQUIREMENTS });
+    const outcome = await resolve({ bucket, prefix: 'fraud/1/' });
+    expect(outcome.kind === 'resolved' && outcome.metadata?.dependencies).toEqual(DEPENDENCIES);
   });
 
   test('may be the whole bucket', async () => {

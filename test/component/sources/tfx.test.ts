@@ -15,7 +15,7 @@ import { runResolve } from '../../../src/sources/resolve.ts';
 import { removeTree } from '../../../src/sources/tree.ts';
 import { startMoto, type Moto, type MotoKeys } from '../../support/moto.ts';
 import { pythonVenv } from '../../support/python.ts';
-import { digestOf, failureIn, resolvedIn, sha256, workplace } from './fixtures.ts';
+import { DEPENDENCIES, digestOf, failureIn, REQUIREMENTS, resolvedIn, sha256, workplace } from './fixtures.ts';
 import type { Workplace } from './fixtures.ts';
 
 // Real programs, which take their time where much else runs.
@@ -121,6 +121,12 @@ describe('versions in the folder that a pipeline pushes to', () => {
     await push('1764240000');
     await resolved(UNASKED);
     for (const path of FILES) expect(place.lines).toContain(`${sha256(await readFile(join(SAVED_MODEL, path)))}  ${path}`);
+  });
+
+  test('say in their files what they need', async () => {
+    await push('9');
+    await writeFile(join(claim, 'fraud/9/requirements.txt'), REQUIREMENTS);
+    expect((await resolved(UNASKED)).metadata?.dependencies).toEqual(DEPENDENCIES);
   });
 
   test('that are half-copied are passed over, whichever file was the last to come', async () => {

@@ -39,18 +39,21 @@ function memorySink(): Sink & { readonly kept: Map<string, string>; readonly mos
   return {
     kept,
     most: () => most,
-    write: async (path, content) => {
+    create: (path) => {
       now += 1;
       most = Math.max(most, now);
-      try {
-        kept.set(path, '');
-        for await (const chunk of content) {
+      kept.set(path, '');
+      return Promise.resolve({
+        write: async (chunk) => {
           await sleep(5);
           kept.set(path, `${kept.get(path) ?? ''}${Buffer.from(chunk).toString()}`);
-        }
-      } finally {
-        now -= 1;
-      }
+        },
+        finish: () => Promise.resolve(),
+        close: () => {
+          now -= 1;
+          return Promise.resolve();
+        },
+      });
     },
     remove: (path) => {
       kept.delete(path);

@@ -19,6 +19,7 @@ import { carryOut } from '../../../src/operator/carryOut.ts';
 import type { StoredObject } from '../apiStore.ts';
 import { Killed, type WorldApi, type Writer } from './api.ts';
 import type { Gateway } from './gateway.ts';
+import type { Images } from './images.ts';
 import { NAME, NAMESPACE } from './objects.ts';
 import type { Kubelet } from './pods.ts';
 
@@ -29,6 +30,7 @@ export interface OperatorOptions {
   readonly name: string;
   readonly api: WorldApi;
   readonly kubelet: Kubelet;
+  readonly images: Images;
   readonly gateway: Gateway;
   readonly settings: Settings;
   readonly lag: Lag;
@@ -72,6 +74,7 @@ const WATCHED: readonly ResourceType[] = [
   RESOURCE.controllerRevision,
   RESOURCE.endpointSlice,
   RESOURCE.httpRoute,
+  RESOURCE.job,
 ];
 
 /** What one cache has come to. It never goes back, also when it begins to lag. */
@@ -124,11 +127,11 @@ export class SimulatedOperator {
 
   /** One pass that begins at `now`. Rethrows only `Killed`. */
   async pass(now: number): Promise<Pass> {
-    const { api, kubelet, skewMs } = this.#options;
+    const { api, kubelet, images, skewMs } = this.#options;
     const writer: Writer = { by: this.name, pass: (passes += 1) };
     this.#passedMs = now;
     this.#catchUp(now);
-    const client = api.client(writer, (selector) => kubelet.list(selector, now));
+    const client = api.client(writer, (selector) => images.list(selector, now) ?? kubelet.list(selector, now));
     const signal = new AbortController().signal;
     const observed = await this.#observe(client, now, signal);
     if (!observed) {

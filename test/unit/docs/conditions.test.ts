@@ -24,6 +24,7 @@ const INNER = [
   ['Apply', 'ApplyStatus', 'Create', 'Delete', 'Probe', 'Custom', 'TryQueries'],
   ['AtRest', 'Pending', 'Known', 'Starting', 'Passed', 'Unreachable', 'Pinned', 'Contradicted', 'Retrying', 'Running', 'Succeeded'],
   ['Found', 'NotAsked', 'Missing'],
+  ['Strict'],
   ['True', 'False', 'Unknown', 'Normal', 'Warning', 'CrashLoopBackOff', 'RunContainerError', 'PodScheduled', 'PodReadyToStartContainers'],
   ['Shift', 'Promote', 'RollBack', 'First', 'Version', 'Template', 'Retry'],
   ['Abort', 'Pause', 'Freeze', 'Rollback'],

@@ -48,6 +48,26 @@ describe('the options of a job', () => {
     expect(parseResolveOptions(JSON.stringify(options))).toMatchObject({ ok: true, value: { source: A_SOURCE } });
   });
 
+  test('may limit what a claim holds', () => {
+    const allowance = { bytes: 5000, gatheredAtMs: 1_764_000_000_000 };
+    for (const more of [{}, { needed: [] }, { needed: [FETCH.digest] }]) {
+      const storage = { claim: 'copies', mountedAt: '/copies', allowance: { ...allowance, ...more } };
+      expect(parseResolveOptions(JSON.stringify({ source: FETCH.source, storage }))).toMatchObject({ ok: true, value: { storage } });
+    }
+  });
+
+  test.each([
+    [{ gatheredAtMs: 1 }, 'storage.allowance.bytes must be a positive whole number'],
+    [{ bytes: 0, gatheredAtMs: 1 }, 'storage.allowance.bytes must be a positive whole number'],
+    [{ bytes: 1 }, 'storage.allowance.gatheredAtMs must be a positive whole number'],
+    [{ bytes: 1, gatheredAtMs: 1, needed: FETCH.digest }, 'storage.allowance.needed must be a list'],
+    [{ bytes: 1, gatheredAtMs: 1, needed: ['..'] }, "storage.allowance.needed must hold digests, not '..'"],
+    [{ bytes: 1, gatheredAtMs: 1, needed: Array(501).fill(FETCH.digest) }, 'storage.allowance.needed must hold at most 500 digests'],
+  ])('refuse to limit it by %j', (allowance, words) => {
+    const outcome = parseResolveOptions(JSON.stringify({ source: FETCH.source, storage: { claim: 'c', mountedAt: '/c', allowance } }));
+    expect(outcome.ok ? '' : outcome.failure.message).toContain(words);
+  });
+
   test.each([
     [undefined, 'they are missing'],
     ['{', 'they are not JSON'],

@@ -15,7 +15,7 @@ import { runResolve } from '../../../../src/sources/resolve.ts';
 import { removeTree } from '../../../../src/sources/tree.ts';
 import { installed, unpacked } from '../../../support/debian.ts';
 import { startSshd, type SshServer } from '../../../support/sshd.ts';
-import { digestOf, serve, sha256, tarGzOf, workplace, type TestServer, type Workplace } from '../fixtures.ts';
+import { DEPENDENCIES, digestOf, REQUIREMENTS, serve, sha256, tarGzOf, workplace, type TestServer, type Workplace } from '../fixtures.ts';
 import { makeWorkshop, serveGit, type GitServerOptions, type Workshop } from './repositories.ts';
 
 jest.setTimeout(120_000);
@@ -106,6 +106,11 @@ describe('a version in a repository', () => {
       tags: { tag: 'v1.4.0', tagger: 'Ada <ada@example.com>', taggedAt: '2023-11-14T22:13:20.000Z' },
     });
     expect((await resolved({ repository, revision: 'main' })).metadata?.tags).toEqual({ branch: 'main' });
+  });
+
+  test('says in its files what it needs', async () => {
+    shop.commit({ ...IN_REPOSITORY, 'models/fraud/requirements.txt': REQUIREMENTS, 'requirements.txt': 'flask==3.0.0' });
+    expect((await resolved()).metadata?.dependencies).toEqual(DEPENDENCIES);
   });
 
   test('may be the whole repository, one file, or an archive', async () => {

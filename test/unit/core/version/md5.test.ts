@@ -10,10 +10,11 @@ function md5(bytes: string | Buffer): string {
   return createHash('md5').update(bytes).digest('hex');
 }
 
-/** Feeds it in pieces of this many bytes. */
+/** Feeds it in pieces of this many bytes, all in the same memory. */
 function fed(checksum: Checksum, bytes: string | Buffer, size = 65_536): Checksum {
   const all = Buffer.from(bytes);
-  for (let at = 0; at < all.length; at += size) checksum.update(all.subarray(at, at + size));
+  const memory = Buffer.alloc(size);
+  for (let at = 0; at < all.length; at += size) checksum.update(memory.subarray(0, all.copy(memory, 0, at, at + size)));
   return checksum;
 }
 

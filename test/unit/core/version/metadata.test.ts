@@ -8,7 +8,8 @@ const METADATA: Metadata = {
   training: { pipeline: 'fraud-weekly', run: '8c1f6e0b7a', user: 'ada', parameters: { max_depth: '6', seed: '42' } },
   metrics: { auc: '0.947' },
   tags: { 'validated-by': 'ada' },
-  model: { flavors: { sklearn: '1.7.2' }, signature: '{"inputs": "[]"}', requirements: ['scikit-learn==1.7.2'] },
+  model: { flavors: { sklearn: '1.7.2' }, signature: '{"inputs": "[]"}' },
+  dependencies: { python: '3.11.9', packages: [{ name: 'scikit-learn', specifier: '==1.7.2', from: 'requirements.txt' }] },
 };
 
 function encoded(value: unknown): string {
@@ -41,11 +42,26 @@ describe('metadata', () => {
     expect(Object.keys(decoded?.training?.parameters ?? {}).length).toBeLessThan(64);
   });
 
+  test('gives up the less important dependencies, and counts them', () => {
+    const packages = Array.from({ length: 150 }, (_, index) => ({
+      name: `p${index}`,
+      specifier: `==${Math.abs(Math.sin(index)).toFixed(12)}`,
+      from: 'requirements.txt',
+    }));
+    const dependencies = { python: '3.11.9', packages, omitted: 7, notCompared: ['an editable package (-e)'] };
+    const decoded = decodeMetadata(encodeMetadata({ ...METADATA, dependencies }, 1200));
+    const { python, packages: kept = [], omitted = 0 } = decoded?.dependencies ?? {};
+    expect([python, decoded?.code, decoded?.truncated]).toEqual(['3.11.9', METADATA.code, true]);
+    expect(kept).toEqual(packages.slice(0, kept.length));
+    expect(kept.length).toBeGreaterThan(10);
+    expect(kept.length + omitted).toBe(157);
+  });
+
   test('keeps 64 entries of a map and a list, by name, and marks that there were more', () => {
     const many = Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`k${String(index).padStart(2, '0')}`, '1']));
-    const bounded = boundMetadata({ tags: many, model: { requirements: Array.from({ length: 70 }, () => 'x') } });
+    const bounded = boundMetadata({ tags: many, data: Array.from({ length: 70 }, () => ({ name: 'x' })) });
     expect(Object.keys(bounded.tags ?? {})).toEqual(Object.keys(many).slice(0, 64));
-    expect(bounded.model?.requirements).toHaveLength(64);
+    expect(bounded.data).toHaveLength(64);
     expect(bounded.truncated).toBe(true);
   });
 

@@ -9,7 +9,6 @@ import {
   readExperimentName,
   readLoggedModel,
   readModelFile,
-  readRequirements,
   readRun,
   readVersion,
 } from '../../../../src/core/version/mlflowAnswers.ts';
@@ -182,13 +181,6 @@ describe('an MLmodel file', () => {
     });
     expect(readModelFile(undefined)).toEqual({ run: undefined, flavors: {}, signature: undefined });
   });
-
-  test('has its packages beside it', () => {
-    expect(readRequirements('# by MLflow\nmlflow==3.17.2\r\n\nscikit-learn==1.9.1  # pinned\n-r more.txt\n--index-url x\n')).toEqual([
-      'mlflow==3.17.2',
-      'scikit-learn==1.9.1',
-    ]);
-  });
 });
 
 describe('metadata', () => {
@@ -199,7 +191,6 @@ describe('metadata', () => {
       logged: readLoggedModel(LOGGED),
       experiment: 'fraud',
       file: { flavors: { sklearn: '1.9.1' }, signature: '{}', run: undefined },
-      requirements: ['scikit-learn==1.9.1'],
     };
     expect(boundMetadata(metadataOf(findings))).toEqual({
       code: { repository: 'https://git.example.com/fraud.git', commit: '4f0c2a7d9be1' },
@@ -213,7 +204,7 @@ describe('metadata', () => {
       training: { pipeline: 'fraud', run: RUN_ID, user: 'ada', parameters: { C: '1.0' } },
       metrics: { auc: '0.95', loss: 'NaN' },
       tags: { team: 'risk' },
-      model: { flavors: { sklearn: '1.9.1' }, signature: '{}', requirements: ['scikit-learn==1.9.1'] },
+      model: { flavors: { sklearn: '1.9.1' }, signature: '{}' },
     });
     expect(JSON.stringify(metadataOf(findings))).not.toContain('hush');
   });

@@ -248,6 +248,24 @@ describe('a version with storage', () => {
     expect(plan.requeueAfterMs).toBe(10_000);
   });
 
+  test('with a limit tells its Job how much that is, and what has to stay', () => {
+    const limited = version({ storage: { ...storage, limit: '1Ki' } });
+    const observed = { version: limited, job: undefined, needed: [DIGEST], tagJob: undefined, servers: [], settings: SETTINGS };
+    const [create] = planVersion(observed, NOW).actions;
+    const told = `"allowance":{"bytes":1024,"gatheredAtMs":${NOW},"needed":["${DIGEST}"]}`;
+    expect(create?.type === 'Create' && JSON.stringify(create.object['spec'])).toContain(JSON.stringify(told).slice(1, -1));
+  });
+
+  test('whose limit was too small is filled by a new Job as soon as that is raised', () => {
+    const tight = version({ storage: { ...storage, limit: '1' } }, pinnedBefore);
+    const failed = job({ attempt: 2, ...said(encodeFailure({ reason: 'StorageFailed', message: 'full', retryable: false })) }, tight);
+    expect(reasons(written(planOf(tight, failed)))).toMatchObject({ Durable: 'False/StorageFailed', Ready: 'True/Ready' });
+    expect(started(planOf(tight, failed))).toBe(0);
+    expect(started(planOf(version({ storage: { ...storage, limit: '2' } }, pinnedBefore), failed))).toBe(1);
+    const kept = written(planOf(of, stored));
+    expect(planOf(version({ storage: { ...storage, limit: '1' } }, kept), undefined, NOW + 1e9).actions).toEqual([]);
+  });
+
   test('that is taken away or names another claim is not said to be stored', () => {
     const { status } = version({ storage }, written(planOf(of, stored)));
     expect(written(planOf(version({}, status)))?.stored).toBeUndefined();
