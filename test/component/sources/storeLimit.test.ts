@@ -137,7 +137,7 @@ async function entries(): Promise<readonly string[]> {
   return (await readdir(inClaim())).sort();
 }
 
-const withSums = (names: string): readonly string[] => [...names].flatMap((name) => [hex(name), `${hex(name)}.SHA256SUMS`]).sort();
+const withSums = (names: string): readonly string[] => Array.from(names).flatMap((name) => [hex(name), `${hex(name)}.SHA256SUMS`]).sort();
 
 jest.setTimeout(60_000);
 

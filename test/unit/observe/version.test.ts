@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ANNOTATION, LABEL, MANAGED_BY_VALUE } from '../../../src/api/names.ts';
 import { RESOURCE, type KubeObject, type ResourceType } from '../../../src/api/resources.ts';
 import type { KubeClient } from '../../../src/controller/client.ts';
@@ -48,7 +48,10 @@ function revision(name: string, claim: string | undefined, of: string): KubeObje
   };
 }
 
-const over = new AbortController();
+let over: AbortController;
+beforeEach(() => {
+  over = new AbortController();
+});
 afterEach(() => over.abort());
 
 /** What is observed of ModelVersion `mine`. */
