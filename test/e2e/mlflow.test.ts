@@ -6,7 +6,7 @@ import type { ModelVersionSpec } from '../../src/api/generated/modelversion.ts';
 import { versionBecomes } from '../support/expectations.ts';
 import { ADMIN, startMlflow, type Mlflow } from '../support/mlflow.ts';
 import { deployOnMlserver, predicted, replacePods } from '../support/mlserver.ts';
-import { Scenario } from '../support/scenario.ts';
+import { Scenario, WITHOUT_EVIDENCE } from '../support/scenario.ts';
 
 /** Two of the rows that the model was trained on, and what they are. */
 const ROWS = [
@@ -114,12 +114,11 @@ test('MLflow says where a version is served: while it is tried, when it is promo
   await versionBecomes(scene, '2', 'Tagged', 'True/Written', 120_000);
   expect(await tagsOf(model, '2')).toEqual([]);
 
-  const quickly = { analysis: { checks: [] }, rollout: { steps: [{ weight: 25, hold: '1s' }] } };
-  await deployOnMlserver(scene, '2', ROWS, quickly);
+  await deployOnMlserver(scene, '2', ROWS, WITHOUT_EVIDENCE);
   await mlflowSays(model, '2', 'Serving 100% (toy-2)');
 
-  const slowly = { analysis: { checks: [] }, rollout: { steps: [{ weight: 25, hold: '60s' }] } };
-  const promoted = deployOnMlserver(scene, '3', ROWS, slowly);
+  const slowly = { ...WITHOUT_EVIDENCE.rollout, steps: [{ weight: 25, hold: '60s' }] };
+  const promoted = deployOnMlserver(scene, '3', ROWS, { ...WITHOUT_EVIDENCE, rollout: slowly });
   await mlflowSays('copied', '1', 'Candidate 25% (toy-3)');
   await mlflowSays(model, '2', 'Serving 75% (toy-2)');
   await promoted;

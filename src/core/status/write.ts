@@ -9,8 +9,12 @@ interface WithStatus<Status> {
   readonly status?: Status;
 }
 
-/** The status write of one of our own objects, locked to the state that was observed; none when nothing changed. */
-export function writeStatus<Status extends object>(object: WithStatus<Status>, status: Status): readonly Action[] {
+/**
+ * The status write of one of our own objects, locked to the state that was observed; none when nothing changed. Empty maps are left out: one
+ * that has had keys before would be null after a server-side apply, which the API server then refuses.
+ */
+export function writeStatus<Status extends object>(object: WithStatus<Status>, wanted: Status): readonly Action[] {
+  const status = withoutEmptyMaps(wanted) as Status;
   if (sameJson(object.status ?? {}, status)) return [];
   const { apiVersion, kind, metadata } = object;
   const { name, namespace = 'default' } = metadata;
@@ -19,4 +23,15 @@ export function writeStatus<Status extends object>(object: WithStatus<Status>, s
 
 export function identityOf({ uid = '', resourceVersion = '' }: Pick<ObjectMeta, 'uid' | 'resourceVersion'>): Identity {
   return { uid, resourceVersion };
+}
+
+function withoutEmptyMaps(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmptyMaps);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).map(([name, member]) => [name, withoutEmptyMaps(member)] as const);
+  return Object.fromEntries(members.filter(([, member]) => !isEmptyMap(member)));
+}
+
+function isEmptyMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
 }

@@ -276,6 +276,24 @@ describe('kubectl apply --server-side', () => {
       await remove('modeldeployments', fullObject('modeldeployments'));
     }
   });
+
+  test('takes a status from which a map has gone, and none whose map has become empty', async () => {
+    const version = fullObject('modelversions');
+    const { metadata } = await create('modelversions', version);
+    const path = `${collection('modelversions')}/${metadata.name}/status?fieldManager=operator&force=true&fieldValidation=Strict`;
+    const apply = async (tags?: object): Promise<Answer> => {
+      const { apiVersion, kind } = version;
+      const body = { apiVersion, kind, metadata: { name: metadata.name }, status: { schema: 1, ...(tags && { tags }) } };
+      return server.request('PATCH', path, { body, contentType: 'application/apply-patch+yaml' });
+    };
+    try {
+      expect((await apply({ a: 'b' })).body['status']).toEqual({ schema: 1, tags: { a: 'b' } });
+      expect((await apply({})).message).toContain('status.tags: Invalid value: "null"');
+      expect((await apply()).body['status']).toEqual({ schema: 1 });
+    } finally {
+      await remove('modelversions', version);
+    }
+  });
 });
 
 describe('kubectl get', () => {
