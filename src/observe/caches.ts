@@ -45,7 +45,6 @@ export const BY_VERSION = 'version';
 export const BY_MODEL = 'model';
 /** Index of routes by Gateway and host name. */
 export const BY_HOST = 'host';
-
 /** Index of ModelVersions, and of revisions as they were rendered, by `namespace/name` of the claim with the copy that they take. */
 export const BY_CLAIM = 'claim';
 

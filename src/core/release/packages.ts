@@ -46,7 +46,7 @@ export function packagesOf(observed: Observed, owner: Owner, now: number): Packa
   if (version?.status?.resolved === undefined) return undefined;
   if (wanted === undefined) return isStrict ? settled(version, unknown(NOTHING_NAMED), undefined) : undefined;
   const inspection = inspectionOf(deployment, version);
-  if (!inspection) return undefined;
+  if (!inspection) return undefined; // Ignore, or a template without an image, which is refused by itself
   const job = observed.inspection?.inputs === inspection.inputs ? observed.inspection : undefined;
   const known = deployment.status?.inspected;
   const answer = known?.inputs === inspection.inputs ? known : job && answerOf(job, inspection);

@@ -7,18 +7,19 @@ import type { ModelVersion } from '../../../src/api/generated/modelversion.ts';
 import type { KubeClient } from '../../../src/controller/client.ts';
 import { createKubeClient } from '../../../src/controller/kubeClient.ts';
 import { inspectionOf, inspectJob } from '../../../src/core/resources/inspection.ts';
-import { allCaches, createCaches, type Caches } from '../../../src/observe/caches.ts';
+import { createCaches, type Caches } from '../../../src/observe/caches.ts';
 import { observeInspection } from '../../../src/observe/inspection.ts';
 import { startApiServer, type FakeApiServer } from '../../support/apiServer.ts';
 import type { StoredObject } from '../../support/apiStore.ts';
 import { createSeededRandom, realClock } from '../../support/clocks.ts';
+import { runCaches } from '../../support/runningCaches.ts';
 import { deploymentObject, NAME, NAMESPACE, versionObject } from '../../support/world/objects.ts';
 
 let server: FakeApiServer;
 let client: KubeClient;
 let caches: Caches;
 let stop: AbortController;
-let running: readonly Promise<void>[];
+let ended: Promise<unknown>;
 let deployment: ModelDeployment;
 let told: string[];
 
@@ -42,13 +43,12 @@ beforeEach(async () => {
     onError: () => undefined,
   });
   deployment = server.put(deploymentObject() as unknown as StoredObject) as unknown as ModelDeployment;
-  running = allCaches(caches).map(([, cache]) => cache.run(stop.signal));
-  await until(() => allCaches(caches).every(([, cache]) => cache.hasSynced()));
+  ({ ended } = await runCaches(caches, stop.signal));
 });
 
 afterEach(async () => {
   stop.abort();
-  await Promise.all(running);
+  await ended;
   await server.close();
 });
 

@@ -1,12 +1,12 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ANNOTATION, LABEL, MANAGED_BY_VALUE } from '../../../src/api/names.ts';
 import { RESOURCE, type KubeObject, type ResourceType } from '../../../src/api/resources.ts';
 import type { KubeClient } from '../../../src/controller/client.ts';
 import { claimAccess } from '../../../src/core/resources/claims.ts';
-import { allCaches, createCaches } from '../../../src/observe/caches.ts';
+import { createCaches } from '../../../src/observe/caches.ts';
 import { observeVersion } from '../../../src/observe/version.ts';
 import { realClock } from '../../support/clocks.ts';
+import { runCaches } from '../../support/runningCaches.ts';
 import { SETTINGS } from '../../support/world.ts';
 import { versionObject } from '../../support/world/objects.ts';
 
@@ -70,8 +70,7 @@ async function observe(versions: readonly KubeObject[], revisions: readonly Kube
   } as unknown as KubeClient;
   const nobody = (): void => undefined;
   const caches = createCaches({ client, clock: realClock, random: () => 0, onDeployment: nobody, onVersion: nobody, onError: nobody });
-  for (const [, cache] of allCaches(caches)) void cache.run(over.signal);
-  while (!allCaches(caches).every(([, cache]) => cache.hasSynced())) await turn();
+  await runCaches(caches, over.signal);
   return observeVersion({ client, caches, settings: SETTINGS }, 'risk', 'mine', over.signal);
 }
 
