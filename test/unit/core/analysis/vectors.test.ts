@@ -9,12 +9,25 @@ import { burstFactors } from './burstFactors.ts';
 import { counterDelta, type CounterSample } from './counterDelta.ts';
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../../../src/core/analysis/config.ts';
 import { decide } from '../../../../src/core/analysis/decide.ts';
+import { shiftSeries, slowerSeries, type Bins } from '../../../../src/core/analysis/distribution.ts';
+import { dirichletLogE, psi } from '../../../../src/core/analysis/divergence.ts';
 import { judgeRate } from '../../../../src/core/analysis/rate.ts';
 import { kernel } from '../../../../src/core/analysis/kernel.ts';
 import { cleanRow, type RawCounts, type RawNumber, type RawRow } from '../../../../src/core/analysis/row.ts';
+import { scoreBurstFactors, scoreInterval, type Scores } from '../../../../src/core/analysis/score.ts';
+import { splitSeries } from '../../../../src/core/analysis/split.ts';
 import { explain } from '../../../../src/core/analysis/words.ts';
 
 type Tuple = readonly RawNumber[];
+
+type Histogram = readonly (readonly [Bins, Bins])[];
+type ScoreTuple = readonly [number, number, number];
+
+interface HistogramInput {
+  readonly hist: Histogram;
+  readonly history: readonly Bins[];
+  readonly tolerance: number;
+}
 
 interface MetricInput {
   readonly rows: readonly (Tuple | null)[];
@@ -36,7 +49,14 @@ type AnyCase =
   | Case<'burstFactors', MetricInput, readonly number[]>
   | Case<'analyse', MetricInput, Record<string, unknown>>
   | Case<'analyseRate', { rows: readonly (Tuple | null)[]; limit: number; history: readonly Tuple[] }, Record<string, unknown>>
-  | Case<'decide', { metrics: readonly MetricInput[]; alpha: number }, Record<string, unknown>>;
+  | Case<'decide', { metrics: readonly MetricInput[]; alpha: number }, Record<string, unknown>>
+  | Case<'slowerSeries', HistogramInput, readonly number[]>
+  | Case<'shiftSeries', HistogramInput, readonly number[]>
+  | Case<'splitSeries', { rows: readonly (Tuple | null)[]; weights: readonly number[]; tolerance: number }, readonly number[]>
+  | Case<'psi', { a: Bins; b: Bins }, number>
+  | Case<'dirichletLogE', { counts: Bins; probs: Bins; strength: number }, number>
+  | Case<'scoreBurstFactors', { rows: readonly ScoreTuple[]; history: readonly ScoreTuple[] }, readonly number[]>
+  | Case<'scoreInterval', { rows: readonly ScoreTuple[]; alpha: number; phis?: readonly number[] }, ScoreTuple>;
 
 const vectors = JSON.parse(readFileSync(new URL('./vectors.json', import.meta.url), 'utf8')) as {
   readonly defaults: Record<string, number>;
@@ -45,6 +65,8 @@ const vectors = JSON.parse(readFileSync(new URL('./vectors.json', import.meta.ur
 
 const toRow = (tuple: Tuple | null): RawRow =>
   tuple && { stable: { requests: tuple[0], bad: tuple[1] }, candidate: { requests: tuple[2], bad: tuple[3] } };
+const toBins = (hist: Histogram) => hist.map(([stable, candidate]) => ({ stable, candidate }));
+const toScores = ([count, sum, squares]: ScoreTuple): Scores => ({ count, sum, squares });
 const toCounts = (tuple: Tuple): RawCounts => ({ requests: tuple[0], bad: tuple[1] });
 
 function analyse(input: MetricInput): Record<string, unknown> {
@@ -82,6 +104,22 @@ function compute(vector: AnyCase): unknown {
         judge(rows.map(toRow), history.map(toCounts), { ...DEFAULT_ANALYSIS, ...config }));
       const { verdict, logE, index } = decide(judgements, vector.input.alpha);
       return { verdict, logE, metric: index };
+    }
+    case 'slowerSeries':
+      return slowerSeries(toBins(vector.input.hist), vector.input.history, vector.input.tolerance, DEFAULT_ANALYSIS.phiMax);
+    case 'shiftSeries':
+      return shiftSeries(toBins(vector.input.hist), vector.input.history, vector.input.tolerance, DEFAULT_ANALYSIS.phiMax);
+    case 'splitSeries':
+      return splitSeries(vector.input.rows.map((row) => cleanRow(toRow(row))), vector.input.weights, vector.input.tolerance);
+    case 'psi':
+      return psi(vector.input.a, vector.input.b);
+    case 'dirichletLogE':
+      return dirichletLogE(vector.input.counts, vector.input.probs, vector.input.strength);
+    case 'scoreBurstFactors':
+      return scoreBurstFactors(vector.input.rows.map(toScores), vector.input.history.map(toScores), DEFAULT_ANALYSIS.phiMax);
+    case 'scoreInterval': {
+      const { mean, lower, upper } = scoreInterval(vector.input.rows.map(toScores), vector.input.alpha, vector.input.phis);
+      return [mean, lower, upper];
     }
   }
 }

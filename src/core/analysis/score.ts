@@ -1,0 +1,136 @@
+// Means of scores between 0 and 1 (a reward, a rating, a share of right words), higher is better.
+//
+// Each arm's mean gets an interval that holds at all times at once: an empirical Bernstein confidence sequence with predictable mixing
+// (Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", 2024). Two arms are compared by their intervals.
+
+const { log, log1p, max, min, sqrt } = Math;
+
+/** Of one arm in one interval: how many scores, their sum and the sum of their squares. */
+export interface Scores {
+  readonly count: number;
+  readonly sum: number;
+  readonly squares: number;
+}
+
+/** Both arms' scores of one interval; null = no usable data. */
+export type ScoreRow = { readonly stable: Scores; readonly candidate: Scores } | null;
+
+export interface ScoreInterval {
+  readonly mean: number;
+  readonly lower: number;
+  readonly upper: number;
+}
+
+/** Scores of neighbouring intervals or blocks: how far their means lie apart, over how far independent scores would put them. */
+interface PairSums {
+  readonly pairs: number;
+  readonly num: number;
+  readonly den: number;
+  readonly last: Scores | null;
+}
+
+const BLOCK = 5;
+const ENOUGH_HISTORY = 10;
+const NO_PAIRS: PairSums = { pairs: 0, num: 0, den: 0, last: null };
+const NO_SCORES: Scores = { count: 0, sum: 0, squares: 0 };
+
+/**
+ * Burst factor for every row, between 1 and `phiMax`, from the stable arm's rows before it (rows without scores are passed over):
+ *
+ *     phi = max over single intervals and blocks of five of (nu phi0 + pairs num / den) / (nu + pairs)
+ */
+export function scoreBurstFactors(stable: readonly Scores[], history: readonly Scores[], phiMax: number): number[] {
+  const past = history.filter(({ count }) => count > 0);
+  const [weight, phi0] = past.length >= ENOUGH_HISTORY ? [3, 1] : [10, 3];
+  let seen = 0;
+  let single = NO_PAIRS;
+  let blocks = NO_PAIRS;
+  let open = NO_SCORES;
+  const see = (scores: Scores): void => {
+    if (scores.count <= 0) return;
+    seen += 1;
+    single = addNeighbour(single, scores);
+    open = add(open, scores);
+    if (seen % BLOCK !== 0) return;
+    blocks = addNeighbour(blocks, open);
+    open = NO_SCORES;
+  };
+  const estimate = ({ pairs, num, den }: PairSums): number => (den > 0 ? (weight * phi0 + (pairs * num) / den) / (weight + pairs) : 0);
+  past.forEach(see);
+  return stable.map((scores) => {
+    const factor = min(phiMax, max(seen < 2 ? phi0 : 1, estimate(single), estimate(blocks)));
+    see(scores);
+    return factor;
+  });
+}
+
+/**
+ * Interval of the mean of one arm after all rows, each side at level `alpha`, at all times at once; counts and sums of row t are divided by
+ * `factors[t]`. N = scores before row t:
+ *
+ *     mu = (1/2 + sum S) / (1 + N)      v = (1/4 + sum V) / (1 + N)      V = max(0, Q - 2 mu S + n mu^2)
+ *     lambda = min(1/2, sqrt(2 ln(1/alpha) / (v M ln(1 + M))))           M = N + n
+ *     centre = sum lambda S / sum lambda n      half width = (ln(1/alpha) + sum (-ln(1 - lambda) - lambda) V) / sum lambda n
+ */
+export function scoreInterval(rows: readonly Scores[], alpha: number, factors: readonly number[] = []): ScoreInterval {
+  return rows.reduce((state, scores, index) => stepScore(state, divide(scores, factors[index] ?? 1), alpha), NO_SCORE).interval;
+}
+
+/** Sums of one arm's interval so far. */
+export interface ScoreState {
+  readonly count: number;
+  readonly sum: number;
+  readonly variance: number;
+  readonly weighted: { readonly count: number; readonly sum: number; readonly variance: number };
+  readonly interval: ScoreInterval;
+}
+
+/** Before the first score anything is possible. */
+export const NO_SCORE: ScoreState = {
+  count: 0,
+  sum: 0,
+  variance: 0,
+  weighted: { count: 0, sum: 0, variance: 0 },
+  interval: { mean: 0.5, lower: 0, upper: 1 },
+};
+
+/** The interval after one more row, already divided by its burst factor. */
+export function stepScore(state: ScoreState, { count: n, sum: s, squares }: Scores, alpha: number): ScoreState {
+  if (n <= 0) return state;
+  const mu = (0.5 + state.sum) / (1 + state.count);
+  const v = (0.25 + state.variance) / (1 + state.count);
+  const all = state.count + n;
+  const lambda = min(0.5, sqrt((2 * log(1 / alpha)) / (v * all * log(1 + all))));
+  const deviation = max(0, squares - 2 * mu * s + n * mu * mu);
+  const weighted = {
+    count: state.weighted.count + lambda * n,
+    sum: state.weighted.sum + lambda * s,
+    variance: state.weighted.variance + (-log1p(-lambda) - lambda) * deviation,
+  };
+  const mean = weighted.sum / weighted.count;
+  const half = (log(1 / alpha) + weighted.variance) / weighted.count;
+  const interval = { mean, lower: max(0, mean - half), upper: min(1, mean + half) };
+  return { count: all, sum: state.sum + s, variance: state.variance + deviation, weighted, interval };
+}
+
+/** Scores with less weight, as if fewer of them had been seen. */
+export function divide({ count, sum, squares }: Scores, factor: number): Scores {
+  return { count: count / factor, sum: sum / factor, squares: squares / factor };
+}
+
+function addNeighbour(sums: PairSums, scores: Scores): PairSums {
+  const { last } = sums;
+  if (last === null) return { ...sums, last: scores };
+  const apart = scores.sum / scores.count - last.sum / last.count;
+  const both = add(last, scores);
+  return {
+    pairs: sums.pairs + 1,
+    num: sums.num + apart ** 2 / (1 / last.count + 1 / scores.count),
+    den: sums.den + both.squares / both.count - (both.sum / both.count) ** 2,
+    last: scores,
+  };
+}
+
+function add(a: Scores, b: Scores): Scores {
+  return { count: a.count + b.count, sum: a.sum + b.sum, squares: a.squares + b.squares };
+}

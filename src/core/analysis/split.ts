@@ -1,0 +1,37 @@
+// Whether the traffic is split as the weight says: a gateway that did not take a weight over, or a balancer that splits something else.
+
+import { combine } from './decide.ts';
+import { NO_EVIDENCE, stepProcess, type Term } from './eprocess.ts';
+import type { Row } from './row.ts';
+
+/** Odds factors of the alternatives "more than its share", each with weight 1/6; their reciprocals are those of "less". */
+const X_SPLIT = [1.1, 1.25, 1.5, 2, 4, 10] as const;
+const X_SPLIT_DOWN = X_SPLIT.map((x) => 1 / x);
+
+/** Level at which a split is called wrong: e >= 1000. Nothing is rolled back for it, and a false word about it is dear. */
+export const SPLIT_ALPHA = 0.001;
+/** The odds of a request to go to the candidate may be this much more or less than those of the weight. */
+export const SPLIT_TOLERANCE = 0.5;
+
+/**
+ * ln e after every row against "the odds of a request to reach the candidate are within a factor 1 + tolerance of those of its weight", in
+ * either direction; `weights` are those of the rows, in [0, 1]. Round robin only makes e smaller. Where a balancer works by connection or by
+ * session the split is coarser than by request, and healthy splits are called wrong.
+ */
+export function splitSeries(rows: readonly Row[], weights: readonly number[], tolerance: number): number[] {
+  const side = (factor: number, alternatives: readonly number[]): number[] => {
+    let process = NO_EVIDENCE;
+    return rows.map((row, index) => {
+      process = stepProcess(process, splitTerm(row, weights[index] ?? 0, factor), alternatives);
+      return process.logE;
+    });
+  };
+  return combine([side(1 + tolerance, X_SPLIT), side(1 / (1 + tolerance), X_SPLIT_DOWN)]);
+}
+
+/** Of all requests, those of the candidate; null share = the weight's, with its odds times `factor`. */
+function splitTerm(row: Row, weight: number, factor: number): Term {
+  if (row === null || weight <= 0 || weight >= 1) return null;
+  const m = row.stable.requests + row.candidate.requests;
+  return m > 0 ? { k: row.candidate.requests, m, q: (weight * factor) / (1 - weight + weight * factor) } : null;
+}
