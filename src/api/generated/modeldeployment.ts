@@ -199,14 +199,72 @@ export interface ModelDeploymentAnalysisCheckErrorRate {
   readonly absoluteFloor?: string;
 }
 
-/** Compares the share of slow requests of the candidate with that of the stable version over the same time, as the gateway measures them or, without a gateway, the model servers. */
+/** Compares how long requests take with the stable version over the same time, as the gateway measures them or, without a gateway, the model servers. Without any field, at every bucket of their histogram at once: that finds whatever becomes slower by more than a quarter, and can accuse the candidate but not certify it. */
 export interface ModelDeploymentAnalysisCheckLatency {
   /** A request that takes longer is a slow one. Rounded up to the next bucket of their histogram. From 1ms to 1h. Example: 250ms. */
-  readonly slowerThan: string;
+  readonly slowerThan?: string;
+  /** What half of the candidate's requests must stay within: so many times what the stable version needed for half of its own before the release, or a fixed time. Rounded up to the next bucket of their histogram. Example: 1.1x. */
+  readonly p50AtMost?: string;
+  /** What 95 % of the candidate's requests must stay within: so many times what the stable version needed for 95 % of its own before the release, or a fixed time. Rounded up to the next bucket of their histogram. Example: 1.2x. */
+  readonly p95AtMost?: string;
+  /** What 99 % of the candidate's requests must stay within: so many times what the stable version needed for 99 % of its own before the release, or a fixed time. Rounded up to the next bucket of their histogram. Example: 500ms. */
+  readonly p99AtMost?: string;
   /** How much higher than the stable version's share of slow requests the candidate's may be, in per cent of it, once it is certain that it is not higher still. From 0% to 999.999%. Default: 50%. Example: 20%. */
   readonly relativeMargin?: string;
   /** Share of slow requests that is always good enough, however fast the stable version is. From 0% to 100%. Default: 1%. Example: 5%. */
   readonly absoluteFloor?: string;
+}
+
+/** Compares any share of bad events of the candidate with that of the stable version, from counters of the user's own. Each query is asked for both versions. */
+export interface ModelDeploymentAnalysisCheckCompare {
+  /** PromQL that gives counters of bad events as they are, one for each pod, without rate() or increase(). {{namespace}}, {{deployment}}, {{version}} and {{revision}} stand for those of the version that is asked about. Example: 'wrong_predictions_total{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  readonly bad: string;
+  /** PromQL that gives counters of all events, in the same way. Example: 'labelled_predictions_total{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  readonly total: string;
+  /** How much higher than the stable version's share the candidate's may be, in per cent of it, once it is certain that it is not higher still. From 0% to 999.999%. Default: 50%. Example: 20%. */
+  readonly relativeMargin?: string;
+  /** Share that is always good enough, whatever the stable version's is. From 0% to 100%. Default: 1%. Example: 2%. */
+  readonly absoluteFloor?: string;
+}
+
+/** Compares the mean of a score with that of the stable version, such as a rating or a share of right words, from counters of the user's own. Each query is asked for both versions. */
+export interface ModelDeploymentAnalysisCheckScore {
+  /** PromQL that gives counters of scores as they are, one for each pod. {{namespace}}, {{deployment}}, {{version}} and {{revision}} stand for those of the version that is asked about. Example: 'rating_count{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  readonly count?: string;
+  /** PromQL that gives counters of the sum of the scores. Example: 'rating_sum{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  readonly sum?: string;
+  /** PromQL that gives counters of the sum of the squares of the scores. Without it scores count as if each were the lowest or the highest one, and it takes more of them. Example: 'rating_squares_sum{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  readonly sumOfSquares?: string;
+  /** PromQL that gives a histogram of the scores, as counters with the label le; the middle of a bucket stands for what is in it. Example: 'rating_bucket{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  readonly histogram?: string;
+  /** Lowest score that is possible, as a decimal number in a string. Default: "0". Example: "1". */
+  readonly lowest?: string;
+  /** Highest score that is possible, as a decimal number in a string. Default: "1". Example: "5". */
+  readonly highest?: string;
+  /** Which scores are better. Default: Higher. Example: Lower. */
+  readonly better?: 'Higher' | 'Lower';
+  /** How much worse than the stable version's the candidate's mean may be, in per cent of the way from the lowest score to the highest, once it is certain that it is not worse still. From 0% to 100%. Default: 5%. Example: 2%. */
+  readonly margin?: string;
+}
+
+/** Holds a share of bad events of the candidate alone against a fixed limit, such as a service level objective. Without queries it is the share of failed requests. */
+export interface ModelDeploymentAnalysisCheckRate {
+  /** PromQL that gives counters of bad events as they are, one for each pod, without rate() or increase(). {{namespace}}, {{deployment}}, {{version}} and {{revision}} stand for those of the candidate. Default: failed requests. Example: 'disagreements_total{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  readonly bad?: string;
+  /** PromQL that gives counters of all events, in the same way. Default: all requests. Example: 'compared_total{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  readonly total?: string;
+  /** Highest good share. From 0% to 100%. Example: 1%. */
+  readonly atMost: string;
+}
+
+/** Finds out whether a distribution of the candidate differs from that of the stable version over the same time: of predictions, or of inputs. From counters of the user's own; the query is asked for both versions. */
+export interface ModelDeploymentAnalysisCheckShift {
+  /** PromQL that gives counters as they are, one for each bin and pod. {{namespace}}, {{deployment}}, {{version}} and {{revision}} stand for those of the version that is asked about. Example: 'predictions_total{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  readonly counts: string;
+  /** Label that tells the bins apart; with le the counters are those of a histogram. Default: le. Example: class. */
+  readonly bin?: string;
+  /** What a shift means. Hold reports it and leaves the weight where it is, for a person to decide; Rollback counts it as evidence against the candidate. Default: Hold. Example: Rollback. */
+  readonly whenShifted?: 'Hold' | 'Rollback';
 }
 
 /** A bound on any PromQL expression. It compares with nothing; no data is no verdict. */
@@ -217,15 +275,31 @@ export interface ModelDeploymentAnalysisCheckLimit {
   readonly max?: string;
   /** Lowest good value, as a decimal number in a string. Default: none. Example: "0.9". */
   readonly min?: string;
+  /** Looks in a row that must find the value outside before the candidate fails. Default: 2. Example: 4. */
+  readonly consecutive?: number;
+  /** Time for which the value must be outside at each look before the candidate fails, instead of a number of looks. From 1s to 24h. Example: 2m. */
+  readonly for?: string;
 }
 
 export interface ModelDeploymentAnalysisCheck {
   /** Name of the check, as status, Events and metrics show it. Example: errors. */
   readonly name: string;
+  /** Lack of data for this check neither holds the release nor keeps it from a promotion; what it does say counts as ever. For labels that arrive late. Default: false. Example: true. */
+  readonly optional?: boolean;
   /** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them or, without a gateway, the model servers. */
   readonly errorRate?: ModelDeploymentAnalysisCheckErrorRate;
-  /** Compares the share of slow requests of the candidate with that of the stable version over the same time, as the gateway measures them or, without a gateway, the model servers. */
+  /** Compares how long requests take with the stable version over the same time, as the gateway measures them or, without a gateway, the model servers. Without any field, at every bucket of their histogram at once: that finds whatever becomes slower by more than a quarter, and can accuse the candidate but not certify it. */
   readonly latency?: ModelDeploymentAnalysisCheckLatency;
+  /** Compares any share of bad events of the candidate with that of the stable version, from counters of the user's own. Each query is asked for both versions. */
+  readonly compare?: ModelDeploymentAnalysisCheckCompare;
+  /** Compares the mean of a score with that of the stable version, such as a rating or a share of right words, from counters of the user's own. Each query is asked for both versions. */
+  readonly score?: ModelDeploymentAnalysisCheckScore;
+  /** Holds a share of bad events of the candidate alone against a fixed limit, such as a service level objective. Without queries it is the share of failed requests. */
+  readonly rate?: ModelDeploymentAnalysisCheckRate;
+  /** Finds out whether a distribution of the candidate differs from that of the stable version over the same time: of predictions, or of inputs. From counters of the user's own; the query is asked for both versions. */
+  readonly shift?: ModelDeploymentAnalysisCheckShift;
+  /** Finds out whether the traffic is split as the weight says, and holds the release if it is not. Not for routes with session affinity, nor where a balancer works by connection: there healthy splits differ from their weight. */
+  readonly split?: Readonly<Record<string, unknown>>;
   /** A bound on any PromQL expression. It compares with nothing; no data is no verdict. */
   readonly limit?: ModelDeploymentAnalysisCheckLimit;
 }
@@ -236,7 +310,13 @@ export interface ModelDeploymentAnalysis {
   readonly interval?: string;
   /** Requests that the candidate must have answered in each step before the release goes on. Default: 100. Example: 1000. */
   readonly minRequests?: number;
-  /** Checks that the candidate must not fail, by name. An empty list promotes on readiness and probe alone, and the record says so. Default: [{name: errors, errorRate: {}}, {name: latency, latency: {slowerThan: 250ms}}]. Example: [{name: errors, errorRate: {}}, {name: slow, latency: {slowerThan: 250ms}}]. */
+  /** What a promotion takes. NotWorse: every step was held, nothing is suspect, no data are missing, and enough requests were answered; the record says which change would have been found. Certified: every check that can certify has also certified that the candidate is within its margin or floor. Default: NotWorse. Example: Certified. */
+  readonly promoteWhen?: 'NotWorse' | 'Certified';
+  /** Goes on to the next step before its hold is over, as soon as every check that can certify has certified the candidate. Default: false. Example: true. */
+  readonly fastPromote?: boolean;
+  /** Names of CheckSets of this namespace whose checks hold besides those of checks. A release keeps them as they are at its start. Default: none. Example: [platform]. */
+  readonly checkSets?: readonly string[];
+  /** Checks that the candidate must not fail, by name. An empty list promotes on readiness and probe alone, and the record says so. Default: [{name: errors, errorRate: {}}, {name: latency, latency: {}}], or none where checkSets is given. Example: [{name: errors, errorRate: {}}, {name: slow, latency: {slowerThan: 250ms}}]. */
   readonly checks?: readonly ModelDeploymentAnalysisCheck[];
 }
 
