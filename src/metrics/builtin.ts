@@ -1,10 +1,10 @@
-// The built-in measurands (`errors`, `slowerThan`) of many releases in a number of questions that does not grow with the releases.
+// The built-in measurands (`errors`, `slowerThan`, `latencies`) of many releases in a number of questions that does not grow with the releases.
 import type { Arms, Measurand } from '../core/analysis/measurement.ts';
 import type { Prometheus } from './prometheus.ts';
-import { findBoundaries, readErrorArms, readSlowArms } from './readings.ts';
+import { findBoundaries, readErrorArms, readLatencyArms, readSlowArms } from './readings.ts';
 import type { Reading, Span } from './readings.ts';
 
-export type BuiltIn = Exclude<Measurand, { readonly type: 'value' }>;
+export type BuiltIn = Exclude<Measurand, { readonly type: 'value' | 'counters' }>;
 
 /** `boundaryMs`: the histogram boundary found before, for `slowerThan`; without it one is looked for. */
 export interface BuiltInWish {
@@ -17,7 +17,10 @@ export interface BuiltInReading extends Reading {
   readonly boundaryMs?: number;
 }
 
-/** One reading for each wish, in their order: one question for errors, one for latency, and one for boundaries while any is unknown. */
+/**
+ * One reading for each wish, in their order: one question for errors, one for requests slower than boundaries, one for whole histograms, and
+ * one for boundaries while any is unknown.
+ */
 export async function readBuiltIn(
   prometheus: Prometheus,
   span: Span,
@@ -26,6 +29,8 @@ export async function readBuiltIn(
   const readings = new Map<BuiltInWish, BuiltInReading>();
   const failing = wishes.flatMap((wish) => (wish.measurand.type === 'errors' ? [{ wish, arms: wish.measurand.arms }] : []));
   const errors = readErrorArms(prometheus, span, failing);
+  const whole = wishes.flatMap((wish) => (wish.measurand.type === 'latencies' ? [{ wish, arms: wish.measurand.arms }] : []));
+  const latencies = readLatencyArms(prometheus, span, whole);
   const slow = await withBoundaries(prometheus, span, wishes, readings);
   for (const [index, reading] of (await readSlowArms(prometheus, span, slow)).entries()) {
     const asked = slow[index];
@@ -33,6 +38,10 @@ export async function readBuiltIn(
   }
   for (const [index, reading] of (await errors).entries()) {
     const asked = failing[index];
+    if (asked !== undefined) readings.set(asked.wish, reading);
+  }
+  for (const [index, reading] of (await latencies).entries()) {
+    const asked = whole[index];
     if (asked !== undefined) readings.set(asked.wish, reading);
   }
   return wishes.map((wish) => readings.get(wish) ?? { ticks: [] });

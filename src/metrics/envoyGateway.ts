@@ -4,8 +4,8 @@
 // backendRefs that never change place, so slot a is always backend/0 and slot b backend/1.
 import type { RouteArms, Slot } from '../core/analysis/measurement.ts';
 import type { Series } from './prometheusAnswer.ts';
-import { boundaryRegex, collectBoundaries, collectErrors, collectSlower, oneOf, split } from './series.ts';
-import type { SeriesQuery, SeriesSamples, SeriesSource } from './series.ts';
+import { boundaryMatcher, collectBoundaries, collectErrors, collectHistogram, collectSlower, oneOf, split } from './series.ts';
+import type { HistogramSamples, SeriesQuery, SeriesSamples, SeriesSource } from './series.ts';
 
 /** Requests by class of response. Not `upstream_rq_total`, which leaves refused connections out; they are failures that users see. */
 export const REQUESTS = 'envoy_cluster_upstream_rq_xx';
@@ -33,9 +33,9 @@ export function errorQueries(clusters: readonly string[]): readonly SeriesQuery[
   return split(clusters, (names) => `max by (${CLUSTER}, ${CLASS}, instance) (${REQUESTS}{${CLUSTER}=~${oneOf(names)}})`);
 }
 
-export function latencyQueries(clusters: readonly string[], boundariesMs: readonly number[]): readonly SeriesQuery[] {
-  const le = boundaryRegex(boundariesMs);
-  return split(clusters, (names) => `max by (${CLUSTER}, le, instance) (${LATENCY}{${CLUSTER}=~${oneOf(names)},le=~${le}})`);
+export function latencyQueries(clusters: readonly string[], boundariesMs?: readonly number[]): readonly SeriesQuery[] {
+  const le = boundaryMatcher(boundariesMs);
+  return split(clusters, (names) => `max by (${CLUSTER}, le, instance) (${LATENCY}{${CLUSTER}=~${oneOf(names)}${le}})`);
 }
 
 export function boundaryQueries(clusters: readonly string[]): readonly SeriesQuery[] {
@@ -55,6 +55,10 @@ export function readSlower(series: readonly Series[], boundaryMs: number): Reado
   return collectSlower(series, locate, boundaryMs);
 }
 
+export function readHistogram(series: readonly Series[]): ReadonlyMap<number, HistogramSamples> {
+  return collectHistogram(series, locate, (ms) => ms);
+}
+
 function locate(labels: Series['labels']): { readonly name: string; readonly instance: string } | undefined {
   const name = labels[CLUSTER];
   return name === undefined ? undefined : { name, instance: labels['instance'] ?? '' };
@@ -68,5 +72,6 @@ export const ENVOY_GATEWAY: SeriesSource = {
   boundaryQueries,
   readErrors,
   readSlower,
+  readHistogram,
   readBoundaries,
 };

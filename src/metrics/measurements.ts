@@ -7,9 +7,8 @@ import { createGate } from './gate.ts';
 import type { Clock } from './gate.ts';
 import { gridBefore } from './looks.ts';
 import type { Prometheus } from './prometheus.ts';
-import { readValue } from './readings.ts';
 import type { Span } from './readings.ts';
-import { builtInWish, promqlOf, readPast, remember, sameQuestion, subscribe, toSamples } from './subscription.ts';
+import { builtInWish, ownOf, readOwn, readPast, remember, sameQuestion, subscribe, toSamples } from './subscription.ts';
 import type { Subscription } from './subscription.ts';
 
 export interface MeasurementsOptions {
@@ -128,9 +127,10 @@ class MeasurementService implements Measurements {
     if (wishes.length > 0) {
       void readBuiltIn(this.#prometheus, span, wishes).then((readings) => this.#settle(atMs, builtIn, readings));
     }
-    for (const [promql, same] of Map.groupBy(subs, promqlOf)) {
-      if (promql === undefined) continue;
-      void this.#gate(() => readValue(this.#prometheus, span, promql)).then((reading) => this.#settle(atMs, same, same.map(() => reading)));
+    for (const same of Map.groupBy(subs, (sub) => JSON.stringify(ownOf(sub))).values()) {
+      const own = same[0] && ownOf(same[0]);
+      if (own === undefined) continue;
+      void this.#gate(() => readOwn(this.#prometheus, span, own)).then((reading) => this.#settle(atMs, same, same.map(() => reading)));
     }
   }
 

@@ -4,8 +4,8 @@
 // The server counts what it answered, not what its callers met: connections that it refuses or drops are in no series.
 import type { PodArms } from '../core/analysis/measurement.ts';
 import type { Series } from './prometheusAnswer.ts';
-import { boundaryRegex, collectBoundaries, collectErrors, collectSlower, oneOf, quote, split } from './series.ts';
-import type { SeriesQuery, SeriesSamples, SeriesSource } from './series.ts';
+import { boundaryMatcher, collectBoundaries, collectErrors, collectHistogram, collectSlower, oneOf, quote, split } from './series.ts';
+import type { HistogramSamples, SeriesQuery, SeriesSamples, SeriesSource } from './series.ts';
 
 /** REST requests by path and status. `model_infer_request_*` would leave out what never reached the model. */
 const REQUESTS = 'rest_server_requests_total';
@@ -27,10 +27,10 @@ export function errorQueries(names: readonly string[]): readonly SeriesQuery[] {
   });
 }
 
-export function latencyQueries(names: readonly string[], boundariesMs: readonly number[]): readonly SeriesQuery[] {
-  const le = boundaryRegex(boundariesMs.map((ms) => ms / 1000));
+export function latencyQueries(names: readonly string[], boundariesMs?: readonly number[]): readonly SeriesQuery[] {
+  const le = boundaryMatcher(boundariesMs?.map((ms) => ms / 1000));
   return split(names, (some) => {
-    const each = `max by (namespace, pod, path, method, status_code, le) (${LATENCY}{${podsOf(some)},${INFERENCES},le=~${le}})`;
+    const each = `max by (namespace, pod, path, method, status_code, le) (${LATENCY}{${podsOf(some)},${INFERENCES}${le}})`;
     return `sum by (namespace, pod, le) (${each})`;
   });
 }
@@ -74,6 +74,10 @@ export function readSlower(series: readonly Series[], boundaryMs: number): Reado
   return collectSlower(series, locate, boundaryMs / 1000);
 }
 
+export function readHistogram(series: readonly Series[]): ReadonlyMap<number, HistogramSamples> {
+  return collectHistogram(series, locate, toMs);
+}
+
 export function readBoundaries(series: readonly Series[]): ReadonlyMap<string, readonly number[]> {
   return new Map([...collectBoundaries(series, locate)].map(([name, seconds]) => [name, seconds.map(toMs)]));
 }
@@ -91,5 +95,6 @@ export const MLSERVER: SeriesSource = {
   boundaryQueries,
   readErrors,
   readSlower,
+  readHistogram,
   readBoundaries,
 };

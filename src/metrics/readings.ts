@@ -1,10 +1,10 @@
 // Questions to Prometheus and what the answers say, at one look or, to catch up, at all looks of a span.
-import type { Arms, Tick } from '../core/analysis/measurement.ts';
+import type { Arms, ArmVectors, Tick } from '../core/analysis/measurement.ts';
 import { ENVOY_GATEWAY, seriesFor as slotsOf } from './envoyGateway.ts';
 import { MLSERVER, seriesFor as podsOf } from './mlserver.ts';
 import type { Prometheus } from './prometheus.ts';
 import type { QueryFailure, QueryResult, Series } from './prometheusAnswer.ts';
-import type { SeriesQuery, SeriesSamples, SeriesSource } from './series.ts';
+import type { HistogramSamples, SeriesQuery, SeriesSamples, SeriesSource } from './series.ts';
 
 /** Looks from `fromMs` to `toMs`, both included; one look when they are equal. */
 export interface Span {
@@ -75,6 +75,15 @@ export async function readSlowArms(
   });
 }
 
+/** Whole histograms of all these arms, in one query of each source. */
+export async function readLatencyArms(prometheus: Prometheus, span: Span, wishes: readonly ArmsWish[]): Promise<readonly Reading[]> {
+  return await bySource(wishes, async (source, same) => {
+    const answers = await askAll(prometheus, span, source.latencyQueries(same.flatMap(namesOf)));
+    const samples = source.readHistogram(answers.series);
+    return same.map((wish) => toHistogram(span, wish, answers.failures, samples, source.latency));
+  });
+}
+
 /** A histogram boundary, or why there is none. */
 export type Boundary = { readonly ms: number } | { readonly problem: string };
 
@@ -112,7 +121,7 @@ export const RANGE_VECTOR = 'The query gives a range vector: wrap it in a functi
 
 /** One number of a user's query: a scalar, or an instant vector with exactly one element. Anything else is no data. */
 export async function readValue(prometheus: Prometheus, span: Span, promql: string): Promise<Reading> {
-  const result = await ask(prometheus, span, promql);
+  const result = await askSpan(prometheus, span, promql);
   if (!result.ok) return { ticks: [], problem: result.sentence };
   if (result.type === 'matrix' && span.fromMs === span.toMs) {
     return { ticks: [], problem: RANGE_VECTOR };
@@ -141,7 +150,7 @@ interface Answers {
 }
 
 async function askAll(prometheus: Prometheus, span: Span, queries: readonly SeriesQuery[]): Promise<Answers> {
-  const asked = queries.map(async ({ promql, names }) => ({ names, result: await ask(prometheus, span, promql) }));
+  const asked = queries.map(async ({ promql, names }) => ({ names, result: await askSpan(prometheus, span, promql) }));
   const results = await Promise.all(asked);
   const series: Series[] = [];
   const failures = new Map<string, QueryFailure>();
@@ -152,7 +161,8 @@ async function askAll(prometheus: Prometheus, span: Span, queries: readonly Seri
   return { series, failures };
 }
 
-function ask(prometheus: Prometheus, span: Span, promql: string): Promise<QueryResult> {
+/** A query at one look or at all looks of a span. */
+export function askSpan(prometheus: Prometheus, span: Span, promql: string): Promise<QueryResult> {
   const { fromMs, toMs, stepMs } = span;
   return fromMs === toMs ? prometheus.instant(promql, fromMs) : prometheus.range(promql, fromMs, toMs, stepMs);
 }
@@ -175,6 +185,25 @@ function toReading(
   return newest?.has(stable) === true || newest?.has(candidate) === true ? { ticks } : { ticks, problem: noSeries(metric, wish.arms) };
 }
 
+function toHistogram(
+  span: Span,
+  wish: ArmsWish,
+  failures: Answers['failures'],
+  samples: ReadonlyMap<number, HistogramSamples>,
+  metric: string,
+): Reading {
+  const { stable, candidate } = placeOf(wish.arms);
+  const failed = failures.get(stable) ?? failures.get(candidate);
+  if (failed !== undefined) return { ticks: [], problem: failed.sentence };
+  const ticks = looks(span).map((atMs): Tick => {
+    const { columns = [], names } = samples.get(atMs) ?? {};
+    const arm = (name: string): ArmVectors => names?.get(name) ?? {};
+    return { ...empty(atMs), vectors: { columns, stable: arm(stable), candidate: arm(candidate) } };
+  });
+  const newest = samples.get(span.toMs)?.names;
+  return newest?.has(stable) === true || newest?.has(candidate) === true ? { ticks } : { ticks, problem: noSeries(metric, wish.arms) };
+}
+
 function noSeries(metric: string, arms: Arms): string {
   if ('deployment' in arms) {
     const pods = `pods of ${arms.namespace}/${arms.deployment}`;
@@ -184,13 +213,15 @@ function noSeries(metric: string, arms: Arms): string {
   return `Prometheus has no ${metric} of the route ${route}: no request came yet, or the gateway's Envoy is not scraped.`;
 }
 
-function looks(span: Span): readonly number[] {
+/** Times of the looks of a span. */
+export function looks(span: Span): readonly number[] {
   const times: number[] = [];
   for (let atMs = span.fromMs; atMs <= span.toMs; atMs += Math.max(1, span.stepMs)) times.push(atMs);
   return times;
 }
 
-function empty(atMs: number): Tick {
+/** A look of which nothing is known. */
+export function empty(atMs: number): Tick {
   return { atMs, stable: null, candidate: null, value: null };
 }
 

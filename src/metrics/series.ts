@@ -1,5 +1,5 @@
 // What sources of built-in measurements share: queries about many names at once, and counters out of their answers.
-import type { ArmSample, Counter } from '../core/analysis/measurement.ts';
+import type { ArmSample, ArmVectors, Counter } from '../core/analysis/measurement.ts';
 import { readNumber } from './prometheusAnswer.ts';
 import type { Series } from './prometheusAnswer.ts';
 
@@ -12,6 +12,12 @@ export interface SeriesQuery {
 /** Counters by name and then by whatever counted them: a scraped gateway, a pod. */
 export type SeriesSamples = ReadonlyMap<string, ArmSample>;
 
+/** Cumulative histograms by name: `columns` are upper boundaries in milliseconds, ascending, the last one `Infinity`. */
+export interface HistogramSamples {
+  readonly columns: readonly string[];
+  readonly names: ReadonlyMap<string, ArmVectors>;
+}
+
 /** Who counts requests and their durations: a gateway, or the model servers. */
 export interface SeriesSource {
   /** Metric that counts requests, and histogram of their durations. */
@@ -19,12 +25,13 @@ export interface SeriesSource {
   readonly latency: string;
   /** Queries for all these names: one, unless they are too long for one. */
   readonly errorQueries: (names: readonly string[]) => readonly SeriesQuery[];
-  /** For all requests and for those up to each of the boundaries, in milliseconds. */
-  readonly latencyQueries: (names: readonly string[], boundariesMs: readonly number[]) => readonly SeriesQuery[];
+  /** For all requests and for those up to each of the boundaries, in milliseconds; without them for the whole histogram. */
+  readonly latencyQueries: (names: readonly string[], boundariesMs?: readonly number[]) => readonly SeriesQuery[];
   /** For the boundaries that the histograms have. */
   readonly boundaryQueries: (names: readonly string[]) => readonly SeriesQuery[];
   readonly readErrors: (series: readonly Series[]) => ReadonlyMap<number, SeriesSamples>;
   readonly readSlower: (series: readonly Series[], boundaryMs: number) => ReadonlyMap<number, SeriesSamples>;
+  readonly readHistogram: (series: readonly Series[]) => ReadonlyMap<number, HistogramSamples>;
   /** In milliseconds, ascending, without +Inf. */
   readonly readBoundaries: (series: readonly Series[]) => ReadonlyMap<string, readonly number[]>;
 }
@@ -57,8 +64,13 @@ export function oneOf(texts: readonly string[]): string {
   return quote([...new Set(texts)].map(escapeRegex).join('|'));
 }
 
+/** A further label matcher for the boundaries and +Inf, in the histogram's own unit; none without boundaries. */
+export function boundaryMatcher(boundaries: readonly number[] | undefined): string {
+  return boundaries === undefined ? '' : `,le=~${boundaryRegex(boundaries)}`;
+}
+
 /** The boundaries and +Inf, in the histogram's own unit. Whole ones are written `50` by some and `50.0` by others. */
-export function boundaryRegex(boundaries: readonly number[]): string {
+function boundaryRegex(boundaries: readonly number[]): string {
   const written = (boundary: number): string[] => (Number.isInteger(boundary) ? [`${boundary}`, `${boundary}.0`] : [`${boundary}`]);
   return oneOf([...[...boundaries].sort((a, b) => a - b).flatMap(written), '+Inf']);
 }
@@ -109,6 +121,21 @@ export function collectSlower(series: readonly Series[], locate: Locate, boundar
   });
 }
 
+/** Whole histograms by time. `toMs`: milliseconds of a boundary in the histogram's own unit. */
+export function collectHistogram(
+  series: readonly Series[],
+  locate: Locate,
+  toMs: (boundary: number) => number,
+): ReadonlyMap<number, HistogramSamples> {
+  const boundaryOf = ({ le }: Series['labels']): number | undefined => readNumber(le ?? '');
+  const boundaries = new Set(series.flatMap(({ labels }) => boundaryOf(labels) ?? []).filter((boundary) => !Number.isNaN(boundary)));
+  const ascending = [...boundaries].sort((a, b) => a - b);
+  const columns = ascending.map((boundary) => String(toMs(boundary)));
+  const partOf = (labels: Series['labels']): string | undefined => boundaryOf(labels)?.toString();
+  const found = collect(series, locate, partOf, (parts) => ascending.map((boundary) => parts.get(String(boundary)) ?? NaN));
+  return mapValues(found, (names) => ({ columns, names }));
+}
+
 /** Boundaries by name, ascending, without +Inf, in the histogram's own unit. */
 export function collectBoundaries(series: readonly Series[], locate: Locate): ReadonlyMap<string, readonly number[]> {
   const found = new Map<string, Set<number>>();
@@ -121,13 +148,13 @@ export function collectBoundaries(series: readonly Series[], locate: Locate): Re
   return new Map([...found].map(([name, set]) => [name, [...set].sort((a, b) => a - b)]));
 }
 
-/** Groups points by time, name and instance; `toCounter` makes one counter of the parts. */
-function collect(
+/** Groups points by time, name and instance; `toCounter` makes one counter, or more, of the parts. */
+function collect<Sample>(
   series: readonly Series[],
   locate: Locate,
   partOf: (labels: Series['labels']) => string | undefined,
-  toCounter: (parts: Parts) => Counter,
-): ReadonlyMap<number, SeriesSamples> {
+  toCounter: (parts: Parts) => Sample,
+): ReadonlyMap<number, ReadonlyMap<string, Readonly<Record<string, Sample>>>> {
   const times = new Map<number, Map<string, Map<string, Parts>>>();
   for (const { labels, points } of series) {
     const part = partOf(labels);

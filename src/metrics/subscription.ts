@@ -1,9 +1,10 @@
 // One check of one release in the measurement service: its looks, and what is known about how to ask for them.
-import type { CheckSamples, MeasureRequest } from '../core/analysis/measurement.ts';
+import type { CheckSamples, MeasureRequest, Measurand } from '../core/analysis/measurement.ts';
 import { readBuiltIn } from './builtin.ts';
 import type { BuiltIn, BuiltInReading, BuiltInWish } from './builtin.ts';
 import { createLooks } from './looks.ts';
 import type { Looks } from './looks.ts';
+import { readCounters, type CountersWish } from './counters.ts';
 import type { Prometheus } from './prometheus.ts';
 import { readValue } from './readings.ts';
 import type { Span } from './readings.ts';
@@ -58,21 +59,32 @@ export function remember(sub: Subscription, reading: BuiltInReading): void {
 
 /** The looks of a span, with one question. */
 export async function readPast(prometheus: Prometheus, span: Span, sub: Subscription): Promise<BuiltInReading> {
-  const wish = builtInWish(sub);
-  if (wish === undefined) return readValue(prometheus, span, promqlOf(sub) ?? '');
-  const [reading] = await readBuiltIn(prometheus, span, [wish]);
+  const { measurand } = sub.request;
+  if (isOwn(measurand)) return readOwn(prometheus, span, measurand);
+  const [reading] = await readBuiltIn(prometheus, span, [wishOf(measurand, sub.boundaryMs)]);
   return reading ?? { ticks: [] };
+}
+
+/** What is asked in PromQL of the user's own. */
+export type Own = CountersWish | Extract<Measurand, { readonly type: 'value' }>;
+
+function isOwn(measurand: Measurand): measurand is Own {
+  return measurand.type === 'value' || measurand.type === 'counters';
+}
+
+export async function readOwn(prometheus: Prometheus, span: Span, own: Own): Promise<BuiltInReading> {
+  return own.type === 'value' ? await readValue(prometheus, span, own.promql) : await readCounters(prometheus, span, own);
 }
 
 /** What to ask for a built-in check; undefined for a user's query. */
 export function builtInWish(sub: Subscription): BuiltInWish | undefined {
   const { measurand } = sub.request;
-  return measurand.type === 'value' ? undefined : wishOf(measurand, sub.boundaryMs);
+  return isOwn(measurand) ? undefined : wishOf(measurand, sub.boundaryMs);
 }
 
-/** The user's query; undefined for a built-in check. */
-export function promqlOf(sub: Subscription): string | undefined {
-  return sub.request.measurand.type === 'value' ? sub.request.measurand.promql : undefined;
+/** The user's queries; undefined for a built-in check. */
+export function ownOf(sub: Subscription): Own | undefined {
+  return isOwn(sub.request.measurand) ? sub.request.measurand : undefined;
 }
 
 /** Whether looks for `a` are looks for `b`, as far as both want them. */

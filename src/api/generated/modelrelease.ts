@@ -49,8 +49,10 @@ export interface ModelReleasePlanStep {
 export interface ModelReleasePlanCheck {
   /** Name of the check. Example: errors. */
   readonly name: string;
-  /** What it does: errorRate, latency or limit. Example: errorRate. */
+  /** What it does: errorRate, latency, compare, score, limit, rate, shift or split. Example: errorRate. */
   readonly type: string;
+  /** Lack of data for it neither holds the release nor keeps it from a promotion. Example: true. */
+  readonly optional?: boolean;
   /** Its settings, with defaults filled in. Example: {relativeMargin: 50%, absoluteFloor: 0.5%}. */
   readonly parameters?: Readonly<Record<string, string>>;
 }
@@ -71,6 +73,10 @@ export interface ModelReleasePlan {
   readonly checks: readonly ModelReleasePlanCheck[];
   /** Time between two looks at the metrics. Example: 15s. */
   readonly interval: string;
+  /** What a promotion takes; NotWorse where it is missing. Example: Certified. */
+  readonly promoteWhen?: 'NotWorse' | 'Certified';
+  /** Whether it goes on before a hold is over, as soon as the candidate is certified. Example: true. */
+  readonly fastPromote?: boolean;
   /** Requests that the candidate must have answered in each step. Example: 100. */
   readonly minRequests: number;
   /** How long the candidate may have too few ready pods for its share. Example: 30s. */

@@ -21,10 +21,18 @@ export interface PodArms {
 
 export type Arms = RouteArms | PodArms;
 
-/** What to count. `value` is one number of the user's own PromQL, placeholders already substituted (promql.ts). */
+/** PromQL of the user's own by the column that its counters fill, placeholders already substituted (promql.ts). */
+export type Columns = Readonly<Record<string, string>>;
+
+/**
+ * What to count. `latencies` is the whole histogram; `counters` are the user's own, of both versions, with one column for each value of the
+ * label `bin` if it is given; `value` is one number of the user's own.
+ */
 export type Measurand =
   | { readonly type: 'errors'; readonly arms: Arms }
   | { readonly type: 'slowerThan'; readonly arms: Arms; readonly thresholdMs: number }
+  | { readonly type: 'latencies'; readonly arms: Arms }
+  | { readonly type: 'counters'; readonly stable: Columns; readonly candidate: Columns; readonly bin?: string }
   | { readonly type: 'value'; readonly promql: string };
 
 /** One check's wish. Looks lie on the multiples of `intervalMs` since 1970; the first one wanted is the first at or after `fromMs`. */
@@ -44,12 +52,24 @@ export interface Counter {
 /** Counters of one arm by scraped gateway or, of pods that count themselves, by pod; {} = the query worked and found no series of this arm. */
 export type ArmSample = Readonly<Record<string, Counter>>;
 
+/** Cumulative counters of one arm by series: a number for each column, NaN where a series has no such column or none that can be read. */
+export type ArmVectors = Readonly<Record<string, readonly number[]>>;
+
+/** Cumulative counters of both arms, in columns: buckets of a histogram by their upper boundary (`250`, `Infinity`), bins, parts of a score. */
+export interface Vectors {
+  readonly columns: readonly string[];
+  readonly stable: ArmVectors;
+  readonly candidate: ArmVectors;
+}
+
 /** One look. null = no data (not asked, query failed, unusable answer), as opposed to data that say 'no traffic'. */
 export interface Tick {
   readonly atMs: number;
   readonly stable: ArmSample | null;
   readonly candidate: ArmSample | null;
   readonly value: number | null;
+  /** `latencies` and `counters` only. */
+  readonly vectors?: Vectors;
 }
 
 /** Everything measured for one check: one tick for each grid point from the first wanted to the newest, oldest first, without holes. */

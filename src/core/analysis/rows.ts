@@ -1,13 +1,9 @@
 // From cumulative counters to rows: what each look saw, cut so that no row spans a change of weight.
 import type { ArmSample, CheckSamples, Counter, Tick } from './measurement.ts';
+import { hasVectors } from './vectorRows.ts';
+import { contains, HISTORY_INTERVALS, type Window } from './window.ts';
 import { cleanCounts, cleanRow, increment } from './row.ts';
 import type { Counts, RawCounts, Row } from './row.ts';
-
-/** A stretch of unchanged weight, after its settle time; both ends included, open while `toMs` is absent. */
-export interface Window {
-  readonly fromMs: number;
-  readonly toMs?: number;
-}
 
 /** The row that ends at a look, and the window (index) that it lies in. */
 export interface TimedRow {
@@ -42,8 +38,6 @@ export interface Freshness {
   readonly problem?: string;
 }
 
-/** The burst factor looks at so many stable intervals before the release at most. */
-const HISTORY_INTERVALS = 120;
 const ZERO: Counter = { requests: 0, bad: 0 };
 const UNREADABLE: Counter = { requests: NaN, bad: NaN };
 
@@ -89,6 +83,7 @@ export function freshness(samples: CheckSamples): Freshness {
 /** Whether a look brought data: a finite value, or counters in at least one arm and none of the arms unreadable. */
 export function hasData(tick: Tick): boolean {
   if (tick.value !== null) return Number.isFinite(tick.value);
+  if (tick.vectors !== undefined) return hasVectors(tick.vectors);
   if (tick.stable === null || tick.candidate === null) return false;
   const arms = [Object.values(tick.stable), Object.values(tick.candidate)];
   return arms.some((arm) => arm.length > 0) && arms.every((arm) => arm.length === 0 || arm.some(isUsable));
@@ -161,10 +156,6 @@ function countSince(last: Counter | undefined, now: Counter): Counter {
 
 function isUsable(counter: Counter): boolean {
   return Number.isFinite(counter.requests) && counter.bad >= 0 && counter.bad <= counter.requests;
-}
-
-function contains(window: Window, tick: Tick): boolean {
-  return tick.atMs >= window.fromMs && tick.atMs <= (window.toMs ?? Infinity);
 }
 
 function finite(value: number | null): number | null {

@@ -32,11 +32,11 @@ export function sayUncountable(preset: string, counting: Counting, checks: Check
   const names = comparing(checks);
   if (counting !== 'Nobody' || names.length === 0) return undefined;
   const which = checks === undefined ? 'the default checks errors and latency' : `spec.analysis.checks ${names.join(', ')}`;
-  return `${which} could never be judged: without spec.traffic.gateway the model servers must count requests, and those of preset ${preset} do not in a way that Plimsoll reads; give checks of kind limit only, or route through a gateway`;
+  return `${which} could never be judged: without spec.traffic.gateway the model servers must count requests, and those of preset ${preset} do not in a way that Plimsoll reads; give checks with queries of your own only, or route through a gateway`;
 }
 
 /** Checks that compare requests; the two default ones do. */
 function comparing(checks: Checks): readonly string[] {
   if (!checks) return ['errors', 'latency'];
-  return checks.flatMap(({ name, errorRate, latency }) => (errorRate || latency ? [name] : []));
+  return checks.flatMap(({ name, errorRate, latency, rate, split }) => (errorRate || latency || split || (rate && rate.total === undefined) ? [name] : []));
 }

@@ -1,28 +1,18 @@
-import { judge, type Judgement } from '../analysis/analyse.ts';
-import { bounds } from '../analysis/bounds.ts';
-import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../analysis/config.ts';
+import { DEFAULT_ANALYSIS } from '../analysis/config.ts';
 import { decide, hasRejected } from '../analysis/decide.ts';
 import type { CheckSamples } from '../analysis/measurement.ts';
 import type { TimedRow } from '../analysis/rows.ts';
-import { explain } from '../analysis/words.ts';
 import { parseTime } from '../time.ts';
-import { align, type Evidence } from './evidence.ts';
+import { kindOf, type Check } from './checks/kinds.ts';
+import type { Finding, JudgeContext, Verdict } from './checks/kind.ts';
+import { align, type CheckEvidence } from './evidence.ts';
 import { TRAFFIC } from './measures.ts';
-import type { Check, Parameters } from './parameters.ts';
+import type { Parameters } from './parameters.ts';
 import type { Window } from './progress.ts';
 
-export type Verdict =
-  'Pass' | 'Fail' | 'Inconclusive/Collecting' | 'Inconclusive/Suspect' | 'Inconclusive/NoData' | 'Inconclusive/NoAttribution';
-
 /** What one check says, with the numbers that it rests on. */
-export interface CheckResult {
+export interface CheckResult extends Finding {
   readonly name: string;
-  readonly verdict: Verdict;
-  /** The sentence for people. Computed when asked: its bounds cost more than the verdict. */
-  readonly explain: () => string;
-  readonly judgement: Judgement | undefined;
-  /** Newest value of a limit's query. */
-  readonly value: number | undefined;
 }
 
 /** What all evidence of a release says at one moment. */
@@ -33,15 +23,14 @@ export interface Evaluation {
   readonly named: CheckResult | undefined;
   /** Reason of a failure in one word. */
   readonly reason: string;
-  /** ln of the combined e-value of the checks that compare. */
-  readonly logE: number;
+  /** ln of the combined e-value of the checks that compare; undefined when none does. */
+  readonly logE: number | undefined;
+  /** Every check that can certify the candidate has, and nothing speaks against it. */
+  readonly isCertified: boolean;
   /** Requests that the candidate answered in a step, by step index. */
   readonly requests: ReadonlyMap<number, number>;
 }
 
-export const REASONS: Readonly<Record<Check['type'], string>> = { errorRate: 'ErrorRateWorse', latency: 'LatencyWorse', limit: 'LimitExceeded' };
-/** A change of shares below this is not hunted; latency is noisier than errors. */
-const LATENCY_TOLERANCE = 0.25;
 /** With traffic on stable and hardly any on the candidate for so long, its share does not arrive or is not counted. */
 const ATTRIBUTION_MS = 60_000;
 const ATTRIBUTION_REQUESTS = 100;
@@ -50,117 +39,105 @@ const ATTRIBUTION_SHARE = 0.1;
 
 /** Evaluates the samples within the windows. Pure: a restart that reads the same samples gets the same verdicts. */
 export function evaluate(parameters: Parameters, samples: readonly CheckSamples[], windows: readonly Window[], now: number): Evaluation {
-  const evidence = align(parameters, samples, windows);
+  const { checks } = parameters;
+  const evidence = align(comparedOf(checks), samples, windows);
   const isDue = windows.some(({ from }) => (parseTime(from) ?? Infinity) <= now);
-  const results = parameters.checks.map((check) => judgeCheck(check, evidence, isDue));
-  const compared = results.flatMap((result) => (result.judgement ? [{ result, judgement: result.judgement }] : []));
-  const decision = decide(
-    compared.map(({ judgement }) => judgement),
-    DEFAULT_ANALYSIS.alpha,
-  );
-  const rejected = hasRejected(
-    compared.map(({ judgement }) => judgement),
-    DEFAULT_ANALYSIS.alpha,
-  );
-  const suspicious = compared.length > 0 && decision.verdict === 'suspect';
-  const strongest = decision.index === null ? undefined : compared[decision.index]?.result;
+  const context = contextOf(checks, windows);
+  const results = checks.map((check) => judgeCheck(check, evidence(check.name), context, isDue));
+  const combined = combineVoices(results, combinedAlpha(results, context));
   const broken = results.find(({ verdict }) => verdict === 'Fail');
-  const traffic = evidence.rows(TRAFFIC)?.rows ?? [];
-  const named = broken ?? (rejected || suspicious ? strongest : undefined);
-  const type = parameters.checks.find(({ name }) => name === named?.name)?.type;
+  const failed = combined.isRejected && combined.strongest ? fail(results, combined.strongest) : results;
+  const suspect = combined.isSuspicious ? combined.strongest : results.find(({ verdict }) => verdict === 'Inconclusive/Suspect');
+  const named = broken ?? (combined.isRejected ? combined.strongest : suspect);
+  const traffic = evidence(TRAFFIC);
+  const { rows } = traffic.rows();
+  const isCounted = !isDue || parameters.counting === 'Nobody' || traffic.isFresh;
+  const needed = failed.filter(({ name, verdict }) => verdict !== 'Inconclusive/NoData' || !isOptional(checks, name));
+  const verdict = overall(needed, combined.isSuspicious, isUnattributed(rows, windows, now), isCounted);
   return {
-    verdict: overall(
-      results,
-      broken !== undefined || rejected,
-      suspicious,
-      isUnattributed(traffic, windows, now),
-      !isDue || parameters.counting === 'Nobody' || evidence.fresh(TRAFFIC),
-    ),
-    checks:
-      rejected && strongest ? results.map((result) => (result === strongest ? { ...result, verdict: 'Fail' as const } : result)) : results,
+    verdict,
+    checks: failed,
     named,
-    reason: type === undefined ? 'ChecksFailed' : REASONS[type],
-    logE: decision.logE,
-    requests: countByStep(traffic, windows),
+    reason: reasonOf(checks, named),
+    logE: combined.logE,
+    isCertified: verdict === 'Pass' && checks.some((check) => kindOf(check).certifies(check as never) && needed.some(({ name }) => name === check.name)),
+    requests: countByStep(rows, windows),
   };
 }
 
-/** Before the first look that counts nothing can be missing, and no status has to be written twice to say so. */
-function judgeCheck(check: Check, evidence: Evidence, isDue: boolean): CheckResult {
-  const result = check.type === 'limit' ? judgeLimit(check, evidence) : judgeComparison(check, evidence);
-  if (isDue) return ifFresh(result, check, evidence);
-  return result.verdict === 'Inconclusive/NoData' ? { ...result, verdict: 'Inconclusive/Collecting' } : result;
+/** Checks whose series are combined or read beside each other, with the traffic: they are cut at the same look. */
+export function comparedOf(checks: readonly Check[]): ReadonlySet<string> {
+  return new Set([TRAFFIC, ...checks.filter((check) => kindOf(check).basis(check as never) !== 'Value').map(({ name }) => name)]);
+}
+
+/** The bound on false roll-backs is shared evenly among the checks that may cause one: so it holds for all together, whatever their kinds. */
+export function contextOf(checks: readonly Check[], windows: readonly Window[]): JudgeContext {
+  const accusing = checks.filter((check) => kindOf(check).accuses(check as never)).length;
+  return { alpha: DEFAULT_ANALYSIS.alpha / Math.max(1, accusing), weights: windows.map(({ weight }) => weight) };
+}
+
+export function reasonOf(checks: readonly Check[], named: CheckResult | undefined): string {
+  const check = checks.find(({ name }) => name === named?.name);
+  return check === undefined ? 'ChecksFailed' : kindOf(check).reason;
+}
+
+/** `results` with the failure of one of them. */
+export function fail(results: readonly CheckResult[], which: CheckResult): readonly CheckResult[] {
+  return results.map((result) => (result.name === which.name ? { ...result, verdict: 'Fail' as const } : result));
 }
 
 /** A failure stands, whatever comes later. Everything else needs data to stay what it is. */
-export function ifFresh(result: CheckResult, check: Check, evidence: Evidence): CheckResult {
-  if (result.verdict === 'Fail' || evidence.fresh(check.name)) return result;
-  const problem = evidence.problem(check.name) ?? 'the newest look has not been answered yet';
-  return { ...result, verdict: 'Inconclusive/NoData', explain: () => `no data: ${problem}` };
+export function ifFresh(result: CheckResult, { isFresh, problem }: CheckEvidence): CheckResult {
+  if (result.verdict === 'Fail' || isFresh) return result;
+  const said = problem ?? 'the newest look has not been answered yet';
+  return { ...result, verdict: 'Inconclusive/NoData', explain: () => `no data: ${said}` };
 }
 
-function judgeComparison(check: Extract<Check, { type: 'errorRate' | 'latency' }>, evidence: Evidence): CheckResult {
-  const { rows: timed, history } = evidence.rows(check.name) ?? { rows: [], history: [] };
-  const rows = timed.map(({ row }) => row);
-  const config: AnalysisConfig = {
-    ...DEFAULT_ANALYSIS,
-    tolerance: check.type === 'latency' ? Math.min(LATENCY_TOLERANCE, check.margin) : 0,
-    margin: check.margin,
-    floor: check.floor,
-  };
-  const judgement = judge(rows, history, config);
+/** Before the first look that counts nothing can be missing, and no status has to be written twice to say so. */
+function judgeCheck(check: Check, evidence: CheckEvidence, context: JudgeContext, isDue: boolean): CheckResult {
+  const result = { name: check.name, ...kindOf(check).judge(check as never, evidence, context) };
+  if (isDue) return ifFresh(result, evidence);
+  return result.verdict === 'Inconclusive/NoData' ? { ...result, verdict: 'Inconclusive/Collecting' } : result;
+}
+
+export interface Combined {
+  readonly logE: number | undefined;
+  readonly isRejected: boolean;
+  readonly isSuspicious: boolean;
+  /** The check with the most evidence against the candidate. */
+  readonly strongest: CheckResult | undefined;
+}
+
+/** What the checks with a voice say together, at level `alpha`. */
+export function combineVoices(results: readonly CheckResult[], alpha: number): Combined {
+  const speaking = results.flatMap((result) => (result.voice ? [{ result, voice: result.voice }] : []));
+  if (speaking.length === 0) return { logE: undefined, isRejected: false, isSuspicious: false, strongest: undefined };
+  const voices = speaking.map(({ voice }) => voice);
+  const decision = decide(voices, alpha);
   return {
-    name: check.name,
-    verdict: verdictOf(judgement),
-    explain: () => explain(judgement, bounds(rows, history, config), config),
-    judgement,
-    value: undefined,
+    logE: decision.logE,
+    isRejected: hasRejected(voices, alpha),
+    isSuspicious: decision.verdict === 'suspect',
+    strongest: decision.index === null ? undefined : speaking[decision.index]?.result,
   };
 }
 
-/** With several checks only all evidence together may fail a release, so what one check calls an abort is a suspicion here. */
-function verdictOf({ verdict, series }: Judgement): Verdict {
-  switch (verdict) {
-    case 'pass':
-      return 'Pass';
-    case 'abort':
-    case 'suspect':
-      return 'Inconclusive/Suspect';
-    case 'continue':
-      return 'Inconclusive/Collecting';
-    case 'nodata':
-      // Before the first look of a step there is nothing to miss.
-      return series.length === 0 ? 'Inconclusive/Collecting' : 'Inconclusive/NoData';
-  }
+/** The parts of those that are combined: their mean needs no further correction. */
+function combinedAlpha(results: readonly CheckResult[], { alpha }: JudgeContext): number {
+  return alpha * Math.max(1, results.filter(({ voice }) => voice).length);
 }
 
-/** Fails on two consecutive looks with data outside the limit: one look may be a hiccup of the query. */
-export function judgeLimit(check: Extract<Check, { type: 'limit' }>, evidence: Evidence): CheckResult {
-  const seen = evidence.values(check.name).filter((value) => value !== null);
-  const outside = (value: number): boolean => value > (check.max ?? Infinity) || value < (check.min ?? -Infinity);
-  const failed = seen.findIndex((value, i) => i > 0 && outside(value) && outside(seen[i - 1] ?? NaN));
-  const newest = failed >= 0 ? seen[failed] : seen.at(-1);
-  const limits = [check.min === undefined ? '' : `at least ${check.min}`, check.max === undefined ? '' : `at most ${check.max}`]
-    .filter(Boolean)
-    .join(' and ');
-  const said = newest === undefined ? 'no value yet' : `value ${newest}, which must be ${limits}`;
-  const verdict: Verdict =
-    failed >= 0 ? 'Fail' : newest === undefined ? 'Inconclusive/NoData' : outside(newest) ? 'Inconclusive/Suspect' : 'Pass';
-  return {
-    name: check.name,
-    verdict,
-    explain: () => (failed >= 0 ? `${said}; two looks in a row were outside` : said),
-    judgement: undefined,
-    value: seen.at(-1),
-  };
+function isOptional(checks: readonly Check[], name: string): boolean {
+  return checks.some((check) => check.name === name && check.isOptional);
 }
 
-function overall(results: readonly CheckResult[], failed: boolean, suspicious: boolean, unattributed: boolean, counted: boolean): Verdict {
+function overall(results: readonly CheckResult[], isSuspicious: boolean, isUnattributed: boolean, isCounted: boolean): Verdict {
   const says = (verdict: Verdict): boolean => results.some((result) => result.verdict === verdict);
-  if (failed) return 'Fail';
-  if (unattributed) return 'Inconclusive/NoAttribution';
-  if (!counted || says('Inconclusive/NoData')) return 'Inconclusive/NoData';
-  if (suspicious || says('Inconclusive/Suspect')) return 'Inconclusive/Suspect';
+  if (says('Fail')) return 'Fail';
+  if (isUnattributed) return 'Inconclusive/NoAttribution';
+  if (says('Inconclusive/SplitMismatch')) return 'Inconclusive/SplitMismatch';
+  if (!isCounted || says('Inconclusive/NoData')) return 'Inconclusive/NoData';
+  if (isSuspicious || says('Inconclusive/Suspect')) return 'Inconclusive/Suspect';
   return results.every(({ verdict }) => verdict === 'Pass') ? 'Pass' : 'Inconclusive/Collecting';
 }
 

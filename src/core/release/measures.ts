@@ -6,7 +6,9 @@ import { DEFAULT_ANALYSIS } from '../analysis/config.ts';
 import type { QueryTrial } from '../observed.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
-import type { Check, Parameters } from './parameters.ts';
+import { kindOf } from './checks/kinds.ts';
+import type { CheckSpec, Subject } from './checks/kind.ts';
+import type { Parameters } from './parameters.ts';
 
 /** Always measured, whatever the checks are: how many requests each arm answered. No check can have this name. */
 export const TRAFFIC = '$traffic';
@@ -30,31 +32,34 @@ export function measuresOf(
     parameters.counting === 'Gateway'
       ? { namespace, route: deployment, ...slots }
       : { namespace, deployment, stable: from?.revision ?? '', candidate: to.revision };
-  const names = { namespace, deployment, revision: to.revision, version: to.version };
-  const measurand = (check: Check): MeasureRequest['measurand'] => {
-    switch (check.type) {
-      case 'errorRate':
-        return { type: 'errors', arms };
-      case 'latency':
-        return { type: 'slowerThan', arms, thresholdMs: check.slowerThanMs };
-      case 'limit': {
-        const query = substitutePromql(check.promql, names);
-        // A query that cannot be put together is asked as it is: Prometheus says what is wrong with it, where the user looks.
-        return { type: 'value', promql: query.ok ? query.promql : check.promql };
-      }
-    }
+  const subject: Subject = {
+    arms,
+    stable: { namespace, deployment, revision: from?.revision ?? '', version: from?.version ?? '' },
+    candidate: { namespace, deployment, revision: to.revision, version: to.version },
   };
   const traffic: MeasureRequest = { check: TRAFFIC, measurand: { type: 'errors', arms }, intervalMs, fromMs };
   return [
     ...(parameters.counting === 'Nobody' ? [] : [traffic]),
-    ...parameters.checks.map((check) => ({ check: check.name, measurand: measurand(check), intervalMs, fromMs })),
+    ...parameters.checks.map((check) => ({ check: check.name, measurand: kindOf(check).measure(check as never, subject), intervalMs, fromMs })),
   ];
 }
 
 /** The queries of the user's own that a release of this revision would ask. */
 export function queryTrials({ metadata, spec }: ModelDeployment, { revision, version }: Snapshot): readonly QueryTrial[] {
   const names = { namespace: metadata.namespace ?? 'default', deployment: metadata.name, revision, version };
-  return (spec.analysis?.checks ?? []).flatMap(({ name, limit }) =>
-    limit ? [{ check: name, query: substitutePromql(limit.query, names) }] : [],
+  return (spec.analysis?.checks ?? []).flatMap((check) =>
+    templatesOf(check).map((template) => ({ check: check.name, query: substitutePromql(template, names) })),
   );
+}
+
+/** What a check asks in PromQL of the user's own. */
+function templatesOf({ compare, score, limit, rate, shift }: CheckSpec): readonly string[] {
+  const templates = [
+    compare?.bad, compare?.total,
+    score?.count, score?.sum, score?.sumOfSquares, score?.histogram,
+    limit?.query,
+    rate?.bad, rate?.total,
+    shift?.counts,
+  ];
+  return templates.flatMap((template) => template ?? []);
 }

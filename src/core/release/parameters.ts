@@ -1,6 +1,8 @@
 import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { durationMs, formatDuration } from '../time.ts';
+import { readCheck, settingsOf, type Check } from './checks/kinds.ts';
+import type { CheckSpec } from './checks/kind.ts';
 import { sayShares } from '../traffic/shares.ts';
 import { countingOf, type Counting } from './counting.ts';
 import type { Scene } from './scene.ts';
@@ -13,24 +15,6 @@ export interface Step {
   readonly holdMs: number;
 }
 
-interface Margins {
-  /** (1 + margin) x stable's rate is acceptable. */
-  readonly margin: number;
-  /** A rate that is always acceptable. */
-  readonly floor: number;
-}
-
-export type Check =
-  | ({ readonly type: 'errorRate'; readonly name: string } & Margins)
-  | ({ readonly type: 'latency'; readonly name: string; readonly slowerThanMs: number } & Margins)
-  | {
-      readonly type: 'limit';
-      readonly name: string;
-      readonly promql: string;
-      readonly min: number | undefined;
-      readonly max: number | undefined;
-    };
-
 /** A release's plan: fixed at its start, so that nobody loosens a gate under a running release. */
 export interface Parameters {
   readonly steps: readonly Step[];
@@ -39,6 +23,9 @@ export interface Parameters {
   readonly counting: Counting;
   readonly intervalMs: number;
   readonly minRequests: number;
+  readonly promoteWhen: 'NotWorse' | 'Certified';
+  /** Goes on before a hold is over, once the candidate is certified. */
+  readonly isFast: boolean;
   readonly settleMs: number;
   readonly unavailableGraceMs: number;
   readonly progressDeadlineMs: number;
@@ -48,7 +35,6 @@ export interface Parameters {
 }
 
 type PlanSnapshot = ModelRelease['spec']['plan'];
-type CheckSpec = NonNullable<NonNullable<ModelDeployment['spec']['analysis']>['checks']>[number];
 type CheckSnapshot = NonNullable<PlanSnapshot['checks']>[number];
 
 const DEFAULT_STEPS = [
@@ -58,7 +44,7 @@ const DEFAULT_STEPS = [
 ];
 const DEFAULT_CHECKS: readonly CheckSpec[] = [
   { name: 'errors', errorRate: {} },
-  { name: 'latency', latency: { slowerThan: '250ms' } },
+  { name: 'latency', latency: {} },
 ];
 
 /**
@@ -73,6 +59,8 @@ export function planSnapshot(deployment: ModelDeployment, settleMs: number, isFi
     ...(counting === 'Gateway' ? {} : { evidence: counting }),
     interval: analysis?.interval ?? '15s',
     minRequests: analysis?.minRequests ?? 100,
+    ...(analysis?.promoteWhen === 'Certified' ? { promoteWhen: analysis.promoteWhen } : {}),
+    ...(analysis?.fastPromote === true ? { fastPromote: true } : {}),
     settle: formatDuration(settleMs),
     unavailableGrace: rollout?.unavailableGrace ?? '30s',
     progressDeadline: rollout?.progressDeadline ?? '15m',
@@ -107,23 +95,9 @@ function comparison(deployment: ModelDeployment): Pick<PlanSnapshot, 'steps' | '
   };
 }
 
-function checkSnapshot(check: CheckSpec): CheckSnapshot {
-  const { name } = check;
-  if (check.errorRate) {
-    return { name, type: 'errorRate', parameters: margins(check.errorRate, '0.5%') };
-  }
-  if (check.latency) {
-    return { name, type: 'latency', parameters: { slowerThan: check.latency.slowerThan, ...margins(check.latency, '1%') } };
-  }
-  if (check.limit) {
-    const { query, min, max } = check.limit;
-    return { name, type: 'limit', parameters: { query, ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) } };
-  }
-  throw new Error(`check ${name} has no kind that this operator knows, though the schema admits no other`);
-}
-
-function margins(spec: { relativeMargin?: string | undefined; absoluteFloor?: string | undefined }, floor: string): Record<string, string> {
-  return { relativeMargin: spec.relativeMargin ?? '50%', absoluteFloor: spec.absoluteFloor ?? floor };
+function checkSnapshot(spec: CheckSpec): CheckSnapshot {
+  const { type, settings } = settingsOf(spec);
+  return { name: spec.name, type, parameters: settings, ...(spec.optional === true ? { optional: true } : {}) };
 }
 
 /** The plan of a release, read back from its snapshot. */
@@ -131,11 +105,13 @@ export function parametersOf(release: ModelRelease): Parameters {
   const { plan } = release.spec;
   return {
     steps: plan.steps.map(({ name, weight, hold }) => ({ name, weight, holdMs: durationMs(hold, '0s') })),
-    checks: plan.checks.map(readCheck),
+    checks: plan.checks.map(({ name, type, parameters = {}, optional = false }) => readCheck({ name, isOptional: optional }, type, parameters)),
     intervalMs: durationMs(plan.interval, '15s'),
     // What nobody counts cannot be waited for.
     minRequests: plan.evidence === 'Nobody' ? 0 : plan.minRequests,
     counting: plan.evidence ?? 'Gateway',
+    promoteWhen: plan.promoteWhen ?? 'NotWorse',
+    isFast: plan.fastPromote ?? false,
     settleMs: durationMs(plan.settle, '10s'),
     unavailableGraceMs: durationMs(plan.unavailableGrace, '30s'),
     progressDeadlineMs: durationMs(plan.progressDeadline, '15m'),
@@ -143,30 +119,4 @@ export function parametersOf(release: ModelRelease): Parameters {
     onFailure: plan.onFailure ?? 'Rollback',
     onInconclusive: plan.onInconclusive ?? 'Pause',
   };
-}
-
-function readCheck({ name, type, parameters = {} }: CheckSnapshot): Check {
-  switch (type) {
-    case 'errorRate':
-      return { type, name, ...readMargins(parameters) };
-    case 'latency':
-      return { type, name, slowerThanMs: durationMs(parameters['slowerThan'], '250ms'), ...readMargins(parameters) };
-    case 'limit':
-      return { type, name, promql: parameters['query'] ?? '', min: readNumber(parameters['min']), max: readNumber(parameters['max']) };
-    default:
-      throw new Error(`release has check ${name} of type ${type}, which this operator does not know: it was written by a newer one`);
-  }
-}
-
-function readMargins(parameters: Readonly<Record<string, string>>): Margins {
-  return { margin: readPercent(parameters['relativeMargin']), floor: readPercent(parameters['absoluteFloor']) };
-}
-
-/** `0.5%` -> 0.005. */
-function readPercent(text: string | undefined): number {
-  return Number((text ?? '0%').replace('%', '')) / 100;
-}
-
-function readNumber(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Number(text);
 }

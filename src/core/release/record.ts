@@ -16,16 +16,20 @@ export function recordChecks(before: Progress, progress: Progress, evaluation: E
   return changed || isFinal ? { ...counted, checks: evaluation.checks.map(describe) } : counted;
 }
 
-function describe(result: CheckResult): NonNullable<Progress['checks']>[number] {
-  const { name, verdict, judgement } = result;
-  const evidence = judgement && {
-    e: formatEvidence(judgement.logE),
-    burstFactor: judgement.phi.toFixed(2),
-    candidateRequests: String(Math.round(judgement.totals.candidateRequests)),
-    candidateBad: String(Math.round(judgement.totals.candidateBad)),
-    stableRequests: String(Math.round(judgement.totals.stableRequests)),
-    stableBad: String(Math.round(judgement.totals.stableBad)),
-    looks: String(judgement.series.length),
+function describe({ name, verdict, figures, explain }: CheckResult): NonNullable<Progress['checks']>[number] {
+  const { logE, phi, totals, looks, value, others } = figures;
+  const evidence = {
+    ...(logE === undefined ? {} : { e: formatEvidence(logE) }),
+    ...(phi === undefined ? {} : { burstFactor: phi.toFixed(2) }),
+    ...(totals && {
+      candidateRequests: String(Math.round(totals.candidateRequests)),
+      candidateBad: String(Math.round(totals.candidateBad)),
+      stableRequests: String(Math.round(totals.stableRequests)),
+      stableBad: String(Math.round(totals.stableBad)),
+    }),
+    ...(looks === undefined ? {} : { looks: String(looks) }),
+    ...(value === undefined ? {} : { value: String(value) }),
+    ...others,
   };
-  return { name, verdict, explanation: clip(result.explain(), 512), ...(evidence ? { evidence } : {}) };
+  return { name, verdict, explanation: clip(explain(), 512), ...(Object.keys(evidence).length > 0 ? { evidence } : {}) };
 }

@@ -2,6 +2,7 @@ import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime, parseTime, sayDuration } from '../time.ts';
 import type { Action } from '../observed.ts';
 import { candidatePods, shrinkStable } from './capacity.ts';
+import { kindOf } from './checks/kinds.ts';
 import { isAsked, pause, pauseOf, sayWho } from './control.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Parameters, Step } from './parameters.ts';
@@ -155,9 +156,11 @@ function hold(
   const why = pauseOf(scene, release);
   if (why !== undefined) return { ...pause(scene, release, progress, why), actions };
   const holding = progress.phase === 'Paused' ? enter(progress, scene.now, 'Holding', `goes on at ${step.weight} %`, step.weight) : progress;
-  if (scene.now < overAtMs) return { ...wait(holding, overAtMs), actions };
+  const isEarly = scene.now < overAtMs;
+  if (isEarly && !(parameters.isFast && evaluation.isCertified)) return { ...wait(holding, overAtMs), actions };
   const missing = missingEvidence(evaluation, parameters, index);
   if (missing === undefined) return goTo(scene, release, progress, parameters, index + 1);
+  if (isEarly) return { ...wait(holding, overAtMs), actions };
   const deadlineMs = overAtMs + parameters.evidenceDeadlineMs;
   if (scene.now < deadlineMs) return { ...wait(holding, deadlineMs), actions };
   const late = `${sayDuration(parameters.evidenceDeadlineMs)} after the hold was over ${missing}`;
@@ -189,14 +192,24 @@ function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: 
       return 'there are no data for every check';
     case 'Inconclusive/NoAttribution':
       return 'no request is counted for the candidate, though its weight says that some should be';
+    case 'Inconclusive/SplitMismatch':
+      return 'the traffic is not split as the weight says';
     case 'Inconclusive/Suspect':
       return `check ${evaluation.named?.name ?? ''} is suspect`;
     case 'Pass':
     case 'Inconclusive/Collecting':
-      return (evaluation.requests.get(index) ?? 0) < parameters.minRequests
-        ? `fewer than ${parameters.minRequests} requests had reached the candidate`
-        : undefined;
+      if ((evaluation.requests.get(index) ?? 0) < parameters.minRequests)
+        return `fewer than ${parameters.minRequests} requests had reached the candidate`;
+      return missingCertificate(evaluation, parameters, index);
   }
+}
+
+/** Only the last step with traffic waits for certificates: more traffic brings them sooner. */
+function missingCertificate({ isCertified, checks }: Evaluation, { promoteWhen, steps, checks: wanted }: Parameters, index: number): string | undefined {
+  if (promoteWhen === 'NotWorse' || isCertified || index < steps.length - 1) return undefined;
+  const certifying = wanted.filter((check) => kindOf(check).certifies(check as never)).map(({ name }) => name);
+  const open = checks.filter(({ name, verdict }) => certifying.includes(name) && verdict !== 'Pass').map(({ name }) => name);
+  return open.length === 0 ? 'no check could certify the candidate' : `${open.join(' and ')} had not certified the candidate`;
 }
 
 /**
@@ -204,7 +217,9 @@ function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: 
  * its data. Where all traffic comes next nobody else would, and lack of data must not promote.
  */
 function missingWithoutTraffic({ checks }: Evaluation, parameters: Parameters, index: number): string | undefined {
-  const limits = checks.filter(({ name }) => parameters.checks.some((check) => check.name === name && check.type === 'limit'));
+  const limits = checks.filter(({ name }) =>
+    parameters.checks.some((check) => check.name === name && kindOf(check).basis(check as never) === 'Value'),
+  );
   const suspect = limits.find(({ verdict }) => verdict === 'Inconclusive/Suspect');
   if (suspect) return `check ${suspect.name} is suspect`;
   const silent = limits.find(({ verdict }) => verdict === 'Inconclusive/NoData');

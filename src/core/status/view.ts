@@ -10,14 +10,14 @@ export function viewOf(scene: Scene, progress: Progress | undefined, evaluation:
   return {
     phase: progress?.phase ?? scene.observed.deployment.status?.phase ?? 'Waiting',
     weight: revision === undefined ? 0 : realWeightOf(scene, revision),
-    logE: evaluation?.checks.some(({ judgement }) => judgement) === true ? evaluation.logE : undefined,
-    checks: (evaluation?.checks ?? []).map(({ name, verdict, judgement, value }) => ({
+    logE: evaluation?.logE,
+    checks: (evaluation?.checks ?? []).map(({ name, verdict, figures: { logE, totals, value } }) => ({
       check: name,
       verdict,
-      logE: judgement?.logE,
+      logE,
       value,
-      stable: judgement && { requests: judgement.totals.stableRequests, bad: judgement.totals.stableBad },
-      candidate: judgement && { requests: judgement.totals.candidateRequests, bad: judgement.totals.candidateBad },
+      stable: totals && { requests: totals.stableRequests, bad: totals.stableBad },
+      candidate: totals && { requests: totals.candidateRequests, bad: totals.candidateBad },
     })),
   };
 }

@@ -1,0 +1,105 @@
+// From cumulative counters in columns to rows: histograms, bins and scores. As rows.ts, which counts requests and bad ones.
+import type { ArmVectors, Tick, Vectors } from './measurement.ts';
+import { contains, HISTORY_INTERVALS, type Window } from './window.ts';
+
+/** What both arms counted in an interval, by column; null = no usable data. */
+export type VectorRow = { readonly stable: readonly number[]; readonly candidate: readonly number[] } | null;
+
+export interface TimedVectorRow {
+  readonly atMs: number;
+  readonly window: number;
+  readonly row: VectorRow;
+}
+
+export interface VectorRows {
+  readonly columns: readonly string[];
+  /** One for each look inside a window except its first, in time order. */
+  readonly rows: readonly TimedVectorRow[];
+  /** The stable arm's intervals before the first window, oldest first. */
+  readonly history: readonly (readonly number[])[];
+}
+
+/**
+ * Rows of counters in columns, cut as `makeRows` cuts: the first look of a window is only the baseline, and after looks without data the next
+ * row counts from the last one with data. Columns that appear later are added at the end. Those of `signed` may fall without a restart.
+ */
+export function makeVectorRows(ticks: readonly Tick[], windows: readonly Window[], signed: readonly string[] = []): VectorRows {
+  const columns = [...new Set(ticks.flatMap(({ vectors }) => vectors?.columns ?? []))];
+  const rows = windows.flatMap((window, index) => {
+    const count = counter(columns, signed);
+    return ticks
+      .filter((tick) => contains(window, tick))
+      .map((tick) => ({ atMs: tick.atMs, window: index, row: count(tick) }))
+      .slice(1);
+  });
+  const count = counter(columns, signed);
+  const before = ticks.filter(({ atMs }) => atMs <= (windows[0]?.fromMs ?? Infinity)).flatMap((tick) => count(tick) ?? []);
+  const history = before.map(({ stable }) => stable).filter((row) => row.some((value) => value !== 0));
+  return { columns, rows, history: history.slice(-HISTORY_INTERVALS) };
+}
+
+/** Whether a look brought counters of at least one arm. */
+export function hasVectors({ stable, candidate }: Vectors): boolean {
+  return [stable, candidate].some((arm) => Object.values(arm).some((values) => values.some(Number.isFinite)));
+}
+
+/** What is known of one arm: the last value of each column by series, and the columns in which the arm has had anything. */
+interface Known {
+  readonly values: Map<string, readonly number[]>;
+  readonly filled: Set<number>;
+}
+
+/** Counts look after look, from the first that it is given. */
+function counter(columns: readonly string[], signed: readonly string[]): (tick: Tick) => VectorRow {
+  const known = { stable: nothingKnown(), candidate: nothingKnown() };
+  const places = new Map(columns.map((column, place) => [column, place]));
+  const mayFall = columns.map((column) => signed.includes(column));
+  return ({ vectors }) => {
+    if (vectors === undefined || !hasVectors(vectors)) return null;
+    const order = vectors.columns.map((column) => places.get(column) ?? 0);
+    const { stable, candidate } = vectors;
+    return {
+      stable: countArm(known.stable, stable, candidate, order, mayFall),
+      candidate: countArm(known.candidate, candidate, stable, order, mayFall),
+    };
+  };
+}
+
+function nothingKnown(): Known {
+  return { values: new Map(), filled: new Set() };
+}
+
+/**
+ * What an arm counted since it was last known, by column. A series that is seen for the first time is a baseline and adds nothing, with two
+ * exceptions, in which it began at 0: where the other arm has had the same series (a gateway makes an arm's counters at its first request),
+ * and where the arm was known and has had nothing in this column (a counter of failures that appears with the first failure).
+ */
+function countArm(known: Known, arm: ArmVectors, other: ArmVectors, order: readonly number[], mayFall: readonly boolean[]): number[] {
+  const increments = mayFall.map(() => 0);
+  const appears = mayFall.map((_, place) => known.filled.size > 0 && !known.filled.has(place));
+  for (const [series, values] of Object.entries(arm)) {
+    const now = arrange(values, order, mayFall);
+    const last = known.values.get(series);
+    const hasRestarted = now.some((value, place) => mayFall[place] !== true && value < (last?.[place] ?? NaN));
+    now.forEach((value, place) => {
+      if (Number.isNaN(value)) return;
+      const before = hasRestarted ? 0 : (last?.[place] ?? NaN);
+      increments[place] = (increments[place] ?? 0) + value - (Number.isNaN(before) ? (appears[place] === true ? 0 : value) : before);
+      known.filled.add(place);
+    });
+    known.values.set(series, last === undefined ? now : now.map((value, place) => (Number.isNaN(value) ? (last[place] ?? NaN) : value)));
+  }
+  const idle = mayFall.map(() => 0);
+  for (const series of Object.keys(other)) if (!known.values.has(series)) known.values.set(series, idle);
+  return increments;
+}
+
+/** Usable values of a series in the order of all columns, NaN for the others. */
+function arrange(values: readonly number[], order: readonly number[], mayFall: readonly boolean[]): number[] {
+  const arranged = mayFall.map(() => NaN);
+  values.forEach((value, index) => {
+    const place = order[index] ?? 0;
+    if (Number.isFinite(value) && (value >= 0 || mayFall[place] === true)) arranged[place] = value;
+  });
+  return arranged;
+}

@@ -1,0 +1,41 @@
+import type { VectorRow } from '../../analysis/vectorRows.ts';
+import { cleanRow, type Row } from '../../analysis/row.ts';
+import type { CheckEvidence } from '../evidence.ts';
+import type { CheckBase, CheckKind, CheckSpec } from './kind.ts';
+import { columnsFor, marginSettings, readMargins, type Margins } from './settings.ts';
+import { compareRates, holdAgainstBaseline, type WindowedRows } from './twoArms.ts';
+
+export interface CompareCheck extends CheckBase, Margins {
+  readonly type: 'compare';
+  readonly bad: string;
+  readonly total: string;
+}
+
+/** Any share of bad events, from counters of the user's own, compared with stable's. */
+export const COMPARE: CheckKind<NonNullable<CheckSpec['compare']>, CompareCheck> = {
+  reason: 'RateWorse',
+  settings: ({ bad, total, ...spec }) => ({ bad, total, ...marginSettings(spec, '1%') }),
+  read: (settings) => ({ bad: settings['bad'] ?? '', total: settings['total'] ?? '', ...readMargins(settings) }),
+  basis: () => 'Counters',
+  measure: ({ bad, total }, { stable, candidate }) => ({
+    type: 'counters',
+    stable: columnsFor({ total, bad }, stable),
+    candidate: columnsFor({ total, bad }, candidate),
+  }),
+  accuses: () => true,
+  certifies: () => true,
+  judge: (check, evidence) => compareRates(ratesOf(evidence), check, 0),
+  watch: (check, evidence, last) => holdAgainstBaseline(ratesOf(evidence), check, last),
+};
+
+/** Columns `total` and `bad` as rows. */
+export function ratesOf(evidence: CheckEvidence): WindowedRows {
+  const { columns, rows, history } = evidence.vectors();
+  const [total, bad] = [columns.indexOf('total'), columns.indexOf('bad')];
+  const countsOf = (arm: readonly number[]): { readonly requests: number; readonly bad: number } => ({
+    requests: arm[total] ?? 0,
+    bad: arm[bad] ?? 0,
+  });
+  const rowOf = (row: VectorRow): Row => row && cleanRow({ stable: countsOf(row.stable), candidate: countsOf(row.candidate) });
+  return { rows: rows.map(({ window, row }) => ({ window, row: rowOf(row) })), history: history.map(countsOf) };
+}

@@ -1,0 +1,20 @@
+import type { CheckBase, CheckKind, CheckSpec } from './kind.ts';
+import { marginSettings, readMargins, type Margins } from './settings.ts';
+import { compareRates, holdAgainstBaseline } from './twoArms.ts';
+
+export interface ErrorRateCheck extends CheckBase, Margins {
+  readonly type: 'errorRate';
+}
+
+/** The share of failed requests, compared with stable's. */
+export const ERROR_RATE: CheckKind<NonNullable<CheckSpec['errorRate']>, ErrorRateCheck> = {
+  reason: 'ErrorRateWorse',
+  settings: (spec) => marginSettings(spec, '0.5%'),
+  read: readMargins,
+  basis: () => 'Requests',
+  measure: (_, { arms }) => ({ type: 'errors', arms }),
+  accuses: () => true,
+  certifies: () => true,
+  judge: (check, evidence) => compareRates(evidence.rows(), check, 0),
+  watch: (check, evidence, last) => holdAgainstBaseline(evidence.rows(), check, last),
+};

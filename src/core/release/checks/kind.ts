@@ -1,0 +1,86 @@
+import type { ModelDeployment } from '../../../api/generated/modeldeployment.ts';
+import type { Voice } from '../../analysis/decide.ts';
+import type { Totals } from '../../analysis/analyse.ts';
+import type { Arms, Measurand } from '../../analysis/measurement.ts';
+import type { PromqlNames } from '../../analysis/promql.ts';
+import type { CheckEvidence } from '../evidence.ts';
+
+/** What a kind of check is, from the user's words to the verdict. Each kind has a file of its own beside this one; kinds.ts lists them. */
+
+export type CheckSpec = NonNullable<NonNullable<ModelDeployment['spec']['analysis']>['checks']>[number];
+/** Settings of a check as a release keeps them. */
+export type Settings = Readonly<Record<string, string>>;
+
+export interface CheckBase {
+  readonly name: string;
+  /** Lack of data neither holds the release nor keeps it from a promotion. */
+  readonly isOptional: boolean;
+}
+
+/** `SplitMismatch`: the traffic is not split as the weight says. `NoAttribution`: hardly any request is counted for the candidate. */
+export type Verdict =
+  | 'Pass'
+  | 'Fail'
+  | 'Inconclusive/Collecting'
+  | 'Inconclusive/Suspect'
+  | 'Inconclusive/NoData'
+  | 'Inconclusive/NoAttribution'
+  | 'Inconclusive/SplitMismatch';
+
+/** The numbers that a verdict rests on, for the record and for /metrics. */
+export interface Figures {
+  /** ln of the e-value against the candidate. */
+  readonly logE?: number;
+  readonly phi?: number;
+  readonly totals?: Totals;
+  readonly looks?: number;
+  /** Newest value of a limit's query. */
+  readonly value?: number;
+  /** Others, by the name under which the record keeps them. */
+  readonly others?: Settings;
+}
+
+/** What one check says. */
+export interface Finding {
+  readonly verdict: Verdict;
+  /** The sentence for people. Computed when asked: its bounds cost more than the verdict. */
+  readonly explain: () => string;
+  readonly figures: Figures;
+  /** Its part in the combined evidence, which alone may fail a release on statistics. */
+  readonly voice?: Voice;
+}
+
+/** Whom a check is about. */
+export interface Subject {
+  readonly arms: Arms;
+  readonly stable: PromqlNames;
+  readonly candidate: PromqlNames;
+}
+
+/** What is the same for all checks of a release. */
+export interface JudgeContext {
+  /** Bound on the chance that this check alone fails a harmless candidate: its part of that of all checks. */
+  readonly alpha: number;
+  /** Weight of each window, in per cent. */
+  readonly weights: readonly number[];
+}
+
+/** What a check rests on: a comparison of requests that somebody counts, queries about the two versions, or one number. */
+export type Basis = 'Requests' | 'Counters' | 'Value';
+
+export interface CheckKind<Spec, Check extends CheckBase> {
+  /** Reason of a failure, in one word. */
+  readonly reason: string;
+  /** Settings for the record, with defaults filled in. */
+  readonly settings: (spec: Spec) => Settings;
+  readonly read: (settings: Settings) => Omit<Check, keyof CheckBase | 'type'>;
+  readonly basis: (check: Check) => Basis;
+  readonly measure: (check: Check, subject: Subject) => Measurand;
+  /** Whether it has a part in the bound on false roll-backs, which is shared among those that have. */
+  readonly accuses: (check: Check) => boolean;
+  /** Whether it can certify that the candidate is good enough. */
+  readonly certifies: (check: Check) => boolean;
+  readonly judge: (check: Check, evidence: CheckEvidence, context: JudgeContext) => Finding;
+  /** What it says after the promotion, in the last window, when stable has no traffic any more; absent where it needs both. */
+  readonly watch?: (check: Check, evidence: CheckEvidence, last: number) => Finding;
+}

@@ -1,0 +1,182 @@
+import { DEFAULT_ANALYSIS } from '../../analysis/config.ts';
+import { slowerSeries, type BinRow, type Bins } from '../../analysis/distribution.ts';
+import type { Counts, Row } from '../../analysis/row.ts';
+import { durationMs } from '../../time.ts';
+import type { CheckEvidence } from '../evidence.ts';
+import { addBins, histogramRows, quantile, total, type HistogramRows } from './bins.ts';
+import type { CheckBase, CheckKind, CheckSpec, Finding, Settings } from './kind.ts';
+import { marginSettings, readMargins, type Margins } from './settings.ts';
+import { accusation, compareRates, holdAgainstBaseline, holdRate, verdictOf } from './twoArms.ts';
+
+export interface LatencyCheck extends CheckBase {
+  readonly type: 'latency';
+  readonly wish: LatencyWish;
+}
+
+/** What is slow: longer than a threshold, longer than stable's own quantile by a factor, than a fixed time for a quantile, or not said. */
+type LatencyWish =
+  | ({ readonly kind: 'Threshold'; readonly thresholdMs: number } & Margins)
+  | { readonly kind: 'Factor'; readonly quantile: number; readonly factor: number }
+  | { readonly kind: 'Fixed'; readonly quantile: number; readonly thresholdMs: number }
+  | { readonly kind: 'Any' };
+
+/** Latency is noisier than errors: a change of shares below this is not hunted. */
+const TOLERANCE = 0.25;
+const QUANTILES = { p50AtMost: 0.5, p95AtMost: 0.95, p99AtMost: 0.99 } as const;
+
+/** How long requests take, compared with stable. */
+export const LATENCY: CheckKind<NonNullable<CheckSpec['latency']>, LatencyCheck> = {
+  reason: 'LatencyWorse',
+  settings: ({ slowerThan, p50AtMost, p95AtMost, p99AtMost, ...margins }) => {
+    if (slowerThan !== undefined) return { slowerThan, ...marginSettings(margins, '1%') };
+    return Object.fromEntries(Object.entries({ p50AtMost, p95AtMost, p99AtMost }).flatMap(([name, wish]) => (wish === undefined ? [] : [[name, wish]])));
+  },
+  read: (settings) => ({ wish: readWish(settings) }),
+  basis: () => 'Requests',
+  measure: ({ wish }, { arms }) =>
+    wish.kind === 'Threshold' || wish.kind === 'Fixed'
+      ? { type: 'slowerThan', arms, thresholdMs: wish.thresholdMs }
+      : { type: 'latencies', arms },
+  accuses: () => true,
+  certifies: ({ wish }) => wish.kind !== 'Any',
+  judge: ({ wish }, evidence) => {
+    switch (wish.kind) {
+      case 'Threshold':
+        return compareRates(evidence.rows(), wish, TOLERANCE);
+      case 'Fixed':
+        return holdRate(ownOf(evidence), 1 - wish.quantile, [], sayFixed(wish));
+      case 'Factor':
+        return compareQuantile(wish, histogramRows(evidence.vectors()));
+      case 'Any':
+        return compareAll(histogramRows(evidence.vectors()));
+    }
+  },
+  watch: ({ wish }, evidence, last) => {
+    switch (wish.kind) {
+      case 'Threshold':
+        return holdAgainstBaseline(evidence.rows(), wish, last);
+      case 'Fixed':
+        return holdRate(ownOf(evidence, last), 1 - wish.quantile, [], sayFixed(wish));
+      case 'Factor':
+      case 'Any':
+        return watchQuantile(wish.kind === 'Factor' ? wish : { quantile: 0.95, factor: 1 + TOLERANCE }, histogramRows(evidence.vectors()), last);
+    }
+  },
+};
+
+function readWish(settings: Settings): LatencyWish {
+  const { slowerThan } = settings;
+  if (slowerThan !== undefined) return { kind: 'Threshold', thresholdMs: durationMs(slowerThan, ''), ...readMargins(settings) };
+  for (const [name, part] of Object.entries(QUANTILES)) {
+    const text = settings[name];
+    if (text?.endsWith('x') === true) return { kind: 'Factor', quantile: part, factor: Number(text.slice(0, -1)) };
+    if (text !== undefined) return { kind: 'Fixed', quantile: part, thresholdMs: durationMs(text, '') };
+  }
+  return { kind: 'Any' };
+}
+
+function ownOf(evidence: CheckEvidence, window?: number): (Counts | null)[] {
+  const { rows } = evidence.rows();
+  return rows.filter((timed) => window === undefined || timed.window === window).map(({ row }) => row && row.candidate);
+}
+
+type Factor = Pick<Extract<LatencyWish, { kind: 'Factor' }>, 'quantile' | 'factor'>;
+
+/** The boundary that stands for "so many times stable's quantile": of its intervals before the release, so that it stays what it is. */
+function boundaryFor({ quantile: part, factor }: Factor, { history, edges }: HistogramRows): { readonly ms: number; readonly stableMs: number } | undefined {
+  const stableMs = quantile(part, addBins(history), edges);
+  if (stableMs === undefined) return undefined;
+  const ms = edges.find((edge) => edge >= factor * stableMs);
+  return ms === undefined ? undefined : { ms, stableMs };
+}
+
+/** Floor 1 - q and no margin: a pass says that the candidate's quantile is within the boundary, or no worse than stable beyond it. */
+function compareQuantile(wish: Factor, histogram: HistogramRows): Finding {
+  const boundary = boundaryFor(wish, histogram);
+  if (boundary === undefined) return noBoundary(wish, histogram);
+  const rows = histogram.rows.map(({ window, row }) => ({ window, row: slowRow(row, boundary.ms, histogram.edges) }));
+  const history = histogram.history.map((bins) => slowCounts(bins, boundary.ms, histogram.edges));
+  return compareRates({ rows, history }, { margin: 0, floor: 1 - wish.quantile }, TOLERANCE, sayFactor(wish, boundary));
+}
+
+function watchQuantile(wish: Factor, histogram: HistogramRows, last: number): Finding {
+  const boundary = boundaryFor(wish, histogram);
+  if (boundary === undefined) return { ...noBoundary(wish, histogram), verdict: 'Inconclusive/Collecting' };
+  const rows = histogram.rows.map(({ window, row }) => ({ window, row: slowRow(row, boundary.ms, histogram.edges) }));
+  const history = histogram.history.map((bins) => slowCounts(bins, boundary.ms, histogram.edges));
+  return holdAgainstBaseline({ rows, history }, { margin: TOLERANCE, floor: 1 - wish.quantile }, last);
+}
+
+function noBoundary({ quantile: part, factor }: Factor, { history, edges, rows }: HistogramRows): Finding {
+  const series = rows.map(() => 0);
+  const why =
+    history.length === 0
+      ? `the stable version had no requests before the release, so its ${sayQuantile(part)} is not known`
+      : `${factor}x of the stable version's ${sayQuantile(part)} is above ${edges.at(-1) ?? 0} ms, the last boundary of the histogram`;
+  return {
+    verdict: rows.length === 0 ? 'Inconclusive/Collecting' : 'Inconclusive/NoData',
+    explain: () => `no data: ${why}`,
+    figures: {},
+    voice: { verdict: 'nodata', series, tolerated: false },
+  };
+}
+
+/** At every boundary at once. */
+function compareAll({ edges, rows: timed, history }: HistogramRows): Finding {
+  const rows = timed.map(({ row }) => row);
+  const series = slowerSeries(rows, history, TOLERANCE, DEFAULT_ANALYSIS.phiMax);
+  const word = accusation(series, rows.map((row) => row && { requests: total(row.candidate), bad: 0 }), DEFAULT_ANALYSIS.alpha);
+  const worst = (): { readonly edge: number; readonly finding: Finding } | undefined =>
+    edges
+      .map((edge) => ({ edge, finding: atEdge(edge, edges, timed, history) }))
+      .reduce<{ edge: number; finding: Finding } | undefined>(
+        (most, one) => (most === undefined || (one.finding.figures.logE ?? 0) > (most.finding.figures.logE ?? 0) ? one : most),
+        undefined,
+      );
+  return {
+    verdict: verdictOf(word, series.length),
+    explain: () => {
+      const most = worst();
+      if (word === 'nodata' || most === undefined) return 'no requests reached the candidate in any usable interval';
+      const said = `slower than ${most.edge} ms: ${most.finding.explain()}`;
+      return word === 'abort' || word === 'suspect' ? said : `at no boundary of the histogram is it clearly slower; most at ${said}`;
+    },
+    figures: { logE: series.at(-1) ?? 0, looks: series.length, ...armTotals(rows) },
+    voice: { verdict: word, series, tolerated: false },
+  };
+}
+
+function atEdge(edge: number, edges: readonly number[], timed: HistogramRows['rows'], history: readonly Bins[]): Finding {
+  const rows = timed.map(({ window, row }) => ({ window, row: slowRow(row, edge, edges) }));
+  return compareRates(
+    { rows, history: history.map((bins) => slowCounts(bins, edge, edges)) },
+    { margin: TOLERANCE, floor: 0 },
+    TOLERANCE,
+  );
+}
+
+function armTotals(rows: readonly BinRow[]): Pick<Finding['figures'], 'totals'> {
+  const requests = (arm: 'stable' | 'candidate'): number => rows.reduce((sum, row) => sum + (row ? total(row[arm]) : 0), 0);
+  return { totals: { stableRequests: requests('stable'), stableBad: 0, candidateRequests: requests('candidate'), candidateBad: 0 } };
+}
+
+function slowRow(row: BinRow, boundaryMs: number, edges: readonly number[]): Row {
+  return row && { stable: slowCounts(row.stable, boundaryMs, edges), candidate: slowCounts(row.candidate, boundaryMs, edges) };
+}
+
+function slowCounts(bins: Bins, boundaryMs: number, edges: readonly number[]): Counts {
+  const first = edges.indexOf(boundaryMs) + 1;
+  return { requests: total(bins), bad: total(bins.slice(first)) };
+}
+
+function sayQuantile(part: number): string {
+  return part === 0.5 ? 'median' : `p${Math.round(100 * part)}`;
+}
+
+function sayFactor({ quantile: part, factor }: Factor, { ms, stableMs }: { readonly ms: number; readonly stableMs: number }): string {
+  return `slower than ${ms} ms, which is ${factor}x of stable's ${sayQuantile(part)} of ${Math.round(stableMs * 10) / 10} ms: `;
+}
+
+function sayFixed({ quantile: part, thresholdMs }: Extract<LatencyWish, { kind: 'Fixed' }>): string {
+  return `${sayQuantile(part)} within ${thresholdMs} ms: `;
+}

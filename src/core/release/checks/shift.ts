@@ -1,0 +1,63 @@
+import { DEFAULT_ANALYSIS } from '../../analysis/config.ts';
+import { shiftSeries } from '../../analysis/distribution.ts';
+import { psi } from '../../analysis/divergence.ts';
+import { formatEvidence, roundDown } from '../../analysis/words.ts';
+import { addBins, histogramRows, plainRows, total } from './bins.ts';
+import type { CheckBase, CheckKind, CheckSpec } from './kind.ts';
+import { columnsFor, given } from './settings.ts';
+import { accusation, verdictOf } from './twoArms.ts';
+
+export interface ShiftCheck extends CheckBase {
+  readonly type: 'shift';
+  readonly counts: string;
+  readonly bin: string;
+  readonly rollsBack: boolean;
+}
+
+/** Shares of bins that differ by less than this are not a shift. */
+const TOLERANCE = 0.1;
+/** A shift that is certain can be too small to matter: below this index it is not acted upon. */
+const LEAST_PSI = 0.1;
+
+/** Whether a distribution of the candidate's differs from stable's. */
+export const SHIFT: CheckKind<NonNullable<CheckSpec['shift']>, ShiftCheck> = {
+  reason: 'DistributionShifted',
+  settings: ({ counts, bin = 'le', whenShifted = 'Hold' }) => given({ counts, bin, whenShifted }),
+  read: (settings) => ({
+    counts: settings['counts'] ?? '',
+    bin: settings['bin'] ?? 'le',
+    rollsBack: settings['whenShifted'] === 'Rollback',
+  }),
+  basis: () => 'Counters',
+  measure: ({ counts, bin }, { stable, candidate }) => ({
+    type: 'counters',
+    stable: columnsFor({ counts }, stable),
+    candidate: columnsFor({ counts }, candidate),
+    bin,
+  }),
+  accuses: ({ rollsBack }) => rollsBack,
+  certifies: () => false,
+  judge: ({ bin, rollsBack }, evidence) => {
+    const vectors = evidence.vectors();
+    const { rows: timed, history } = bin === 'le' ? histogramRows(vectors) : plainRows(vectors);
+    const rows = timed.map(({ row }) => row);
+    const series = shiftSeries(rows, history, TOLERANCE, DEFAULT_ANALYSIS.phiMax);
+    const counted = rows.flatMap((row) => row ?? []);
+    const [stable, candidate] = [addBins(counted.map((row) => row.stable)), addBins(counted.map((row) => row.candidate))];
+    const index = psi(stable, candidate);
+    const isSmall = index < LEAST_PSI;
+    const found = accusation(series, rows.map((row) => row && { requests: total(row.candidate), bad: 0 }), DEFAULT_ANALYSIS.alpha);
+    const word = isSmall && (found === 'abort' || found === 'suspect') ? 'continue' : found;
+    const logE = series.at(-1) ?? 0;
+    return {
+      verdict: verdictOf(word, series.length),
+      explain: () =>
+        word === 'nodata'
+          ? 'no events of the candidate were counted'
+          : `PSI ${roundDown(index)} of ${Math.trunc(total(candidate))} against ${Math.trunc(total(stable))} of stable in ${stable.length} bins: ` +
+            `e=${formatEvidence(logE)}${word === 'abort' ? ', the distribution has shifted' : ''}${isSmall ? `, less than ${LEAST_PSI} is no shift to act upon` : ''}`,
+      figures: { logE, looks: series.length, others: { psi: roundDown(index) } },
+      ...(rollsBack ? { voice: { verdict: word, series, tolerated: isSmall } } : {}),
+    };
+  },
+};

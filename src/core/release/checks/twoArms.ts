@@ -1,0 +1,99 @@
+import { judge, type Judgement, type Verdict as Word } from '../../analysis/analyse.ts';
+import { bounds, rateUpper, weigh } from '../../analysis/bounds.ts';
+import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../analysis/config.ts';
+import { isSuspicious, NOTHING_SEEN, rejects, stepEvidence } from '../../analysis/rejection.ts';
+import { judgeRate } from '../../analysis/rate.ts';
+import type { Counts, RawCounts, Row } from '../../analysis/row.ts';
+import { explain, formatEvidence, roundUp } from '../../analysis/words.ts';
+import type { Figures, Finding, Verdict } from './kind.ts';
+import type { Margins } from './settings.ts';
+
+/** Rows of one check with the windows that they lie in. */
+export interface WindowedRows {
+  readonly rows: readonly { readonly window: number; readonly row: Row }[];
+  /** Stable's intervals before the release. */
+  readonly history: readonly RawCounts[];
+}
+
+/** A share of bad events, compared between the two versions. `prefix` says what is bad, where the name of the check does not. */
+export function compareRates({ rows: timed, history }: WindowedRows, { margin, floor }: Margins, tolerance: number, prefix = ''): Finding {
+  const rows = timed.map(({ row }) => row);
+  const config: AnalysisConfig = { ...DEFAULT_ANALYSIS, tolerance: Math.min(tolerance, margin), margin, floor };
+  const judgement = judge(rows, history, config);
+  return {
+    verdict: verdictOf(judgement.verdict, judgement.series.length),
+    explain: () => `${prefix}${explain(judgement, bounds(rows, history, config), config)}`,
+    figures: figuresOf(judgement),
+    voice: judgement,
+  };
+}
+
+/** A share of bad events of the candidate alone, held against a limit. `own`: its intervals; `history`: what is known of bursts. */
+export function holdRate(own: readonly (RawCounts | null)[], limit: number, history: readonly RawCounts[], prefix = ''): Finding {
+  const judged = judgeRate(own, limit, history, DEFAULT_ANALYSIS);
+  const { candidateBad, candidateRequests } = judged.totals;
+  const counted = `${Math.trunc(candidateBad)}/${Math.trunc(candidateRequests)}`;
+  const sure = `at most ${roundUp(100 * judged.rateUpper)}% with ${100 - 100 * DEFAULT_ANALYSIS.alphaPromote}% confidence`;
+  return {
+    verdict: verdictOf(judged.verdict, own.length),
+    explain: () =>
+      candidateRequests === 0
+        ? `${prefix}no events of the candidate were counted`
+        : `${prefix}candidate ${counted} where ${roundUp(100 * limit)}% is allowed: e=${formatEvidence(judged.logE)}, ${sure}`,
+    figures: figuresOf(judged),
+    voice: { verdict: judged.verdict, series: judged.series, tolerated: false },
+  };
+}
+
+/**
+ * After the promotion there is no stable traffic to compare with any more: the candidate is held against what stable's rate can have been at
+ * most while both had traffic, with the margin on top: a baseline that is frozen. `last`: index of the window since the promotion.
+ */
+export function holdAgainstBaseline({ rows, history }: WindowedRows, { margin, floor }: Margins, last: number): Finding {
+  const released = rows.filter(({ window }) => window < last).flatMap(({ row }) => (row ? [row.stable] : []));
+  const stable = [...history, ...released];
+  const weighed = weigh(stable.map((counts) => ({ stable: counts, candidate: counts })), [], DEFAULT_ANALYSIS.phiMax);
+  const limit = Math.min(1, Math.max(floor, (1 + margin) * rateUpper(weighed, DEFAULT_ANALYSIS.alphaPromote)));
+  const own = rows.filter(({ window }) => window === last).map(({ row }) => row && row.candidate);
+  const judged = judgeRate(own, limit, stable, DEFAULT_ANALYSIS);
+  const { candidateBad, candidateRequests } = judged.totals;
+  return {
+    verdict: judged.verdict === 'nodata' ? 'Inconclusive/Collecting' : verdictOf(judged.verdict, own.length),
+    explain: () =>
+      `${candidateBad}/${candidateRequests} since the promotion, where at most ${roundUp(100 * limit)}% is as good as before: e=${formatEvidence(judged.logE)}`,
+    figures: figuresOf(judged),
+    voice: { verdict: judged.verdict, series: judged.series, tolerated: false },
+  };
+}
+
+/** The word for a series that can accuse the candidate and not certify it: no objection, once enough was seen, is its pass. */
+export function accusation(series: readonly number[], candidate: readonly (Counts | null)[], alpha: number): Word {
+  const counted = candidate.flatMap((counts) => (counts !== null && counts.requests > 0 ? [counts.requests] : []));
+  const evidence = series.reduce(stepEvidence, NOTHING_SEEN);
+  if (counted.length === 0) return 'nodata';
+  if (rejects(evidence, alpha)) return 'abort';
+  if (isSuspicious(evidence.logE, alpha)) return 'suspect';
+  const { minIntervals, minRequests } = DEFAULT_ANALYSIS;
+  const requests = counted.reduce((sum, count) => sum + count, 0);
+  return counted.length >= minIntervals && requests >= minRequests ? 'pass' : 'continue';
+}
+
+/** With several checks only all evidence together may fail a release, so what one check calls an abort is a suspicion here. */
+export function verdictOf(word: Word, looks: number): Verdict {
+  switch (word) {
+    case 'pass':
+      return 'Pass';
+    case 'abort':
+    case 'suspect':
+      return 'Inconclusive/Suspect';
+    case 'continue':
+      return 'Inconclusive/Collecting';
+    case 'nodata':
+      // Before the first look of a step there is nothing to miss.
+      return looks === 0 ? 'Inconclusive/Collecting' : 'Inconclusive/NoData';
+  }
+}
+
+function figuresOf({ logE, phi, totals, series }: Pick<Judgement, 'logE' | 'phi' | 'totals' | 'series'>): Figures {
+  return { logE, phi, totals, looks: series.length };
+}
