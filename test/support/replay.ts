@@ -68,7 +68,7 @@ async function readAll(prometheus: Prometheus, release: ModelRelease, places: Pl
 }
 
 async function read(prometheus: Prometheus, span: Span, measurand: MeasureRequest['measurand']): Promise<readonly Tick[]> {
-  if (measurand.type === 'value') throw new Error('Only the built-in checks are replayed.');
+  if (measurand.type === 'value' || measurand.type === 'counters') throw new Error('Only the built-in checks are replayed.');
   const [reading] = await readBuiltIn(prometheus, span, [{ measurand }]);
   if (reading === undefined || reading.ticks.length === 0)
     throw new Error(`Prometheus has no data to replay: ${reading?.problem ?? 'no answer'}`);

@@ -201,13 +201,13 @@ export interface ModelDeploymentAnalysisCheckErrorRate {
 
 /** Compares how long requests take with the stable version over the same time, as the gateway measures them or, without a gateway, the model servers. Without any field, at every bucket of their histogram at once: that finds whatever becomes slower by more than a quarter, and can accuse the candidate but not certify it. */
 export interface ModelDeploymentAnalysisCheckLatency {
-  /** A request that takes longer is a slow one. Rounded up to the next bucket of their histogram. From 1ms to 1h. Example: 250ms. */
+  /** A request that takes longer is a slow one. Rounded up to the next bucket of their histogram. From 1ms to 1h. Default: every bucket is compared. Example: 250ms. */
   readonly slowerThan?: string;
-  /** What half of the candidate's requests must stay within: so many times what the stable version needed for half of its own before the release, or a fixed time. Rounded up to the next bucket of their histogram. Example: 1.1x. */
+  /** What half of the candidate's requests must stay within: so many times what the stable version needed for half of its own before the release, or a fixed time. Rounded up to the next bucket of their histogram. Default: none. Example: 1.1x. */
   readonly p50AtMost?: string;
-  /** What 95 % of the candidate's requests must stay within: so many times what the stable version needed for 95 % of its own before the release, or a fixed time. Rounded up to the next bucket of their histogram. Example: 1.2x. */
+  /** What 95 % of the candidate's requests must stay within: so many times what the stable version needed for 95 % of its own before the release, or a fixed time. Rounded up to the next bucket of their histogram. Default: none. Example: 1.2x. */
   readonly p95AtMost?: string;
-  /** What 99 % of the candidate's requests must stay within: so many times what the stable version needed for 99 % of its own before the release, or a fixed time. Rounded up to the next bucket of their histogram. Example: 500ms. */
+  /** What 99 % of the candidate's requests must stay within: so many times what the stable version needed for 99 % of its own before the release, or a fixed time. Rounded up to the next bucket of their histogram. Default: none. Example: 500ms. */
   readonly p99AtMost?: string;
   /** How much higher than the stable version's share of slow requests the candidate's may be, in per cent of it, once it is certain that it is not higher still. From 0% to 999.999%. Default: 50%. Example: 20%. */
   readonly relativeMargin?: string;
@@ -229,13 +229,13 @@ export interface ModelDeploymentAnalysisCheckCompare {
 
 /** Compares the mean of a score with that of the stable version, such as a rating or a share of right words, from counters of the user's own. Each query is asked for both versions. */
 export interface ModelDeploymentAnalysisCheckScore {
-  /** PromQL that gives counters of scores as they are, one for each pod. {{namespace}}, {{deployment}}, {{version}} and {{revision}} stand for those of the version that is asked about. Example: 'rating_count{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  /** PromQL that gives counters of scores as they are, one for each pod. {{namespace}}, {{deployment}}, {{version}} and {{revision}} stand for those of the version that is asked about. Default: none. Example: 'rating_count{namespace="{{namespace}}", revision="{{revision}}"}'. */
   readonly count?: string;
-  /** PromQL that gives counters of the sum of the scores. Example: 'rating_sum{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  /** PromQL that gives counters of the sum of the scores. Default: none. Example: 'rating_sum{namespace="{{namespace}}", revision="{{revision}}"}'. */
   readonly sum?: string;
-  /** PromQL that gives counters of the sum of the squares of the scores. Without it scores count as if each were the lowest or the highest one, and it takes more of them. Example: 'rating_squares_sum{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  /** PromQL that gives counters of the sum of the squares of the scores. Without it scores count as if each were the lowest or the highest one, and it takes more of them. Default: none. Example: 'rating_squares_sum{namespace="{{namespace}}", revision="{{revision}}"}'. */
   readonly sumOfSquares?: string;
-  /** PromQL that gives a histogram of the scores, as counters with the label le; the middle of a bucket stands for what is in it. Example: 'rating_bucket{namespace="{{namespace}}", revision="{{revision}}"}'. */
+  /** PromQL that gives a histogram of the scores, as counters with the label le; the middle of a bucket stands for what is in it. Default: none. Example: 'rating_bucket{namespace="{{namespace}}", revision="{{revision}}"}'. */
   readonly histogram?: string;
   /** Lowest score that is possible, as a decimal number in a string. Default: "0". Example: "1". */
   readonly lowest?: string;
@@ -267,6 +267,12 @@ export interface ModelDeploymentAnalysisCheckShift {
   readonly whenShifted?: 'Hold' | 'Rollback';
 }
 
+/** Finds out whether the traffic is split as the weight says, and holds the release if it is not. Not for routes with session affinity, nor where a balancer works by connection: there healthy splits differ from their weight. */
+export interface ModelDeploymentAnalysisCheckSplit {
+  /** How far the odds that a request reaches the candidate may be from those of its weight, in per cent of them. From 0% to 999.999%. Default: 50%. Example: 100%. */
+  readonly tolerance?: string;
+}
+
 /** A bound on any PromQL expression. It compares with nothing; no data is no verdict. */
 export interface ModelDeploymentAnalysisCheckLimit {
   /** PromQL that gives one number. {{namespace}}, {{deployment}}, {{version}} and {{revision}} stand for those of the candidate. Example: 'max(queue_depth{namespace="{{namespace}}", revision="{{revision}}"})'. */
@@ -277,7 +283,7 @@ export interface ModelDeploymentAnalysisCheckLimit {
   readonly min?: string;
   /** Looks in a row that must find the value outside before the candidate fails. Default: 2. Example: 4. */
   readonly consecutive?: number;
-  /** Time for which the value must be outside at each look before the candidate fails, instead of a number of looks. From 1s to 24h. Example: 2m. */
+  /** Time for which the value must be outside at each look before the candidate fails, instead of a number of looks. From 1s to 24h. Default: none, consecutive holds. Example: 2m. */
   readonly for?: string;
 }
 
@@ -299,7 +305,7 @@ export interface ModelDeploymentAnalysisCheck {
   /** Finds out whether a distribution of the candidate differs from that of the stable version over the same time: of predictions, or of inputs. From counters of the user's own; the query is asked for both versions. */
   readonly shift?: ModelDeploymentAnalysisCheckShift;
   /** Finds out whether the traffic is split as the weight says, and holds the release if it is not. Not for routes with session affinity, nor where a balancer works by connection: there healthy splits differ from their weight. */
-  readonly split?: Readonly<Record<string, unknown>>;
+  readonly split?: ModelDeploymentAnalysisCheckSplit;
   /** A bound on any PromQL expression. It compares with nothing; no data is no verdict. */
   readonly limit?: ModelDeploymentAnalysisCheckLimit;
 }

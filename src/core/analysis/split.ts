@@ -10,8 +10,6 @@ const X_SPLIT_DOWN = X_SPLIT.map((x) => 1 / x);
 
 /** Level at which a split is called wrong: e >= 1000. Nothing is rolled back for it, and a false word about it is dear. */
 export const SPLIT_ALPHA = 0.001;
-/** The odds of a request to go to the candidate may be this much more or less than those of the weight. */
-export const SPLIT_TOLERANCE = 0.5;
 
 /**
  * ln e after every row against "the odds of a request to reach the candidate are within a factor 1 + tolerance of those of its weight", in

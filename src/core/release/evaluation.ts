@@ -3,8 +3,7 @@ import { decide, hasRejected } from '../analysis/decide.ts';
 import type { CheckSamples } from '../analysis/measurement.ts';
 import type { TimedRow } from '../analysis/rows.ts';
 import { parseTime } from '../time.ts';
-import { kindOf, type Check } from './checks/kinds.ts';
-import type { Finding, JudgeContext, Verdict } from './checks/kind.ts';
+import type { Check, Finding, JudgeContext, Verdict } from './checks/kind.ts';
 import { align, type CheckEvidence } from './evidence.ts';
 import { TRAFFIC } from './measures.ts';
 import type { Parameters } from './parameters.ts';
@@ -60,25 +59,25 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
     named,
     reason: reasonOf(checks, named),
     logE: combined.logE,
-    isCertified: verdict === 'Pass' && checks.some((check) => kindOf(check).certifies(check as never) && needed.some(({ name }) => name === check.name)),
+    isCertified: verdict === 'Pass' && checks.some((check) => check.certifies && needed.some(({ name }) => name === check.name)),
     requests: countByStep(rows, windows),
   };
 }
 
 /** Checks whose series are combined or read beside each other, with the traffic: they are cut at the same look. */
 export function comparedOf(checks: readonly Check[]): ReadonlySet<string> {
-  return new Set([TRAFFIC, ...checks.filter((check) => kindOf(check).basis(check as never) !== 'Value').map(({ name }) => name)]);
+  return new Set([TRAFFIC, ...checks.filter((check) => check.basis !== 'Value').map(({ name }) => name)]);
 }
 
 /** The bound on false roll-backs is shared evenly among the checks that may cause one: so it holds for all together, whatever their kinds. */
 export function contextOf(checks: readonly Check[], windows: readonly Window[]): JudgeContext {
-  const accusing = checks.filter((check) => kindOf(check).accuses(check as never)).length;
+  const accusing = checks.filter((check) => check.accuses).length;
   return { alpha: DEFAULT_ANALYSIS.alpha / Math.max(1, accusing), weights: windows.map(({ weight }) => weight) };
 }
 
 export function reasonOf(checks: readonly Check[], named: CheckResult | undefined): string {
   const check = checks.find(({ name }) => name === named?.name);
-  return check === undefined ? 'ChecksFailed' : kindOf(check).reason;
+  return check === undefined ? 'ChecksFailed' : check.reason;
 }
 
 /** `results` with the failure of one of them. */
@@ -95,7 +94,7 @@ export function ifFresh(result: CheckResult, { isFresh, problem }: CheckEvidence
 
 /** Before the first look that counts nothing can be missing, and no status has to be written twice to say so. */
 function judgeCheck(check: Check, evidence: CheckEvidence, context: JudgeContext, isDue: boolean): CheckResult {
-  const result = { name: check.name, ...kindOf(check).judge(check as never, evidence, context) };
+  const result = { name: check.name, ...check.judge(evidence, context) };
   if (isDue) return ifFresh(result, evidence);
   return result.verdict === 'Inconclusive/NoData' ? { ...result, verdict: 'Inconclusive/Collecting' } : result;
 }

@@ -6,7 +6,6 @@ import { DEFAULT_ANALYSIS } from '../analysis/config.ts';
 import type { QueryTrial } from '../observed.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
-import { kindOf } from './checks/kinds.ts';
 import type { CheckSpec, Subject } from './checks/kind.ts';
 import type { Parameters } from './parameters.ts';
 
@@ -40,7 +39,7 @@ export function measuresOf(
   const traffic: MeasureRequest = { check: TRAFFIC, measurand: { type: 'errors', arms }, intervalMs, fromMs };
   return [
     ...(parameters.counting === 'Nobody' ? [] : [traffic]),
-    ...parameters.checks.map((check) => ({ check: check.name, measurand: kindOf(check).measure(check as never, subject), intervalMs, fromMs })),
+    ...parameters.checks.map((check) => ({ check: check.name, measurand: check.measure(subject), intervalMs, fromMs })),
   ];
 }
 

@@ -1,8 +1,8 @@
 import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { durationMs, formatDuration } from '../time.ts';
-import { readCheck, settingsOf, type Check } from './checks/kinds.ts';
-import type { CheckSpec } from './checks/kind.ts';
+import type { Check, CheckSpec } from './checks/kind.ts';
+import { readCheck, settingsOf } from './checks/kinds.ts';
 import { sayShares } from '../traffic/shares.ts';
 import { countingOf, type Counting } from './counting.ts';
 import type { Scene } from './scene.ts';

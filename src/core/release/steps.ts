@@ -2,7 +2,6 @@ import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime, parseTime, sayDuration } from '../time.ts';
 import type { Action } from '../observed.ts';
 import { candidatePods, shrinkStable } from './capacity.ts';
-import { kindOf } from './checks/kinds.ts';
 import { isAsked, pause, pauseOf, sayWho } from './control.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Parameters, Step } from './parameters.ts';
@@ -207,7 +206,7 @@ function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: 
 /** Only the last step with traffic waits for certificates: more traffic brings them sooner. */
 function missingCertificate({ isCertified, checks }: Evaluation, { promoteWhen, steps, checks: wanted }: Parameters, index: number): string | undefined {
   if (promoteWhen === 'NotWorse' || isCertified || index < steps.length - 1) return undefined;
-  const certifying = wanted.filter((check) => kindOf(check).certifies(check as never)).map(({ name }) => name);
+  const certifying = wanted.filter((check) => check.certifies).map(({ name }) => name);
   const open = checks.filter(({ name, verdict }) => certifying.includes(name) && verdict !== 'Pass').map(({ name }) => name);
   return open.length === 0 ? 'no check could certify the candidate' : `${open.join(' and ')} had not certified the candidate`;
 }
@@ -218,7 +217,7 @@ function missingCertificate({ isCertified, checks }: Evaluation, { promoteWhen, 
  */
 function missingWithoutTraffic({ checks }: Evaluation, parameters: Parameters, index: number): string | undefined {
   const limits = checks.filter(({ name }) =>
-    parameters.checks.some((check) => check.name === name && kindOf(check).basis(check as never) === 'Value'),
+    parameters.checks.some((check) => check.name === name && check.basis === 'Value'),
   );
   const suspect = limits.find(({ verdict }) => verdict === 'Inconclusive/Suspect');
   if (suspect) return `check ${suspect.name} is suspect`;

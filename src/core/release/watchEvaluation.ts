@@ -1,8 +1,7 @@
 import { DEFAULT_ANALYSIS } from '../analysis/config.ts';
 import { hasRejected } from '../analysis/decide.ts';
 import type { CheckSamples } from '../analysis/measurement.ts';
-import { kindOf, type Check } from './checks/kinds.ts';
-import type { Verdict } from './checks/kind.ts';
+import type { Check, Verdict } from './checks/kind.ts';
 import { comparedOf, contextOf, fail, ifFresh, reasonOf, type CheckResult, type Evaluation } from './evaluation.ts';
 import { align, type Evidence } from './evidence.ts';
 import type { Parameters } from './parameters.ts';
@@ -22,7 +21,7 @@ export function evaluateWatch({ checks }: Parameters, samples: readonly CheckSam
   const context = contextOf(checks, windows.slice(0, -1));
   const results = checks.map(
     (check) =>
-      watched.find(({ name }) => name === check.name) ?? { name: check.name, ...kindOf(check).judge(check as never, before(check.name), context) },
+      watched.find(({ name }) => name === check.name) ?? { name: check.name, ...check.judge(before(check.name), context) },
   );
   return {
     verdict: named ? 'Fail' : worst(watched),
@@ -36,9 +35,8 @@ export function evaluateWatch({ checks }: Parameters, samples: readonly CheckSam
 }
 
 function watchCheck(check: Check, whole: Evidence, since: Evidence, last: number): CheckResult[] {
-  const { watch } = kindOf(check);
-  if (!watch) return [];
-  return [ifFresh({ name: check.name, ...watch(check as never, whole(check.name), last) }, since(check.name))];
+  const found = check.watch?.(whole(check.name), last);
+  return found ? [ifFresh({ name: check.name, ...found }, since(check.name))] : [];
 }
 
 function worst(results: readonly CheckResult[]): Verdict {

@@ -1,6 +1,6 @@
 // A gateway: takes a route over after a while, shares requests by its weights, and counts them as Envoy does, by place in the route.
 import { RESOURCE } from '../../../src/api/resources.ts';
-import type { ArmSample, Arms, MeasureRequest, Slot, Tick } from '../../../src/core/analysis/measurement.ts';
+import type { ArmSample, Arms, ArmVectors, Columns, Measurand, MeasureRequest, Slot, Tick, Vectors } from '../../../src/core/analysis/measurement.ts';
 import { readRoute } from '../../../src/core/traffic/route.ts';
 import type { StoredObject } from '../apiStore.ts';
 import type { WorldApi } from './api.ts';
@@ -183,7 +183,18 @@ export class Gateway {
       const value = found.metrics === 'Empty' ? null : found.metrics === 'NotANumber' ? NaN : this.#value(measurand.promql, atMs);
       return { ...nothing, value };
     }
-    return { ...nothing, ...this.#arms(found, measurand.arms, measurand.type === 'errors' ? 'bad' : 'slow') };
+    if (measurand.type === 'counters') return { ...nothing, vectors: this.#columns(measurand, found, atMs) };
+    const arms = this.#arms(found, measurand.arms, measurand.type === 'errors' ? 'bad' : 'slow');
+    return measurand.type === 'latencies' ? { ...nothing, vectors: asHistogram(arms) } : { ...nothing, ...arms };
+  }
+
+  /** The user's own counters: one series for each arm. */
+  #columns({ stable, candidate }: Extract<Measurand, { type: 'counters' }>, { metrics }: Look, atMs: number): Vectors {
+    const columns = [...new Set([...Object.keys(stable), ...Object.keys(candidate)])];
+    const read = (promql: string | undefined): number => (promql === undefined ? NaN : (this.#value(promql, atMs) ?? NaN));
+    const arm = (queries: Columns): ArmVectors =>
+      metrics === 'Empty' ? {} : { series: columns.map((column) => (metrics === 'NotANumber' ? NaN : read(queries[column]))) };
+    return { columns, stable: arm(stable), candidate: arm(candidate) };
   }
 
   /** What was once seen stays so. */
@@ -203,4 +214,11 @@ export class Gateway {
     };
     return { stable: arm(arms.stable), candidate: arm(arms.candidate) };
   }
+}
+
+/** Two buckets: what is not slow, and all. */
+export function asHistogram({ stable, candidate }: { readonly stable: ArmSample; readonly candidate: ArmSample }): Vectors {
+  const arm = (sample: ArmSample): ArmVectors =>
+    Object.fromEntries(Object.entries(sample).map(([instance, { requests, bad }]) => [instance, [requests - bad, requests]]));
+  return { columns: ['50', 'Infinity'], stable: arm(stable), candidate: arm(candidate) };
 }

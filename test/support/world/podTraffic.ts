@@ -8,7 +8,7 @@ import { readRoute } from '../../../src/core/traffic/route.ts';
 import * as project from '../../../src/observe/projections.ts';
 import type { StoredObject } from '../apiStore.ts';
 import type { WorldApi } from './api.ts';
-import { Gateway, LATE_MS, type Count, type GatewayOptions, type MetricsMood } from './gateway.ts';
+import { asHistogram, Gateway, LATE_MS, type Count, type GatewayOptions, type MetricsMood } from './gateway.ts';
 import { NAME, NAMESPACE } from './objects.ts';
 
 /** What an object says of the traffic: a route, a Service in its place, or a revision's Deployment in the place of both. */
@@ -91,6 +91,7 @@ export class PodTraffic extends Gateway {
   override tick(request: MeasureRequest, atMs: number, now: number): Tick {
     const { measurand } = request;
     if (measurand.type === 'value') return { atMs, stable: null, candidate: null, value: this.values(measurand.promql, atMs) };
+    if (measurand.type === 'counters') throw new Error('counters of the user are only known where there is a gateway');
     const { arms } = measurand;
     if (!('deployment' in arms)) throw new Error('a gateway is asked for numbers that it does not have');
     const look = this.#looks.get(atMs);
@@ -102,6 +103,9 @@ export class PodTraffic extends Gateway {
       const { requests, bad, slow } = look.metrics === 'NotANumber' ? { requests: NaN, bad: NaN, slow: NaN } : count;
       return { [`${revision}-pod`]: { requests, bad: measurand.type === 'errors' ? bad : slow } };
     };
-    return { atMs, value: null, stable: arm(arms.stable), candidate: arm(arms.candidate) };
+    const both = { stable: arm(arms.stable), candidate: arm(arms.candidate) };
+    return measurand.type === 'latencies'
+      ? { atMs, value: null, stable: null, candidate: null, vectors: asHistogram(both) }
+      : { atMs, value: null, ...both };
   }
 }

@@ -10,6 +10,7 @@ const page = readFileSync(join(root, 'docs/conditions.md'), 'utf8');
 const SOURCES = [
   'src/core/plan.ts',
   'src/core/release/*.ts',
+  'src/core/release/checks/*.ts',
   'src/core/status/*.ts',
   'src/core/version/{plan,job,copy,tags,tagging,failure}.ts',
   'src/core/resources/podTrouble.ts',
@@ -31,6 +32,7 @@ const INNER = [
   ['Free', 'Settled', 'Start', 'RetryAt', 'GivenUp', 'Newest', 'Earlier'],
   ['Gateway', 'ReplicaShare', 'None', 'StableOnly', 'ByReplicas', 'Runtime', 'Nobody'],
   ['Proportional', 'Full', 'Hold', 'Release', 'Instant'],
+  ['Threshold', 'Factor', 'Fixed', 'Any', 'Requests', 'Counters', 'Value', 'Higher', 'Lower', 'NotWorse', 'Certified'],
 ].flat();
 
 const WORD = '[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z]+)?';

@@ -1,18 +1,17 @@
 import type { VectorRow } from '../../analysis/vectorRows.ts';
 import { cleanRow, type Row } from '../../analysis/row.ts';
 import type { CheckEvidence } from '../evidence.ts';
-import type { CheckBase, CheckKind, CheckSpec } from './kind.ts';
+import type { CheckKind, CheckSpec } from './kind.ts';
 import { columnsFor, marginSettings, readMargins, type Margins } from './settings.ts';
 import { compareRates, holdAgainstBaseline, type WindowedRows } from './twoArms.ts';
 
-export interface CompareCheck extends CheckBase, Margins {
-  readonly type: 'compare';
+interface CompareOptions extends Margins {
   readonly bad: string;
   readonly total: string;
 }
 
 /** Any share of bad events, from counters of the user's own, compared with stable's. */
-export const COMPARE: CheckKind<NonNullable<CheckSpec['compare']>, CompareCheck> = {
+export const COMPARE: CheckKind<NonNullable<CheckSpec['compare']>, CompareOptions> = {
   reason: 'RateWorse',
   settings: ({ bad, total, ...spec }) => ({ bad, total, ...marginSettings(spec, '1%') }),
   read: (settings) => ({ bad: settings['bad'] ?? '', total: settings['total'] ?? '', ...readMargins(settings) }),

@@ -1,13 +1,9 @@
-import type { CheckBase, CheckKind, CheckSpec } from './kind.ts';
+import type { CheckKind, CheckSpec } from './kind.ts';
 import { marginSettings, readMargins, type Margins } from './settings.ts';
 import { compareRates, holdAgainstBaseline } from './twoArms.ts';
 
-export interface ErrorRateCheck extends CheckBase, Margins {
-  readonly type: 'errorRate';
-}
-
 /** The share of failed requests, compared with stable's. */
-export const ERROR_RATE: CheckKind<NonNullable<CheckSpec['errorRate']>, ErrorRateCheck> = {
+export const ERROR_RATE: CheckKind<NonNullable<CheckSpec['errorRate']>, Margins> = {
   reason: 'ErrorRateWorse',
   settings: (spec) => marginSettings(spec, '0.5%'),
   read: readMargins,

@@ -11,12 +11,6 @@ export type CheckSpec = NonNullable<NonNullable<ModelDeployment['spec']['analysi
 /** Settings of a check as a release keeps them. */
 export type Settings = Readonly<Record<string, string>>;
 
-export interface CheckBase {
-  readonly name: string;
-  /** Lack of data neither holds the release nor keeps it from a promotion. */
-  readonly isOptional: boolean;
-}
-
 /** `SplitMismatch`: the traffic is not split as the weight says. `NoAttribution`: hardly any request is counted for the candidate. */
 export type Verdict =
   | 'Pass'
@@ -68,19 +62,34 @@ export interface JudgeContext {
 /** What a check rests on: a comparison of requests that somebody counts, queries about the two versions, or one number. */
 export type Basis = 'Requests' | 'Counters' | 'Value';
 
-export interface CheckKind<Spec, Check extends CheckBase> {
+/** What is the same for all checks of a kind. `Spec`: what users write; `Options`: what a release has read of it. */
+export interface CheckKind<Spec, Options> {
   /** Reason of a failure, in one word. */
   readonly reason: string;
   /** Settings for the record, with defaults filled in. */
   readonly settings: (spec: Spec) => Settings;
-  readonly read: (settings: Settings) => Omit<Check, keyof CheckBase | 'type'>;
-  readonly basis: (check: Check) => Basis;
-  readonly measure: (check: Check, subject: Subject) => Measurand;
+  readonly read: (settings: Settings) => Options;
+  readonly basis: (options: Options) => Basis;
+  readonly measure: (options: Options, subject: Subject) => Measurand;
   /** Whether it has a part in the bound on false roll-backs, which is shared among those that have. */
-  readonly accuses: (check: Check) => boolean;
+  readonly accuses: (options: Options) => boolean;
   /** Whether it can certify that the candidate is good enough. */
-  readonly certifies: (check: Check) => boolean;
-  readonly judge: (check: Check, evidence: CheckEvidence, context: JudgeContext) => Finding;
+  readonly certifies: (options: Options) => boolean;
+  readonly judge: (options: Options, evidence: CheckEvidence, context: JudgeContext) => Finding;
   /** What it says after the promotion, in the last window, when stable has no traffic any more; absent where it needs both. */
-  readonly watch?: (check: Check, evidence: CheckEvidence, last: number) => Finding;
+  readonly watch?: (options: Options, evidence: CheckEvidence, last: number) => Finding;
+}
+
+/** One check of a release. */
+export interface Check {
+  readonly name: string;
+  /** Lack of data neither holds the release nor keeps it from a promotion. */
+  readonly isOptional: boolean;
+  readonly reason: string;
+  readonly basis: Basis;
+  readonly accuses: boolean;
+  readonly certifies: boolean;
+  readonly measure: (subject: Subject) => Measurand;
+  readonly judge: (evidence: CheckEvidence, context: JudgeContext) => Finding;
+  readonly watch: ((evidence: CheckEvidence, last: number) => Finding) | undefined;
 }

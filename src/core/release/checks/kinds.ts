@@ -1,46 +1,69 @@
-import { COMPARE, type CompareCheck } from './compare.ts';
-import { ERROR_RATE, type ErrorRateCheck } from './errorRate.ts';
-import type { CheckBase, CheckKind, CheckSpec, Settings } from './kind.ts';
-import { LATENCY, type LatencyCheck } from './latency.ts';
-import { LIMIT, type LimitCheck } from './limit.ts';
-import { RATE, type RateCheck } from './rate.ts';
-import { SCORE, type ScoreCheck } from './score.ts';
-import { SHIFT, type ShiftCheck } from './shift.ts';
-import { SPLIT, type SplitCheck } from './split.ts';
+import { COMPARE } from './compare.ts';
+import { ERROR_RATE } from './errorRate.ts';
+import type { Check, CheckKind, CheckSpec, Settings } from './kind.ts';
+import { LATENCY } from './latency.ts';
+import { LIMIT } from './limit.ts';
+import { RATE } from './rate.ts';
+import { SCORE } from './score.ts';
+import { SHIFT } from './shift.ts';
+import { SPLIT } from './split.ts';
 
-export type Check = ErrorRateCheck | LatencyCheck | CompareCheck | ScoreCheck | LimitCheck | RateCheck | ShiftCheck | SplitCheck;
-export type CheckType = Check['type'];
+type Base = Pick<Check, 'name' | 'isOptional'>;
 
-const KINDS = {
-  errorRate: ERROR_RATE,
-  latency: LATENCY,
-  compare: COMPARE,
-  score: SCORE,
-  limit: LIMIT,
-  rate: RATE,
-  shift: SHIFT,
-  split: SPLIT,
-};
+/** A kind with its options hidden, so that all are handled alike. */
+interface Entry {
+  /** Undefined when the check is of another kind. */
+  readonly settings: (spec: CheckSpec) => Settings | undefined;
+  readonly make: (base: Base, settings: Settings) => Check;
+}
 
-/** The kind of a check. Its functions take no check of another kind, which only the type of the table can tell. */
-export function kindOf(check: { readonly type: CheckType }): CheckKind<never, Check> {
-  return KINDS[check.type] as unknown as CheckKind<never, Check>;
+/** All kinds, by the field of `spec.analysis.checks[]` that makes a check one of them. */
+const KINDS: ReadonlyMap<string, Entry> = new Map([
+  ['errorRate', entry(ERROR_RATE, ({ errorRate }) => errorRate)],
+  ['latency', entry(LATENCY, ({ latency }) => latency)],
+  ['compare', entry(COMPARE, ({ compare }) => compare)],
+  ['score', entry(SCORE, ({ score }) => score)],
+  ['limit', entry(LIMIT, ({ limit }) => limit)],
+  ['rate', entry(RATE, ({ rate }) => rate)],
+  ['shift', entry(SHIFT, ({ shift }) => shift)],
+  ['split', entry(SPLIT, ({ split }) => split)],
+]);
+
+function entry<Spec, Options>(kind: CheckKind<Spec, Options>, specOf: (spec: CheckSpec) => Spec | undefined): Entry {
+  return {
+    settings: (check) => {
+      const spec = specOf(check);
+      return spec === undefined ? undefined : kind.settings(spec);
+    },
+    make: (base, settings) => {
+      const options = kind.read(settings);
+      const { watch } = kind;
+      return {
+        ...base,
+        reason: kind.reason,
+        basis: kind.basis(options),
+        accuses: kind.accuses(options),
+        certifies: kind.certifies(options),
+        measure: (subject) => kind.measure(options, subject),
+        judge: (evidence, context) => kind.judge(options, evidence, context),
+        watch: watch && ((evidence, last) => watch(options, evidence, last)),
+      };
+    },
+  };
 }
 
 /** A check as a user writes it: its kind and the settings that a release keeps. */
-export function settingsOf(spec: CheckSpec): { readonly type: CheckType; readonly settings: Settings } {
-  for (const type of Object.keys(KINDS) as CheckType[]) {
-    const given = spec[type];
-    if (given !== undefined) return { type, settings: (KINDS[type] as CheckKind<unknown, CheckBase>).settings(given) };
+export function settingsOf(spec: CheckSpec): { readonly type: string; readonly settings: Settings } {
+  for (const [type, { settings }] of KINDS) {
+    const found = settings(spec);
+    if (found !== undefined) return { type, settings: found };
   }
   throw new Error(`check ${spec.name} has no kind that this operator knows, though the schema admits no other`);
 }
 
 /** A check as a release keeps it. */
-export function readCheck(base: CheckBase, type: string, settings: Settings): Check {
-  if (!Object.hasOwn(KINDS, type)) {
-    throw new Error(`release has check ${base.name} of type ${type}, which this operator does not know: it was written by a newer one`);
-  }
-  const kind = KINDS[type as CheckType] as CheckKind<unknown, CheckBase>;
-  return { ...base, type, ...kind.read(settings) } as Check;
+export function readCheck(base: Base, type: string, settings: Settings): Check {
+  const kind = KINDS.get(type);
+  if (kind) return kind.make(base, settings);
+  throw new Error(`release has check ${base.name} of type ${type}, which this operator does not know: it was written by a newer one`);
 }

@@ -4,12 +4,11 @@ import type { Counts, Row } from '../../analysis/row.ts';
 import { durationMs } from '../../time.ts';
 import type { CheckEvidence } from '../evidence.ts';
 import { addBins, histogramRows, quantile, total, type HistogramRows } from './bins.ts';
-import type { CheckBase, CheckKind, CheckSpec, Finding, Settings } from './kind.ts';
+import type { CheckKind, CheckSpec, Finding, Settings } from './kind.ts';
 import { marginSettings, readMargins, type Margins } from './settings.ts';
 import { accusation, compareRates, holdAgainstBaseline, holdRate, verdictOf } from './twoArms.ts';
 
-export interface LatencyCheck extends CheckBase {
-  readonly type: 'latency';
+interface LatencyOptions {
   readonly wish: LatencyWish;
 }
 
@@ -25,7 +24,7 @@ const TOLERANCE = 0.25;
 const QUANTILES = { p50AtMost: 0.5, p95AtMost: 0.95, p99AtMost: 0.99 } as const;
 
 /** How long requests take, compared with stable. */
-export const LATENCY: CheckKind<NonNullable<CheckSpec['latency']>, LatencyCheck> = {
+export const LATENCY: CheckKind<NonNullable<CheckSpec['latency']>, LatencyOptions> = {
   reason: 'LatencyWorse',
   settings: ({ slowerThan, p50AtMost, p95AtMost, p99AtMost, ...margins }) => {
     if (slowerThan !== undefined) return { slowerThan, ...marginSettings(margins, '1%') };

@@ -1,10 +1,9 @@
 import type { TimedValue } from '../../analysis/rows.ts';
 import { durationMs, sayDuration } from '../../time.ts';
-import type { CheckBase, CheckKind, CheckSpec, Finding, Verdict } from './kind.ts';
+import type { CheckKind, CheckSpec, Finding, Verdict } from './kind.ts';
 import { given, queryFor, readNumber } from './settings.ts';
 
-export interface LimitCheck extends CheckBase {
-  readonly type: 'limit';
+interface LimitOptions {
   readonly promql: string;
   readonly min: number | undefined;
   readonly max: number | undefined;
@@ -17,7 +16,7 @@ export interface LimitCheck extends CheckBase {
 const CONSECUTIVE = 2;
 
 /** A bound on one number of the user's own. */
-export const LIMIT: CheckKind<NonNullable<CheckSpec['limit']>, LimitCheck> = {
+export const LIMIT: CheckKind<NonNullable<CheckSpec['limit']>, LimitOptions> = {
   reason: 'LimitExceeded',
   settings: ({ query, min, max, consecutive, for: time }) => given({ query, min, max, consecutive, for: time }),
   read: (settings) => ({
@@ -35,7 +34,7 @@ export const LIMIT: CheckKind<NonNullable<CheckSpec['limit']>, LimitCheck> = {
   watch: (check, evidence, last) => hold(check, evidence.values().filter(({ window }) => window === last)),
 };
 
-function hold(check: LimitCheck, values: readonly TimedValue[]): Finding {
+function hold(check: LimitOptions, values: readonly TimedValue[]): Finding {
   const seen = values.flatMap(({ atMs, value }) => (value === null ? [] : [{ atMs, value }]));
   const isOutside = (value: number): boolean => value > (check.max ?? Infinity) || value < (check.min ?? -Infinity);
   let since: number | undefined;
@@ -56,11 +55,11 @@ function hold(check: LimitCheck, values: readonly TimedValue[]): Finding {
   };
 }
 
-function sayLimits({ min, max }: LimitCheck): string {
+function sayLimits({ min, max }: LimitOptions): string {
   return [min === undefined ? '' : `at least ${min}`, max === undefined ? '' : `at most ${max}`].filter(Boolean).join(' and ');
 }
 
-function sayHowLong({ consecutive, forMs }: LimitCheck): string {
+function sayHowLong({ consecutive, forMs }: LimitOptions): string {
   if (forMs !== undefined) return `it was outside for ${sayDuration(forMs)}`;
   return consecutive === CONSECUTIVE ? 'two looks in a row were outside' : `it was outside at ${consecutive} looks in a row`;
 }

@@ -1,18 +1,17 @@
 import type { CheckEvidence } from '../evidence.ts';
 import { ratesOf } from './compare.ts';
-import type { CheckBase, CheckKind, CheckSpec } from './kind.ts';
+import type { CheckKind, CheckSpec } from './kind.ts';
 import { columnsFor, given, readPercent } from './settings.ts';
 import { holdRate, type WindowedRows } from './twoArms.ts';
 
-export interface RateCheck extends CheckBase {
-  readonly type: 'rate';
+interface RateOptions {
   /** Queries of the user's own; without them failed requests are counted. */
   readonly queries: { readonly bad: string; readonly total: string } | undefined;
   readonly limit: number;
 }
 
 /** A share of bad events of the candidate alone, held against a fixed limit. */
-export const RATE: CheckKind<NonNullable<CheckSpec['rate']>, RateCheck> = {
+export const RATE: CheckKind<NonNullable<CheckSpec['rate']>, RateOptions> = {
   reason: 'RateExceeded',
   settings: ({ bad, total, atMost }) => given({ bad, total, atMost }),
   read: ({ bad, total, atMost }) => ({
@@ -30,7 +29,7 @@ export const RATE: CheckKind<NonNullable<CheckSpec['rate']>, RateCheck> = {
   watch: (check, evidence, last) => holdRate(own(rowsOf(check, evidence), last), check.limit, []),
 };
 
-function rowsOf({ queries }: RateCheck, evidence: CheckEvidence): WindowedRows {
+function rowsOf({ queries }: RateOptions, evidence: CheckEvidence): WindowedRows {
   return queries === undefined ? evidence.rows() : ratesOf(evidence);
 }
 

@@ -3,11 +3,10 @@ import { divide, NO_SCORE, scoreBurstFactors, stepScore, type ScoreRow, type Sco
 import { roundDown, roundUp } from '../../analysis/words.ts';
 import type { CheckEvidence } from '../evidence.ts';
 import { histogramRows, total } from './bins.ts';
-import type { CheckBase, CheckKind, CheckSpec, Finding, JudgeContext, Settings } from './kind.ts';
+import type { CheckKind, CheckSpec, Finding, JudgeContext, Settings } from './kind.ts';
 import { columnsFor, given, readNumber, readPercent } from './settings.ts';
 
-export interface ScoreCheck extends CheckBase {
-  readonly type: 'score';
+interface ScoreOptions {
   /** Queries by column: `count`, `sum` and perhaps `squares`, or `histogram`. */
   readonly queries: Settings;
   readonly lowest: number;
@@ -18,7 +17,7 @@ export interface ScoreCheck extends CheckBase {
 }
 
 /** The mean of a score between two bounds, compared with stable's. */
-export const SCORE: CheckKind<NonNullable<CheckSpec['score']>, ScoreCheck> = {
+export const SCORE: CheckKind<NonNullable<CheckSpec['score']>, ScoreOptions> = {
   reason: 'ScoreWorse',
   settings: ({ count, sum, sumOfSquares, histogram, lowest = '0', highest = '1', better = 'Higher', margin = '5%' }) =>
     given({ count, sum, sumOfSquares, histogram, lowest, highest, better, margin }),
@@ -51,7 +50,7 @@ interface ScoreRows {
   readonly history: readonly Scores[];
 }
 
-function scoresOf(check: ScoreCheck, evidence: CheckEvidence): ScoreRows {
+function scoresOf(check: ScoreOptions, evidence: CheckEvidence): ScoreRows {
   if ('histogram' in check.queries) {
     const { edges, rows, history } = histogramRows(evidence.vectors());
     const middle = middles(check, edges);
@@ -79,13 +78,13 @@ function scoresOf(check: ScoreCheck, evidence: CheckEvidence): ScoreRows {
 }
 
 /** The middle of each bin, within the bounds. */
-function middles({ lowest, highest }: ScoreCheck, edges: readonly number[]): number[] {
+function middles({ lowest, highest }: ScoreOptions, edges: readonly number[]): number[] {
   const within = (value: number): number => Math.min(highest, Math.max(lowest, value));
   return [...edges, Infinity].map((edge, bin) => (within(edges[bin - 1] ?? -Infinity) + within(edge)) / 2);
 }
 
 /** Scores moved to the range from 0 to 1, with 1 the best. */
-function normal({ lowest, highest, isHigherBetter }: ScoreCheck, { count, sum, squares }: Scores): Scores {
+function normal({ lowest, highest, isHigherBetter }: ScoreOptions, { count, sum, squares }: Scores): Scores {
   const range = highest - lowest;
   const clamp = (value: number): number => Math.min(count, Math.max(0, value));
   const mean = clamp((sum - count * lowest) / range);
@@ -105,7 +104,7 @@ const LOOKS = 2;
  * Fails when stable's lower bound is above the candidate's upper bound, at two looks with scores of the candidate; passes when stable's upper
  * bound is above the candidate's lower bound by no more than the margin.
  */
-function compareScores(check: ScoreCheck, { rows, history }: ScoreRows, { alpha }: JudgeContext): Finding {
+function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alpha }: JudgeContext): Finding {
   const { alphaPromote, phiMax, minIntervals, minRequests } = DEFAULT_ANALYSIS;
   const factors = scoreBurstFactors(rows.map((row) => row?.stable ?? NOTHING), history, phiMax);
   let accusing = { stable: NO_SCORE, candidate: NO_SCORE };
@@ -162,11 +161,11 @@ function compareScores(check: ScoreCheck, { rows, history }: ScoreRows, { alpha 
 
 const NOTHING: Scores = { count: 0, sum: 0, squares: 0 };
 
-function original({ lowest, highest, isHigherBetter }: ScoreCheck, normalised: number): number {
+function original({ lowest, highest, isHigherBetter }: ScoreOptions, normalised: number): number {
   return isHigherBetter ? lowest + normalised * (highest - lowest) : highest - normalised * (highest - lowest);
 }
 
-function sayMean(check: ScoreCheck, arm: string, { mean, lower, upper }: { readonly mean: number; readonly lower: number; readonly upper: number }): string {
+function sayMean(check: ScoreOptions, arm: string, { mean, lower, upper }: { readonly mean: number; readonly lower: number; readonly upper: number }): string {
   const [a, b] = [original(check, lower), original(check, upper)];
   const [low, high] = [Math.min(a, b), Math.max(a, b)];
   const sign = (value: number, round: (positive: number) => string, other: (positive: number) => string): string =>

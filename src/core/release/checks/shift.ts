@@ -3,12 +3,11 @@ import { shiftSeries } from '../../analysis/distribution.ts';
 import { psi } from '../../analysis/divergence.ts';
 import { formatEvidence, roundDown } from '../../analysis/words.ts';
 import { addBins, histogramRows, plainRows, total } from './bins.ts';
-import type { CheckBase, CheckKind, CheckSpec } from './kind.ts';
+import type { CheckKind, CheckSpec } from './kind.ts';
 import { columnsFor, given } from './settings.ts';
 import { accusation, verdictOf } from './twoArms.ts';
 
-export interface ShiftCheck extends CheckBase {
-  readonly type: 'shift';
+interface ShiftOptions {
   readonly counts: string;
   readonly bin: string;
   readonly rollsBack: boolean;
@@ -20,7 +19,7 @@ const TOLERANCE = 0.1;
 const LEAST_PSI = 0.1;
 
 /** Whether a distribution of the candidate's differs from stable's. */
-export const SHIFT: CheckKind<NonNullable<CheckSpec['shift']>, ShiftCheck> = {
+export const SHIFT: CheckKind<NonNullable<CheckSpec['shift']>, ShiftOptions> = {
   reason: 'DistributionShifted',
   settings: ({ counts, bin = 'le', whenShifted = 'Hold' }) => given({ counts, bin, whenShifted }),
   read: (settings) => ({

@@ -1,28 +1,30 @@
 import { NOTHING_SEEN, rejects, stepEvidence } from '../../analysis/rejection.ts';
-import { SPLIT_ALPHA, SPLIT_TOLERANCE, splitSeries } from '../../analysis/split.ts';
+import { SPLIT_ALPHA, splitSeries } from '../../analysis/split.ts';
 import { formatEvidence, roundDown } from '../../analysis/words.ts';
-import type { CheckBase, CheckKind, CheckSpec } from './kind.ts';
+import type { CheckKind, CheckSpec } from './kind.ts';
+import { readPercent } from './settings.ts';
 import { verdictOf } from './twoArms.ts';
 
-export interface SplitCheck extends CheckBase {
-  readonly type: 'split';
+interface SplitOptions {
+  /** Of the odds of a request to reach the candidate. */
+  readonly tolerance: number;
 }
 
 /** Whether the traffic is split as the weight says. It holds and reports; nothing is rolled back for it. */
-export const SPLIT: CheckKind<NonNullable<CheckSpec['split']>, SplitCheck> = {
-  reason: 'TrafficSplitMismatch',
-  settings: () => ({}),
-  read: () => ({}),
+export const SPLIT: CheckKind<NonNullable<CheckSpec['split']>, SplitOptions> = {
+  reason: 'ChecksFailed',
+  settings: ({ tolerance = '50%' }) => ({ tolerance }),
+  read: (settings) => ({ tolerance: readPercent(settings['tolerance']) }),
   basis: () => 'Requests',
   measure: (_, { arms }) => ({ type: 'errors', arms }),
   accuses: () => false,
   certifies: () => false,
-  judge: (_, evidence, { weights }) => {
+  judge: ({ tolerance }, evidence, { weights }) => {
     // A new weight may mend what the one before showed: each is judged by itself.
     const { rows: all } = evidence.rows();
     const rows = all.filter(({ window }) => window === weights.length - 1).map(({ row }) => row);
     const weight = (weights.at(-1) ?? 0) / 100;
-    const series = splitSeries(rows, rows.map(() => weight), SPLIT_TOLERANCE);
+    const series = splitSeries(rows, rows.map(() => weight), tolerance);
     const found = series.reduce(stepEvidence, NOTHING_SEEN);
     const counted = rows.flatMap((row) => row ?? []);
     const candidate = counted.reduce((sum, row) => sum + row.candidate.requests, 0);

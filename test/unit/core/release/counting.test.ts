@@ -21,7 +21,7 @@ describe('requests are counted', () => {
 describe('checks that nobody could judge', () => {
   test('are named, with the way out', () => {
     expect(sayUncountable('custom', 'Nobody', [...LIMITS, ...ERRORS])).toBe(
-      'spec.analysis.checks errors could never be judged: without spec.traffic.gateway the model servers must count requests, and those of preset custom do not in a way that Plimsoll reads; give checks of kind limit only, or route through a gateway',
+      'spec.analysis.checks errors could never be judged: without spec.traffic.gateway the model servers must count requests, and those of preset custom do not in a way that Plimsoll reads; give checks with queries of your own only, or route through a gateway',
     );
   });
 
