@@ -125,7 +125,11 @@ test('MLflow says where a version is served: while it is tried, when it is promo
   await mlflowSays('copied', '1', 'Serving 100% (toy-3)');
   await mlflowSays(model, '2');
   await versionBecomes(scene, '2', 'Tagged', 'True/Written', 60_000);
-  expect((await scene.modelVersion('3')).status?.tags).toEqual({ [tagKey()]: 'Serving 100% (toy-3)' });
+  await scene.until(
+    'the status of version 3 says what MLflow says',
+    async () => ((await scene.modelVersion('3')).status?.tags?.[tagKey()] === 'Serving 100% (toy-3)' ? true : undefined),
+    60_000,
+  );
   const registered = await mlflow.ask('GET', `2.0/mlflow/registered-models/get?${new URLSearchParams({ name: model }).toString()}`);
   expect(registered).toMatchObject({ registered_model: { aliases: [{ alias: 'champion', version: '2' }] } });
 }, 600_000);

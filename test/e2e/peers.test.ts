@@ -100,8 +100,8 @@ describe('a release that follows an aborted one', () => {
   );
 
   test('sends nothing to the version before once it is promoted (KServe #2040)', async () => {
-    const decided = diary.routes.find(({ decision }) => decision.startsWith('r3/Promote'))?.atMs ?? 0;
     await sleep(5000);
+    const decided = diary.routes.find(({ decision }) => decision.startsWith('r3/Promote'))?.atMs ?? 0;
     const late = story.records.filter(({ revision, sentAt }) => revision === third.spec.from?.revision && sentAt > decided + ON_THE_WAY_MS);
     expect(decided).toBeGreaterThan(0);
     expect(late).toEqual([]);

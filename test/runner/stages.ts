@@ -90,7 +90,7 @@ function endToEndStages(files: (project: Project, pace: Pace) => readonly string
   const alone = files('e2e', 'alone');
   // Without a filter an empty end-to-end stage is a fault and must be seen; with one, it is what was asked for.
   return [
-    ...(together.length > 0 || options.filters.length === 0 ? [jestStage('e2e', 'e2e', together, 60, ['--maxWorkers=4'])] : []),
+    ...(together.length > 0 || options.filters.length === 0 ? [jestStage('e2e', 'e2e', together, 60, ['--maxWorkers=3'])] : []),
     ...(alone.length > 0 ? [jestStage('e2e alone', 'e2e', alone, 60, ['--runInBand'])] : []),
   ];
 }

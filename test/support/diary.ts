@@ -67,16 +67,20 @@ export async function keepDiary(scene: Scenario): Promise<Diary> {
     };
     const { atMs: _, ...last } = routes.at(-1) ?? { atMs: 0 };
     if (JSON.stringify(last) !== JSON.stringify(entry)) routes.push({ atMs: Date.now(), ...entry });
-    const { version, failure } = await callInCluster(scene, service.spec.clusterIP);
+  };
+  const call = async (): Promise<void> => {
+    const { version, failure } = await callInCluster(scene, (await readService(scene)).spec.clusterIP);
     if (failure !== undefined) inClusterFailures.push(failure);
     else if (inCluster.at(-1) !== version) inCluster.push(version);
   };
-  const running = (async () => {
+  const repeat = async (task: () => Promise<void>): Promise<void> => {
     while (!ending.signal.aborted) {
-      await look();
+      await task();
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
-  })();
+  };
+  // Side by side: a call may take seconds on a busy machine, and the route must not wait for it.
+  const running = Promise.all([repeat(look), repeat(call)]);
   // An error is shown by `stop`, at the latest.
   running.catch(() => undefined);
   return {

@@ -64,7 +64,7 @@ describe('the program of the real API server', () => {
 describe('end-to-end stages', () => {
   test('run four files at once, and those named alone one after the other', () => {
     const [, together, alone] = stages('e2e') as readonly JestStage[];
-    expect(jestArguments(together!, 'r.json')).toContain('--maxWorkers=4');
+    expect(jestArguments(together!, 'r.json')).toContain('--maxWorkers=3');
     expect(jestArguments(alone!, 'r.json')).toContain('--runInBand');
   });
 
