@@ -17,6 +17,7 @@ type Update = {
 
 const STEPS = 'spec.rollout.steps';
 const CHECKS = 'spec.analysis.checks';
+const ONE_KIND = 'give exactly one of errorRate, latency, compare, score, limit, rate, shift, split';
 const LABELS = 'spec.triggers.alerts.matchLabels';
 const OTHER_DIGEST = `sha256:${'f'.repeat(64)}`;
 const ONE_ROUTING =
@@ -24,7 +25,11 @@ const ONE_ROUTING =
 const SAME_ROUTING =
   'the way of routing never changes, since callers would have to change their ways at the same moment; create another ModelDeployment and move them to it';
 /** What the full object has and an object without a gateway must not have. */
-const WITHOUT_GATEWAY: Change = { 'spec.rollout.capacity': undefined, 'spec.rollout.keepPrevious': undefined };
+const WITHOUT_GATEWAY: Change = {
+  'spec.rollout.capacity': undefined,
+  'spec.rollout.keepPrevious': undefined,
+  [`${CHECKS}[12]`]: { name: 'split', errorRate: {} },
+};
 const FORM = 'must be a duration such as 30s, 5m or 1h30m,';
 
 /** Duration fields of ModelDeployment: the message, values that are taken and values that are not. */
@@ -44,10 +49,20 @@ const DURATIONS: readonly (readonly [path: string, message: string, good: readon
     ['1ms', '1h'],
     ['0ms', '61m', '0.25s'],
   ],
+  [`${CHECKS}[3].limit.for`, 'for must be a duration such as 1m, from 1s to 24h', ['1s', '24h'], ['0s', '24h1s', '1']],
+  ...['p50AtMost', 'p95AtMost', 'p99AtMost'].map(
+    (field, i) =>
+      [
+        `${CHECKS}[${4 + i}].latency.${field}`,
+        `${field} must be a factor such as 1.2x, from 1x on, or a duration such as 500ms, from 1ms to 1h`,
+        ['1x', '1.2x', '999.999x', '1ms', '1h'],
+        ['0.9x', '1.2', 'x', '0ms', '61m', '1000x'],
+      ] as const,
+  ),
 ];
 
 const PERCENTAGES: readonly (readonly [path: string, message: string, good: readonly string[], bad: readonly string[]])[] = [
-  ...['errorRate', 'latency'].flatMap((check, i) => [
+  ...Object.entries({ errorRate: 0, latency: 1, compare: 7 }).flatMap(([check, i]) => [
     [
       `${CHECKS}[${i}].${check}.relativeMargin`,
       'relativeMargin must be a percentage such as 50%, from 0% to 999.999%',
@@ -61,6 +76,9 @@ const PERCENTAGES: readonly (readonly [path: string, message: string, good: read
       ['100.1%', '0.5', '-1%'],
     ] as const,
   ]),
+  [`${CHECKS}[8].score.margin`, 'margin must be a percentage such as 2%, from 0% to 100%', ['0%', '100%'], ['101%', '2']],
+  [`${CHECKS}[10].rate.atMost`, 'atMost must be a percentage such as 1%, from 0% to 100%', ['0%', '100%'], ['101%', '1']],
+  [`${CHECKS}[12].split.tolerance`, 'tolerance must be a percentage such as 50%, from 0% to 999.999%', ['0%', '999.999%'], ['1000%', '50']],
 ];
 
 const VALUES = [...DURATIONS, ...PERCENTAGES];
@@ -164,16 +182,67 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
     message: 'step weights must rise from each step to the next',
   },
   { title: 'no steps', change: { [STEPS]: [] }, message: 'steps must hold at least one step; leave steps out for 5, 25 and 50 %' },
-  { title: 'a check of no type', change: { [CHECKS]: [{ name: 'x' }] }, message: 'give exactly one of errorRate, latency, limit' },
+  { title: 'a check of no type', change: { [CHECKS]: [{ name: 'x' }] }, message: ONE_KIND },
   {
     title: 'a check of two types',
     change: { [CHECKS]: [{ name: 'x', errorRate: {}, latency: { slowerThan: '1s' } }] },
-    message: 'give exactly one of errorRate, latency, limit',
+    message: ONE_KIND,
   },
   {
     title: 'a limit without a bound',
     change: { [CHECKS]: [{ name: 'x', limit: { query: 'up' } }] },
     message: 'give max, min or both; a query without a bound checks nothing',
+  },
+  {
+    title: 'a limit by looks and by time',
+    change: { [CHECKS]: [{ name: 'x', limit: { query: 'up', max: '1', consecutive: 2, for: '1m' } }] },
+    message: 'give consecutive or for, not both',
+  },
+  {
+    title: 'two words on latency',
+    change: { [CHECKS]: [{ name: 'x', latency: { slowerThan: '1s', p99AtMost: '1.2x' } }] },
+    message: 'give at most one of slowerThan, p50AtMost, p95AtMost, p99AtMost',
+  },
+  {
+    title: 'a margin without a threshold',
+    change: { [CHECKS]: [{ name: 'x', latency: { p99AtMost: '1.2x', absoluteFloor: '1%' } }] },
+    message: 'relativeMargin and absoluteFloor go with slowerThan only',
+  },
+  {
+    title: 'a score of nothing',
+    change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', score: { count: 'n' } }] },
+    message: 'give histogram alone, or count and sum',
+  },
+  {
+    title: 'a score in two ways',
+    change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', score: { histogram: 'h', count: 'n', sum: 's' } }] },
+    message: 'give histogram alone, or count and sum',
+  },
+  {
+    title: 'a score that is always the same',
+    change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', score: { histogram: 'h', lowest: '1' } }] },
+    message: 'lowest must be lower than highest; they are 0 and 1 unless given',
+  },
+  {
+    title: 'a rate with half of its queries',
+    change: { [CHECKS]: [{ name: 'x', rate: { bad: 'b', atMost: '1%' } }] },
+    message: 'give both bad and total, or none of them',
+  },
+  {
+    title: 'certificates that nobody can give',
+    change: {
+      'spec.analysis.checkSets': undefined,
+      [CHECKS]: [
+        { name: 'x', latency: {} },
+        { name: 'y', limit: { query: 'up', min: '1' } },
+      ],
+    },
+    message: 'promoteWhen Certified needs a check that can certify, which is errorRate, compare, score, rate, or latency with slowerThan or p99AtMost',
+  },
+  {
+    title: 'a split without a gateway',
+    change: { ...WITHOUT_GATEWAY, 'spec.traffic': { replicaShare: {} }, [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', split: {} }] },
+    message: 'a check of kind split needs traffic.gateway; without one the number of pods makes the shares',
   },
   {
     title: 'a limit that nothing can hold',
@@ -620,6 +689,13 @@ export const TAKEN: readonly Taken[] = [
     change: { 'spec.traffic.gateway.timeouts': { request: '0s', backendRequest: '5s' } },
   },
   { plural: 'modeldeployments', title: 'a check with nothing but defaults', change: { [CHECKS]: [{ name: 'errors', errorRate: {} }] } },
+  { plural: 'modeldeployments', title: 'latency without a word', change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', latency: {} }] } },
+  { plural: 'modeldeployments', title: 'a rate of failed requests', change: { [CHECKS]: [{ name: 'x', rate: { atMost: '1%' } }] } },
+  {
+    plural: 'modeldeployments',
+    title: 'certificates of a set of checks',
+    change: { [CHECKS]: [{ name: 'x', latency: {} }] },
+  },
   {
     plural: 'modeldeployments',
     title: 'a limit of one number',
@@ -736,7 +812,7 @@ const UPDATES: readonly Omit<Update, 'expectation'>[] = [
   {
     plural: 'modeldeployments',
     title: 'another drain',
-    before: { 'spec.traffic': { replicaShare: {} }, 'spec.rollout.capacity': undefined },
+    before: { 'spec.traffic': { replicaShare: {} }, ...WITHOUT_GATEWAY },
     after: { 'spec.traffic.drain': '1m' },
   },
   { plural: 'modeldeployments', title: 'another version', before: {}, after: { 'spec.version': '1.5.0' } },

@@ -94,10 +94,23 @@ spec:
   analysis:
     interval: 15s
     minRequests: 100
+    promoteWhen: Certified
+    fastPromote: true
+    checkSets: [platform]
     checks:
-      - {name: errors, errorRate: {relativeMargin: 50%, absoluteFloor: 0.5%}}
+      - {name: errors, optional: false, errorRate: {relativeMargin: 50%, absoluteFloor: 0.5%}}
       - {name: slow, latency: {slowerThan: 250ms, relativeMargin: 20%, absoluteFloor: 1%}}
-      - {name: queue, limit: {query: 'max(queue_depth)', max: '100', min: '-0.5'}}
+      - {name: queue, limit: {query: 'max(queue_depth)', max: '100', min: '-0.5', consecutive: 3}}
+      - {name: backlog, limit: {query: 'max(backlog)', max: '100', for: 1m}}
+      - {name: half, latency: {p50AtMost: 1.1x}}
+      - {name: most, latency: {p95AtMost: 1.2x}}
+      - {name: tail, latency: {p99AtMost: 500ms}}
+      - {name: accuracy, compare: {bad: wrong, total: labelled, relativeMargin: 10%, absoluteFloor: 1%}}
+      - {name: rating, score: {count: n, sum: s, sumOfSquares: q, lowest: '1', highest: '5', better: Higher, margin: 2%}}
+      - {name: grade, score: {histogram: h}}
+      - {name: disagreement, rate: {bad: differing, total: compared, atMost: 1%}}
+      - {name: predictions, shift: {counts: p, bin: class, whenShifted: Hold}}
+      - {name: split, split: {tolerance: 50%}}
   triggers: {alerts: {matchLabels: {severity: page}}}
 status:
   observedGeneration: 1
@@ -125,7 +138,9 @@ spec:
   control: {action: Pause, by: alice, reason: it is Friday}
   plan:
     steps: [{name: canary, weight: 5, hold: 5m}]
-    checks: [{name: errors, type: errorRate, parameters: {relativeMargin: 50%}}]
+    checks: [{name: errors, type: errorRate, optional: true, parameters: {relativeMargin: 50%}}]
+    promoteWhen: Certified
+    fastPromote: true
     interval: 15s
     minRequests: 100
     unavailableGrace: 30s
@@ -319,6 +334,7 @@ const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly
     change: {
       'spec.rollout.capacity': undefined,
       'spec.rollout.keepPrevious': undefined,
+      'spec.analysis.checks[12]': { name: 'split', errorRate: {} },
       'spec.traffic.gateway': undefined,
       [`spec.traffic.${member}`]: {},
     },

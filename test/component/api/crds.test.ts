@@ -95,7 +95,7 @@ function placedFields(plural: Plural, schema: Schema): readonly (Field & { reado
 }
 
 function placeOf(object: Body, path: string): string {
-  for (const index of [0, 1, 2]) {
+  for (let index = 0; index < 20; index += 1) {
     const place = path.replaceAll('[]', `[${index}]`);
     if (valueAt(object, place) !== undefined) return place;
   }
@@ -169,7 +169,7 @@ describe.each(kinds)('%s', (plural, crd) => {
       }
     }
     expect(wrong).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 
   test('refuses an object without a required field', async () => {
     const required = fields.filter((field) => field.required);
