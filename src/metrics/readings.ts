@@ -1,5 +1,6 @@
 // Questions to Prometheus and what the answers say, at one look or, to catch up, at all looks of a span.
 import type { Arms, ArmVectors, Tick } from '../core/analysis/measurement.ts';
+import { hasData } from '../core/analysis/rows.ts';
 import { ENVOY_GATEWAY, seriesFor as slotsOf } from './envoyGateway.ts';
 import { MLSERVER, seriesFor as podsOf } from './mlserver.ts';
 import type { Prometheus } from './prometheus.ts';
@@ -181,8 +182,22 @@ function toReading(
     const names = samples.get(atMs);
     return { ...empty(atMs), stable: names?.get(stable) ?? {}, candidate: names?.get(candidate) ?? {} };
   });
-  const newest = samples.get(span.toMs);
-  return newest?.has(stable) === true || newest?.has(candidate) === true ? { ticks } : { ticks, problem: noSeries(metric, wish.arms) };
+  return withProblem(ticks, metric, wish.arms, samples.get(span.toMs));
+}
+
+/** Says why the newest look has no data, if it has none: `names` are those that it found series of. */
+function withProblem(ticks: readonly Tick[], metric: string, arms: Arms, names: ReadonlyMap<string, unknown> | undefined): Reading {
+  const newest = ticks.at(-1);
+  if (newest === undefined || hasData(newest)) return { ticks };
+  const { stable, candidate } = placeOf(arms);
+  const isSeen = names?.has(stable) === true || names?.has(candidate) === true;
+  return { ticks, problem: isSeen ? unreadable(metric, arms) : noSeries(metric, arms) };
+}
+
+/** There are series, but what they say is NaN, infinite or negative. */
+function unreadable(metric: string, arms: Arms): string {
+  const whose = 'deployment' in arms ? `pods of ${arms.namespace}/${arms.deployment}` : `route ${arms.namespace}/${arms.route}`;
+  return `Prometheus has no usable numbers in ${metric} of the ${whose}: a counter of one of its versions is not a number, infinite or negative.`;
 }
 
 function toHistogram(
@@ -200,8 +215,7 @@ function toHistogram(
     const arm = (name: string): ArmVectors => names?.get(name) ?? {};
     return { ...empty(atMs), vectors: { columns, stable: arm(stable), candidate: arm(candidate) } };
   });
-  const newest = samples.get(span.toMs)?.names;
-  return newest?.has(stable) === true || newest?.has(candidate) === true ? { ticks } : { ticks, problem: noSeries(metric, wish.arms) };
+  return withProblem(ticks, metric, wish.arms, samples.get(span.toMs)?.names);
 }
 
 function noSeries(metric: string, arms: Arms): string {

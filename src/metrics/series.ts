@@ -148,7 +148,10 @@ export function collectBoundaries(series: readonly Series[], locate: Locate): Re
   return new Map([...found].map(([name, set]) => [name, [...set].sort((a, b) => a - b)]));
 }
 
-/** Groups points by time, name and instance; `toCounter` makes one counter, or more, of the parts. */
+/**
+ * Groups points by time, name and instance; `toCounter` makes one counter, or more, of the parts. Of a part that is there twice (a boundary in
+ * two spellings) the larger number counts, as in the queries.
+ */
 function collect<Sample>(
   series: readonly Series[],
   locate: Locate,
@@ -163,7 +166,8 @@ function collect<Sample>(
     for (const { atMs, value } of points) {
       const names = getOrMake(times, atMs, () => new Map<string, Map<string, Parts>>());
       const instances = getOrMake(names, place.name, () => new Map<string, Parts>());
-      getOrMake(instances, place.instance, () => new Map<string, number>()).set(part, value);
+      const parts = getOrMake(instances, place.instance, () => new Map<string, number>());
+      parts.set(part, Math.max(value, parts.get(part) ?? -Infinity));
     }
   }
   return mapValues(times, (names) => mapValues(names, (instances) => Object.fromEntries(mapValues(instances, toCounter))));

@@ -23,8 +23,18 @@ export interface FakeSample {
   readonly value: number | string;
 }
 
+/** `stamp`: the time that is written beside a value asked for at a time; that time itself when absent. */
+export interface Samples {
+  readonly kind: 'samples';
+  readonly at: (atMs: number) => readonly FakeSample[];
+  readonly warnings?: readonly string[];
+  readonly stamp?: (atMs: number) => number;
+  /** Ranges come with their newest points first. */
+  readonly backwards?: boolean;
+}
+
 export type FakeAnswer =
-  | { readonly kind: 'samples'; readonly at: (atMs: number) => readonly FakeSample[]; readonly warnings?: readonly string[] }
+  | Samples
   | { readonly kind: 'scalar'; readonly at: (atMs: number) => number | string }
   /** Any status and text: errors, HTML, truncated JSON. */
   | { readonly kind: 'text'; readonly status: number; readonly text: string }
@@ -141,12 +151,12 @@ function readQuestion(path: string, method: string, form: URLSearchParams, heade
 function send(response: ServerResponse, answer: FakeAnswer, asked: Asked): void {
   switch (answer.kind) {
     case 'samples':
-      sendJson(response, toResult(answer.at, asked), answer.warnings);
+      sendJson(response, toResult(answer, asked), answer.warnings);
       return;
     case 'scalar': {
       const { at } = answer;
       const instant = { resultType: 'scalar', result: [asked.endMs / 1000, goNumber(at(asked.endMs))] };
-      sendJson(response, asked.path === '/api/v1/query' ? instant : toResult((ms) => [{ labels: {}, value: at(ms) }], asked));
+      sendJson(response, asked.path === '/api/v1/query' ? instant : toResult({ at: (ms) => [{ labels: {}, value: at(ms) }] }, asked));
       return;
     }
     case 'text':
@@ -164,18 +174,24 @@ function send(response: ServerResponse, answer: FakeAnswer, asked: Asked): void 
   }
 }
 
-function toResult(at: (atMs: number) => readonly FakeSample[], asked: Asked): object {
-  const point = (atMs: number, sample: FakeSample): [number, string] => [atMs / 1000, goNumber(sample.value)];
+/** Series with the same labels stay apart: nothing that is said twice is lost. */
+function toResult({ at, stamp = (atMs) => atMs, backwards = false }: Omit<Samples, 'kind'>, asked: Asked): object {
+  const point = (atMs: number, sample: FakeSample): [number, string] => [stamp(atMs) / 1000, goNumber(sample.value)];
   if (asked.path === '/api/v1/query') {
     const result = at(asked.endMs).map((sample) => ({ metric: sample.labels, value: point(asked.endMs, sample) }));
     return { resultType: 'vector', result };
   }
   const series = new Map<string, { metric: object; values: [number, string][] }>();
   for (let atMs = asked.startMs; atMs <= asked.endMs; atMs += asked.stepMs) {
+    const times = new Map<string, number>();
     for (const sample of at(atMs)) {
-      const key = JSON.stringify(sample.labels);
+      const labels = JSON.stringify(sample.labels);
+      const time = (times.get(labels) ?? 0) + 1;
+      times.set(labels, time);
+      const key = `${time} ${labels}`;
       const known = series.get(key) ?? { metric: sample.labels, values: [] };
-      known.values.push(point(atMs, sample));
+      if (backwards) known.values.unshift(point(atMs, sample));
+      else known.values.push(point(atMs, sample));
       series.set(key, known);
     }
   }

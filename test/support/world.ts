@@ -24,6 +24,7 @@ import { Images } from './world/images.ts';
 import { createInvariants, type Invariants } from './world/invariants.ts';
 import { deploymentObject, digestOf, NAME, NAMESPACE, versionObject, type DeploymentSpec } from './world/objects.ts';
 import { SimulatedOperator, type Lag, type Pass } from './world/operator.ts';
+import type { Measuring } from './world/measuring.ts';
 import { Kubelet, type PodFate } from './world/pods.ts';
 import { carrierIn, PodTraffic } from './world/podTraffic.ts';
 
@@ -54,6 +55,8 @@ export interface WorldOptions {
   readonly byPods?: boolean;
   /** For each operator how far its caches are behind. */
   readonly lags?: readonly Lag[];
+  /** What measures for an operator that begins at this time, in the place of the simulated metrics store. */
+  readonly measuring?: (nowMs: number) => Measuring;
 }
 
 export function createWorld(options: WorldOptions = {}): World {
@@ -87,11 +90,13 @@ export class World {
   readonly #crew: Crew;
   readonly #invariants: Invariants;
   readonly #guilty = new Set<string>();
+  readonly #measuring: WorldOptions['measuring'];
   #nowMs = START_MS;
   #lookMs = START_MS + GRID_MS;
 
-  constructor({ seed = 1, scattered = false, byPods = false, lags = [() => 0] }: WorldOptions) {
+  constructor({ seed = 1, scattered = false, byPods = false, lags = [() => 0], measuring }: WorldOptions) {
     this.random = createSeededRandom(seed);
+    this.#measuring = measuring;
     this.lags = [...lags];
     this.api = new WorldApi(() => this.#nowMs);
     this.kubelet = new Kubelet(this.api, (workload) => this.behaviour(this.versionOf(labelOf(workload, LABEL.revision) ?? '')));
@@ -131,6 +136,7 @@ export class World {
       // Passes take no time, but two operators that see different worlds would contradict each other for ever in one moment.
       passMs: this.lags.length > 1 ? PASS_MS : 0,
       alerts: () => this.alerts,
+      measuring: this.#measuring?.(this.#nowMs),
       probe: (revision) => {
         const { probe } = this.behaviour(this.versionOf(revision));
         if (probe === 'Passed') this.answered.add(revision);

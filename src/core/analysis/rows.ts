@@ -39,7 +39,6 @@ export interface Freshness {
 }
 
 const ZERO: Counter = { requests: 0, bad: 0 };
-const UNREADABLE: Counter = { requests: NaN, bad: NaN };
 
 /**
  * Rows for a check that compares two arms. `windows` are in time order and do not overlap; looks outside them (weight changing, settling)
@@ -89,10 +88,16 @@ export function hasData(tick: Tick): boolean {
   return arms.some((arm) => arm.length > 0) && arms.every((arm) => arm.length === 0 || arm.some(isUsable));
 }
 
-/** Last usable counters of each arm, by instance. Every look moves them on: copies of them, at each look anew, were half the time of a pass. */
+/** What was last counted, by instance. Every look moves it on: copies of it, at each look anew, were half the time of a pass. */
 interface Known {
-  readonly stable: Map<string, Counter>;
-  readonly candidate: Map<string, Counter>;
+  readonly stable: ArmKnown;
+  readonly candidate: ArmKnown;
+}
+
+/** Usable counters by instance: the last ones, and newer ones that contradict them and are not believed yet. */
+interface ArmKnown {
+  readonly last: Map<string, Counter>;
+  readonly doubted: Map<string, Counter>;
 }
 
 interface Delta {
@@ -101,7 +106,8 @@ interface Delta {
 }
 
 function nothingKnown(): Known {
-  return { stable: new Map(), candidate: new Map() };
+  const nothing = (): ArmKnown => ({ last: new Map(), doubted: new Map() });
+  return { stable: nothing(), candidate: nothing() };
 }
 
 function makeHistory(ticks: readonly Tick[], beforeMs: number): readonly Counts[] {
@@ -115,43 +121,66 @@ function makeHistory(ticks: readonly Tick[], beforeMs: number): readonly Counts[
   return history.slice(-HISTORY_INTERVALS);
 }
 
-/** What both arms counted since the last look with data; null where there are none. */
+/** What both arms counted since the last look with data; null where there are none, and where any counter contradicts what was known. */
 function countLook(known: Known, tick: Tick): Delta | null {
   const { stable, candidate } = tick;
   if (!hasData(tick) || stable === null || candidate === null) return null;
+  const contradictions = [doubt(known.stable, stable), doubt(known.candidate, candidate)];
+  if (contradictions.includes(true)) return null;
   return { stable: countArm(known.stable, stable, candidate), candidate: countArm(known.candidate, candidate, stable) };
+}
+
+/** Whether any counter of the arm contradicts the last one; it is kept for the next look to confirm. */
+function doubt({ last, doubted }: ArmKnown, arm: ArmSample): boolean {
+  let found = false;
+  for (const instance of Object.keys(arm)) {
+    const now = arm[instance];
+    const before = last.get(instance);
+    if (now === undefined || before === undefined || !isUsable(now) || baseOf(before, doubted.get(instance), now) !== undefined) continue;
+    doubted.set(instance, now);
+    found = true;
+  }
+  return found;
 }
 
 /**
  * What an arm counted since it was last known, over its instances.
  *
- * A gateway makes an arm's counters at its first request and drops them when the arm leaves the configuration. So where an instance shows
- * the other arm, an absent arm stands at 0; without this the first requests of every candidate would be taken for a baseline.
- * Where an instance shows neither arm nothing is known of it.
+ * A gateway makes an arm's counters at its first request. So where an instance shows the other arm, an arm that it never showed stands at 0;
+ * without this the first requests of every candidate would be taken for a baseline. An arm that it shows no longer adds nothing, and is
+ * counted from where it was when it comes back. Where an instance shows neither arm nothing is known of it.
  */
-function countArm(known: Map<string, Counter>, arm: ArmSample, other: ArmSample): RawCounts {
+function countArm({ last, doubted }: ArmKnown, arm: ArmSample, other: ArmSample): RawCounts {
   let requests = 0;
   let bad = 0;
-  const add = (instance: string, now: Counter): void => {
-    const more = countSince(known.get(instance), now);
-    requests += more.requests;
-    bad += more.bad;
-    if (isUsable(now)) known.set(instance, now);
-  };
-  for (const instance of Object.keys(arm)) add(instance, arm[instance] ?? ZERO);
-  for (const instance of Object.keys(other)) if (!Object.hasOwn(arm, instance)) add(instance, ZERO);
+  for (const instance of Object.keys(arm)) {
+    const now = arm[instance];
+    if (now === undefined || !isUsable(now)) continue;
+    const before = last.get(instance);
+    const base = before === undefined ? now : (baseOf(before, doubted.get(instance), now) ?? now);
+    requests += increment(base.requests, now.requests);
+    bad += increment(base.bad, now.bad);
+    last.set(instance, now);
+    doubted.delete(instance);
+  }
+  for (const instance of Object.keys(other)) if (!Object.hasOwn(arm, instance) && !last.has(instance)) last.set(instance, ZERO);
   return { requests, bad };
 }
 
 /**
- * Fewer requests than before are a restart of the instance: both counters began at 0 again. Bad events that fall, or grow by more than the
- * requests, do not come from one scrape: NaN, no data.
+ * What `now` is counted from: the last counter, or 0 after a restart of the instance, where both counters begin again. Only a fall below half
+ * is one: a store that answers from another replica, or leaves a series out, goes back by less, and would have all that the instance ever
+ * counted counted again. Such a look is no data (undefined), and so are bad events that fall or grow by more than the requests: they do not
+ * come from one scrape. At the second look in a row that goes on so the counter is believed.
  */
-function countSince(last: Counter | undefined, now: Counter): Counter {
-  if (last === undefined || !isUsable(now)) return ZERO;
-  const before = now.requests < last.requests ? ZERO : last;
-  if (now.bad < before.bad || now.bad - before.bad > now.requests - before.requests) return UNREADABLE;
-  return { requests: increment(before.requests, now.requests), bad: increment(before.bad, now.bad) };
+function baseOf(last: Counter, doubted: Counter | undefined, now: Counter): Counter | undefined {
+  if (goesOn(last, now)) return last;
+  if (now.requests < last.requests / 2) return ZERO;
+  return doubted !== undefined && goesOn(doubted, now) ? doubted : undefined;
+}
+
+function goesOn(before: Counter, now: Counter): boolean {
+  return now.bad >= before.bad && now.bad - before.bad <= now.requests - before.requests;
 }
 
 function isUsable(counter: Counter): boolean {

@@ -72,7 +72,8 @@ function nothingKnown(): Known {
 /**
  * What an arm counted since it was last known, by column. A series that is seen for the first time is a baseline and adds nothing, with two
  * exceptions, in which it began at 0: where the other arm has had the same series (a gateway makes an arm's counters at its first request),
- * and where the arm was known and has had nothing in this column (a counter of failures that appears with the first failure).
+ * and where the arm was known and has had nothing in this column (a counter of failures that appears with the first failure). As in rows.ts
+ * only a fall below half is a restart; a series that goes back by less says nothing until it is beyond where it was.
  */
 function countArm(known: Known, arm: ArmVectors, other: ArmVectors, order: readonly number[], mayFall: readonly boolean[]): number[] {
   const increments = mayFall.map(() => 0);
@@ -80,7 +81,9 @@ function countArm(known: Known, arm: ArmVectors, other: ArmVectors, order: reado
   for (const [series, values] of Object.entries(arm)) {
     const now = arrange(values, order, mayFall);
     const last = known.values.get(series);
-    const hasRestarted = now.some((value, place) => mayFall[place] !== true && value < (last?.[place] ?? NaN));
+    const falls = (most: number): boolean => now.some((value, place) => mayFall[place] !== true && value < most * (last?.[place] ?? NaN));
+    const hasRestarted = falls(0.5);
+    if (!hasRestarted && falls(1)) continue;
     now.forEach((value, place) => {
       if (Number.isNaN(value)) return;
       const before = hasRestarted ? 0 : (last?.[place] ?? NaN);

@@ -21,6 +21,7 @@ import { Killed, type WorldApi, type Writer } from './api.ts';
 import type { Gateway } from './gateway.ts';
 import type { Images } from './images.ts';
 import { NAME, NAMESPACE } from './objects.ts';
+import type { Measuring } from './measuring.ts';
 import type { Kubelet } from './pods.ts';
 
 /** How far the caches of each kind (plural) are behind, in milliseconds. */
@@ -39,6 +40,8 @@ export interface OperatorOptions {
   /** From the beginning of one pass to that of the next, at the least. */
   readonly passMs: number;
   readonly alerts: () => readonly FiringAlert[];
+  /** In the place of the simulated metrics store. */
+  readonly measuring: Measuring | undefined;
   readonly probe: (revision: string) => ProbeResult['state'];
   readonly tell: (event: PlanEvent) => void;
 }
@@ -133,7 +136,8 @@ export class SimulatedOperator {
     this.#catchUp(now);
     const client = api.client(writer, (selector) => images.list(selector, now) ?? kubelet.list(selector, now));
     const signal = new AbortController().signal;
-    const observed = await this.#observe(client, now, signal);
+    const samples = await (this.#options.measuring?.samples(now) ?? this.#samples(now));
+    const observed = await this.#observe(client, now, samples, signal);
     if (!observed) {
       this.#wanted = [];
       this.#dueMs = Infinity;
@@ -149,6 +153,7 @@ export class SimulatedOperator {
       const applier = { client, prober: this.#prober(clock), findQueryProblem, mustStillLead: () => 10_000, ...deaf };
       await carryOut({ applier, events: { record: this.#options.tell }, now: () => clock }, observed, planned.actions, signal);
       this.#wanted = planned.measure;
+      await this.#options.measuring?.want(planned.measure);
       this.#dueMs = planned.requeueAfterMs === undefined ? Infinity : now + planned.requeueAfterMs;
       planned.events.forEach(this.#options.tell);
     } catch (thrown) {
@@ -160,7 +165,7 @@ export class SimulatedOperator {
     return { atMs: now, by: this.name, number: writer.pass, observed, planned, writes, error };
   }
 
-  #observe(client: KubeClient, now: number, signal: AbortSignal): Promise<Observed | undefined> {
+  #observe(client: KubeClient, now: number, samples: readonly CheckSamples[], signal: AbortSignal): Promise<Observed | undefined> {
     const { api, settings, alerts } = this.#options;
     const probes = (): ReadonlyMap<string, ProbeResult> =>
       new Map([...this.#probes].filter(([, { fromMs }]) => fromMs <= now).map(([release, { result }]) => [release, result]));
@@ -170,7 +175,7 @@ export class SimulatedOperator {
         caches: cachesAt(api, (type) => this.#seen.get(type)?.atMs ?? now),
         settings,
         probes,
-        samples: () => this.#samples(now),
+        samples: () => samples,
         alerts,
       },
       NAMESPACE,

@@ -63,6 +63,36 @@ describe('null rows', () => {
   });
 });
 
+describe('rows without traffic', () => {
+  const empty = fc.constantFrom(null, row(0, 0, 0, 0), row(0, 5, 0, 7), row(-0, 0, 0, 0));
+
+  test('in both arms change nothing at all', () => {
+    fc.assert(fc.property(fc.array(usableRow, { maxLength: 12 }), empty, history, (rows, nothing, past) => {
+      const state = rows.reduce<MetricState>((before, raw) => stepMetric(before, raw, config), startMetric(past));
+      const { phi: _, ...after } = stepMetric(state, nothing, config);
+      const { phi: __, ...before } = state;
+      expect(after).toEqual(before);
+      // The factor that is told is the one that the next row is divided by: nothing in it comes from this row.
+      expect(stepMetric(stepMetric(state, nothing, config), healthy, config)).toEqual(stepMetric(state, healthy, config));
+    }));
+  });
+
+  test('of the candidate add no evidence; without traffic of stable the candidate is held against the floor alone', () => {
+    const counts = usableRow.map(({ stable: { requests, bad } }) => ({ requests: requests + 1, bad }));
+    fc.assert(fc.property(fc.array(usableRow, { maxLength: 12 }), counts, history, (rows, some, past) => {
+      const state = rows.reduce<MetricState>((before, raw) => stepMetric(before, raw, config), startMetric(past));
+      const evidence = ({ ratio, ratioAtMargin, ratioPass }: MetricState) => ({ ratio, ratioAtMargin, ratioPass });
+      const alone = stepMetric(state, row(some.requests, some.bad, 0, 0), config);
+      expect(evidence(alone)).toEqual(evidence(state));
+      expect([alone.rate, alone.ratePass, alone.intervals]).toEqual([state.rate, state.ratePass, state.intervals]);
+      const without = stepMetric(state, row(0, 0, some.requests, some.bad), config);
+      expect(evidence(without)).toEqual(evidence(state));
+      expect(without.rate.t).toBe(state.rate.t + 1);
+      expect(without.burst).toEqual(state.burst);
+    }));
+  });
+});
+
 describe('more bad events of the candidate', () => {
   // For x > 1 and q <= 1 one more bad event adds ln x - ln(1 + q (x - 1)) >= 0 (ratio) or ln x (rate) to l, for x < 1 the
   // signs turn; the burst factor does not depend on the candidate. No such claim holds for stable's bad events: they raise phi.

@@ -77,8 +77,30 @@ describe('makeRows', () => {
   });
 
   test('a candidate cluster that was removed and came back begins at 0', () => {
-    const list = ticks(one([100, 0], [80, 40]), [counters(['e', 150, 0]), {}], one([200, 0], [90, 1]));
-    expect(rowsOf(list)).toEqual([row(50, 0, 0, 0), row(50, 0, 90, 1)]);
+    const list = ticks(one([100, 0], [80, 40]), [counters(['e', 150, 0]), {}], one([200, 0], [30, 1]));
+    expect(rowsOf(list)).toEqual([row(50, 0, 0, 0), row(50, 0, 30, 1)]);
+  });
+
+  test('a candidate that one answer leaves out is not counted again from 0 when it is back', () => {
+    const list = ticks(one([100, 0], [80, 40]), [counters(['e', 150, 0]), {}], one([200, 0], [90, 41]));
+    expect(rowsOf(list)).toEqual([row(50, 0, 0, 0), row(50, 0, 10, 1)]);
+  });
+
+  test('a counter that goes back a little is no restart: no data, and the next row counts on from before', () => {
+    const list = ticks(one([1_000, 5], [500, 200]), one([990, 5], [495, 200]), one([1_100, 6], [520, 201]));
+    expect(rowsOf(list)).toEqual([null, row(100, 1, 20, 1)]);
+  });
+
+  test('an answer without its bad events is no data, whether its requests fell by them or not', () => {
+    const fell = ticks(one([1_000, 5], [500, 200]), one([1_050, 5], [310, 0]), one([1_100, 6], [520, 201]));
+    expect(rowsOf(fell)).toEqual([null, row(100, 1, 20, 1)]);
+    const grew = ticks(one([1_000, 5], [500, 20]), one([1_050, 5], [530, 0]), one([1_100, 6], [560, 21]));
+    expect(rowsOf(grew)).toEqual([null, row(100, 1, 60, 1)]);
+  });
+
+  test('a counter that goes on from where it went back to is believed at the second look', () => {
+    const list = ticks(one([100, 0], [50, 40]), one([150, 0], [60, 1]), one([200, 0], [70, 2]), one([250, 0], [80, 2]));
+    expect(rowsOf(list)).toEqual([null, row(100, 0, 10, 1), row(50, 0, 10, 0)]);
   });
 
   test('a look without data gives a null row, and the next row counts from the last look with data', () => {
