@@ -14,6 +14,9 @@ import { createNamespace, deleteNamespace, kubectl, request } from './cluster.ts
 export interface Behaviour {
   readonly features?: number;
   readonly failPercent?: number;
+  readonly failBurst?: number;
+  readonly wrongPercent?: number;
+  readonly zeroPercent?: number;
   readonly failWhenFirstAtLeast?: number;
   readonly latencyMs?: number;
   readonly slowPercent?: number;

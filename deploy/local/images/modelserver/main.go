@@ -42,6 +42,12 @@ type model struct {
 	Features int `json:"features"`
 	// FailPercent of the requests get a 500, chosen at random.
 	FailPercent float64 `json:"failPercent"`
+	// FailBurst requests fail in a row, once one is chosen to; so failures come together, as they do in the world.
+	FailBurst int `json:"failBurst"`
+	// WrongPercent of the answers are wrong, as labels say that come at once.
+	WrongPercent float64 `json:"wrongPercent"`
+	// ZeroPercent of the answers are 0, whatever the request: another distribution of predictions.
+	ZeroPercent float64 `json:"zeroPercent"`
 	// FailWhenFirstAtLeast fails every request whose first number is at least this.
 	FailWhenFirstAtLeast *float64 `json:"failWhenFirstAtLeast"`
 	LatencyMs            float64  `json:"latencyMs"`
@@ -60,6 +66,24 @@ type server struct {
 	ready    atomic.Bool
 	// Told to stop.
 	leaving atomic.Bool
+	// Requests that still fail of the burst that has begun.
+	burst atomic.Int64
+}
+
+func chance(percent float64) bool {
+	return rand.Float64()*100 < percent
+}
+
+func (s *server) failsAtRandom() bool {
+	if s.burst.Add(-1) >= 0 {
+		return true
+	}
+	s.burst.Store(0)
+	if !chance(s.model.FailPercent) {
+		return false
+	}
+	s.burst.Store(int64(s.model.FailBurst - 1))
+	return true
 }
 
 func env(name, fallback string) string {
@@ -158,7 +182,7 @@ func (s *server) predict(in input) ([]int, error) {
 	if limit := s.model.FailWhenFirstAtLeast; limit != nil && numbers[0] >= *limit {
 		return nil, fmt.Errorf("found unknown category %g", numbers[0])
 	}
-	if rand.Float64()*100 < s.model.FailPercent {
+	if s.failsAtRandom() {
 		return nil, errors.New("this version fails at random")
 	}
 	answers := make([]int, in.Shape[0])
@@ -168,13 +192,17 @@ func (s *server) predict(in input) ([]int, error) {
 			sum += number
 		}
 		answers[row] = int(sum) % 10
+		if chance(s.model.ZeroPercent) {
+			answers[row] = 0
+		}
+		s.metrics.predicted(answers[row], chance(s.model.WrongPercent))
 	}
 	return answers, nil
 }
 
 func (s *server) wait() {
 	delay := s.model.LatencyMs
-	if rand.Float64()*100 < s.model.SlowPercent {
+	if chance(s.model.SlowPercent) {
 		delay += s.model.SlowMs
 	}
 	if delay > 0 {

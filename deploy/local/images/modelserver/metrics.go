@@ -24,10 +24,13 @@ type metrics struct {
 	failure   map[string]int
 	durations map[int]*histogram
 	path      string
+	// Answers by class, and those that turned out wrong.
+	predictions map[int]int
+	wrong       int
 }
 
 func newMetrics() *metrics {
-	return &metrics{success: map[string]int{}, failure: map[string]int{}, durations: map[int]*histogram{}}
+	return &metrics{success: map[string]int{}, failure: map[string]int{}, durations: map[int]*histogram{}, predictions: map[int]int{}}
 }
 
 func (m *metrics) succeeded(model string) {
@@ -44,6 +47,15 @@ func (m *metrics) failed(model string) {
 		return
 	}
 	m.failure[model]++
+}
+
+func (m *metrics) predicted(class int, isWrong bool) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	m.predictions[class]++
+	if isWrong {
+		m.wrong++
+	}
 }
 
 func (m *metrics) observe(status int, seconds float64) {
@@ -96,6 +108,14 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer out.Flush()
 	counter(out, "model_infer_request_success_total", m.success)
 	counter(out, "model_infer_request_failure_total", m.failure)
+	all := 0
+	fmt.Fprintln(out, "# TYPE predictions_total counter")
+	for class, count := range m.predictions {
+		fmt.Fprintf(out, "predictions_total{class=\"%d\"} %d\n", class, count)
+		all += count
+	}
+	fmt.Fprintf(out, "# TYPE labelled_predictions_total counter\nlabelled_predictions_total %d\n", all)
+	fmt.Fprintf(out, "# TYPE wrong_predictions_total counter\nwrong_predictions_total %d\n", m.wrong)
 	fmt.Fprintln(out, "# TYPE rest_server_requests_total counter")
 	for status, h := range m.durations {
 		fmt.Fprintf(out, "rest_server_requests_total{%s} %d\n", m.labels(status), h.count)
