@@ -51,11 +51,19 @@ type PlanSnapshot = ModelRelease['spec']['plan'];
 type CheckSpec = NonNullable<NonNullable<ModelDeployment['spec']['analysis']>['checks']>[number];
 type CheckSnapshot = NonNullable<PlanSnapshot['checks']>[number];
 
-const DEFAULT_STEPS = [
+/** What a release does where the user says nothing. `simulate` starts from the same. */
+export const DEFAULT_STEPS = [
   { weight: 5, hold: '5m' },
   { weight: 25, hold: '10m' },
   { weight: 50, hold: '10m' },
 ];
+export const DEFAULT_INTERVAL = '15s';
+export const DEFAULT_MIN_REQUESTS = 100;
+/** Of the operator's settings: for so long the gateway's statistics and one scrape take to follow a new weight. */
+export const DEFAULT_SETTLE = '20s';
+export const DEFAULT_EVIDENCE_DEADLINE = '1h';
+export const DEFAULT_MARGIN = '50%';
+export const DEFAULT_ERROR_FLOOR = '0.5%';
 const DEFAULT_CHECKS: readonly CheckSpec[] = [
   { name: 'errors', errorRate: {} },
   { name: 'latency', latency: { slowerThan: '250ms' } },
@@ -71,12 +79,12 @@ export function planSnapshot(deployment: ModelDeployment, settleMs: number, isFi
   return {
     ...(isFirst ? { steps: [], checks: [] } : { ...comparison(deployment), capacity: capacityOf(deployment) }),
     ...(counting === 'Gateway' ? {} : { evidence: counting }),
-    interval: analysis?.interval ?? '15s',
-    minRequests: analysis?.minRequests ?? 100,
+    interval: analysis?.interval ?? DEFAULT_INTERVAL,
+    minRequests: analysis?.minRequests ?? DEFAULT_MIN_REQUESTS,
     settle: formatDuration(settleMs),
     unavailableGrace: rollout?.unavailableGrace ?? '30s',
     progressDeadline: rollout?.progressDeadline ?? '15m',
-    evidenceDeadline: rollout?.evidenceDeadline ?? '1h',
+    evidenceDeadline: rollout?.evidenceDeadline ?? DEFAULT_EVIDENCE_DEADLINE,
     onFailure: rollout?.onFailure ?? 'Rollback',
     onInconclusive: rollout?.onInconclusive ?? 'Pause',
   };
@@ -110,7 +118,7 @@ function comparison(deployment: ModelDeployment): Pick<PlanSnapshot, 'steps' | '
 function checkSnapshot(check: CheckSpec): CheckSnapshot {
   const { name } = check;
   if (check.errorRate) {
-    return { name, type: 'errorRate', parameters: margins(check.errorRate, '0.5%') };
+    return { name, type: 'errorRate', parameters: margins(check.errorRate, DEFAULT_ERROR_FLOOR) };
   }
   if (check.latency) {
     return { name, type: 'latency', parameters: { slowerThan: check.latency.slowerThan, ...margins(check.latency, '1%') } };
@@ -123,7 +131,7 @@ function checkSnapshot(check: CheckSpec): CheckSnapshot {
 }
 
 function margins(spec: { relativeMargin?: string | undefined; absoluteFloor?: string | undefined }, floor: string): Record<string, string> {
-  return { relativeMargin: spec.relativeMargin ?? '50%', absoluteFloor: spec.absoluteFloor ?? floor };
+  return { relativeMargin: spec.relativeMargin ?? DEFAULT_MARGIN, absoluteFloor: spec.absoluteFloor ?? floor };
 }
 
 /** The plan of a release, read back from its snapshot. */
@@ -132,14 +140,14 @@ export function parametersOf(release: ModelRelease): Parameters {
   return {
     steps: plan.steps.map(({ name, weight, hold }) => ({ name, weight, holdMs: durationMs(hold, '0s') })),
     checks: plan.checks.map(readCheck),
-    intervalMs: durationMs(plan.interval, '15s'),
+    intervalMs: durationMs(plan.interval, DEFAULT_INTERVAL),
     // What nobody counts cannot be waited for.
     minRequests: plan.evidence === 'Nobody' ? 0 : plan.minRequests,
     counting: plan.evidence ?? 'Gateway',
     settleMs: durationMs(plan.settle, '10s'),
     unavailableGraceMs: durationMs(plan.unavailableGrace, '30s'),
     progressDeadlineMs: durationMs(plan.progressDeadline, '15m'),
-    evidenceDeadlineMs: durationMs(plan.evidenceDeadline, '1h'),
+    evidenceDeadlineMs: durationMs(plan.evidenceDeadline, DEFAULT_EVIDENCE_DEADLINE),
     onFailure: plan.onFailure ?? 'Rollback',
     onInconclusive: plan.onInconclusive ?? 'Pause',
   };
