@@ -1,4 +1,4 @@
-// The order of dependence: main -> controller, observe, apply, metrics, sources, telemetry -> core -> api.
+// The order of dependence: main -> cli, controller, observe, apply, metrics, sources, telemetry -> core -> api.
 // `npm run lint` cruises src, test and deploy with these rules; test/component/boundaries.test.ts shows that each of them bites.
 export default {
   forbidden: [
@@ -21,6 +21,13 @@ export default {
       to: { dependencyTypes: ['npm', 'core'], pathNot: '^(node:)?(crypto|zlib)$' },
     },
     { name: 'only-main-wires', severity: 'error', from: { path: '^src/(?!main\\.ts)' }, to: { path: '^src/main\\.ts$' } },
+    {
+      name: 'only-main-starts-commands',
+      comment: 'What the operator and a command share belongs to core.',
+      severity: 'error',
+      from: { path: '^src/(?!main\\.ts|cli/)' },
+      to: { path: '^src/cli/' },
+    },
     {
       name: 'controller-knows-no-model',
       severity: 'error',

@@ -1,8 +1,10 @@
-// Entry point of the one image: the operator, and the short programs that it starts in tenants' namespaces.
+// Entry point of the one image: the operator, the short programs that it starts in tenants' namespaces, and commands for a terminal.
 // The only reader of process.env and process.argv.
 import { readFileSync } from 'node:fs';
 
-const USAGE = 'usage: plimsoll operator | resolve | fetch | tag';
+const USAGE =
+  'usage: plimsoll operator | resolve | fetch | tag          in the cluster\n' +
+  '       plimsoll simulate | analyze [--help]               in a terminal';
 const OLDEST_NODE = [22, 19] as const;
 
 async function main(): Promise<number> {
@@ -18,6 +20,9 @@ async function main(): Promise<number> {
     case 'fetch':
     case 'tag':
       return runJob(process.argv[2]);
+    case 'simulate':
+    case 'analyze':
+      return runInTerminal(process.argv[2]);
     default:
       process.stderr.write(`${USAGE}\n`);
       return 2;
@@ -70,6 +75,16 @@ async function runJob(name: 'resolve' | 'fetch' | 'tag'): Promise<number> {
   if (name === 'fetch') return (await import('./sources/fetch.ts')).runFetch(parseFetchOptions(text), io);
   if (name === 'tag') return (await import('./sources/tag.ts')).runTag(parseTagOptions(text), io);
   return (await import('./sources/resolve.ts')).runResolve(parseResolveOptions(text), io);
+}
+
+/** Commands for people: they need no cluster. */
+async function runInTerminal(name: 'simulate' | 'analyze'): Promise<number> {
+  const { runCommand } = await import('./cli/run.ts');
+  const { readInput } = await import('./cli/input.ts');
+  const { text, complaint, code } = await runCommand(name, process.argv.slice(3), { read: (file) => readInput(file, process.stdin) });
+  process.stdout.write(text);
+  process.stderr.write(complaint);
+  return code;
 }
 
 function stopSignal(): AbortSignal {

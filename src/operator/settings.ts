@@ -1,4 +1,5 @@
 import { parseLogLevel, type LogLevel } from '../telemetry/logger.ts';
+import { DEFAULT_SETTLE } from '../core/release/parameters.ts';
 import { durationMs } from '../core/time.ts';
 
 /** What the administrator sets, by environment variables of the operator's Deployment. */
@@ -63,7 +64,7 @@ export function readSettings(env: Environment, version: string): ParsedSettings 
     image: text('PLIMSOLL_IMAGE'),
     imagePullPolicy: text('PLIMSOLL_IMAGE_PULL_POLICY', 'IfNotPresent'),
     prometheusUrl,
-    settleMs: duration('PLIMSOLL_SETTLE', '20s'),
+    settleMs: duration('PLIMSOLL_SETTLE', DEFAULT_SETTLE),
     alertsIntervalMs: duration('PLIMSOLL_ALERTS_INTERVAL', '5s'),
     tagPrefix,
     namespace: text('POD_NAMESPACE', 'plimsoll-system'),

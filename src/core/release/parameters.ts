@@ -37,11 +37,17 @@ export interface Parameters {
 type PlanSnapshot = ModelRelease['spec']['plan'];
 type CheckSnapshot = NonNullable<PlanSnapshot['checks']>[number];
 
-const DEFAULT_STEPS = [
+/** What a release does where the user says nothing. `simulate` starts from the same. */
+export const DEFAULT_STEPS = [
   { weight: 5, hold: '5m' },
   { weight: 25, hold: '10m' },
   { weight: 50, hold: '10m' },
 ];
+export const DEFAULT_INTERVAL = '15s';
+export const DEFAULT_MIN_REQUESTS = 100;
+/** Of the operator's settings: for so long the gateway's statistics and one scrape take to follow a new weight. */
+export const DEFAULT_SETTLE = '20s';
+export const DEFAULT_EVIDENCE_DEADLINE = '1h';
 const DEFAULT_CHECKS: readonly CheckSpec[] = [
   { name: 'errors', errorRate: {} },
   { name: 'latency', latency: {} },
@@ -57,14 +63,14 @@ export function planSnapshot(deployment: ModelDeployment, settleMs: number, isFi
   return {
     ...(isFirst ? { steps: [], checks: [] } : { ...comparison(deployment), capacity: capacityOf(deployment) }),
     ...(counting === 'Gateway' ? {} : { evidence: counting }),
-    interval: analysis?.interval ?? '15s',
-    minRequests: analysis?.minRequests ?? 100,
+    interval: analysis?.interval ?? DEFAULT_INTERVAL,
+    minRequests: analysis?.minRequests ?? DEFAULT_MIN_REQUESTS,
     ...(analysis?.promoteWhen === 'Certified' ? { promoteWhen: analysis.promoteWhen } : {}),
     ...(analysis?.fastPromote === true ? { fastPromote: true } : {}),
     settle: formatDuration(settleMs),
     unavailableGrace: rollout?.unavailableGrace ?? '30s',
     progressDeadline: rollout?.progressDeadline ?? '15m',
-    evidenceDeadline: rollout?.evidenceDeadline ?? '1h',
+    evidenceDeadline: rollout?.evidenceDeadline ?? DEFAULT_EVIDENCE_DEADLINE,
     onFailure: rollout?.onFailure ?? 'Rollback',
     onInconclusive: rollout?.onInconclusive ?? 'Pause',
   };
@@ -106,7 +112,7 @@ export function parametersOf(release: ModelRelease): Parameters {
   return {
     steps: plan.steps.map(({ name, weight, hold }) => ({ name, weight, holdMs: durationMs(hold, '0s') })),
     checks: plan.checks.map(({ name, type, parameters = {}, optional = false }) => readCheck({ name, isOptional: optional }, type, parameters)),
-    intervalMs: durationMs(plan.interval, '15s'),
+    intervalMs: durationMs(plan.interval, DEFAULT_INTERVAL),
     // What nobody counts cannot be waited for.
     minRequests: plan.evidence === 'Nobody' ? 0 : plan.minRequests,
     counting: plan.evidence ?? 'Gateway',
@@ -115,7 +121,7 @@ export function parametersOf(release: ModelRelease): Parameters {
     settleMs: durationMs(plan.settle, '10s'),
     unavailableGraceMs: durationMs(plan.unavailableGrace, '30s'),
     progressDeadlineMs: durationMs(plan.progressDeadline, '15m'),
-    evidenceDeadlineMs: durationMs(plan.evidenceDeadline, '1h'),
+    evidenceDeadlineMs: durationMs(plan.evidenceDeadline, DEFAULT_EVIDENCE_DEADLINE),
     onFailure: plan.onFailure ?? 'Rollback',
     onInconclusive: plan.onInconclusive ?? 'Pause',
   };

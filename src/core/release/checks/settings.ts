@@ -7,13 +7,16 @@ export interface Margins {
   readonly floor: number;
 }
 
+/** Of checks that compare shares, where the user says nothing. */
+export const DEFAULT_MARGIN = '50%';
+
 interface MarginSpec {
   readonly relativeMargin?: string | undefined;
   readonly absoluteFloor?: string | undefined;
 }
 
 export function marginSettings(spec: MarginSpec, floor: string): Settings {
-  return { relativeMargin: spec.relativeMargin ?? '50%', absoluteFloor: spec.absoluteFloor ?? floor };
+  return { relativeMargin: spec.relativeMargin ?? DEFAULT_MARGIN, absoluteFloor: spec.absoluteFloor ?? floor };
 }
 
 export function readMargins(settings: Settings): Margins {
