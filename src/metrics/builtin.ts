@@ -1,14 +1,15 @@
-// The built-in measurands (`errors`, `slowerThan`) of many releases in a number of questions that does not grow with the releases.
-import type { Arms, Measurand } from '../core/analysis/measurement.ts';
+// The built-in measurands (`requests`, `errors`, `slowerThan`) of many releases, in a number of questions that does not grow with them.
+import type { Measurand } from '../core/analysis/measurement.ts';
 import type { Prometheus } from './prometheus.ts';
-import { findBoundaries, readErrorArms, readSlowArms } from './readings.ts';
-import type { Reading, Span } from './readings.ts';
+import { findBoundaries, readCountArms, readSlowArms } from './readings.ts';
+import type { CountWish, Reading, SlowWish, Span } from './readings.ts';
 
 export type BuiltIn = Exclude<Measurand, { readonly type: 'value' }>;
 
-/** `boundaryMs`: the histogram boundary found before, for `slowerThan`; without it one is looked for. */
+/** `boundaryMs`: the histogram boundary found before, for `slowerThan`; without it one is looked for. `intervalMs`: between two looks. */
 export interface BuiltInWish {
   readonly measurand: BuiltIn;
+  readonly intervalMs?: number;
   readonly boundaryMs?: number;
 }
 
@@ -17,25 +18,34 @@ export interface BuiltInReading extends Reading {
   readonly boundaryMs?: number;
 }
 
-/** One reading for each wish, in their order: one question for errors, one for latency, and one for boundaries while any is unknown. */
+/** One reading for each wish, in their order: a question for requests and errors, one for latency, one for boundaries while any is unknown. */
 export async function readBuiltIn(
   prometheus: Prometheus,
   span: Span,
   wishes: readonly BuiltInWish[],
 ): Promise<readonly BuiltInReading[]> {
   const readings = new Map<BuiltInWish, BuiltInReading>();
-  const failing = wishes.flatMap((wish) => (wish.measurand.type === 'errors' ? [{ wish, arms: wish.measurand.arms }] : []));
-  const errors = readErrorArms(prometheus, span, failing);
+  const counted = wishes.flatMap(countWish);
+  const counts = readCountArms(prometheus, span, counted);
   const slow = await withBoundaries(prometheus, span, wishes, readings);
   for (const [index, reading] of (await readSlowArms(prometheus, span, slow)).entries()) {
     const asked = slow[index];
     if (asked !== undefined) readings.set(asked.wish, withBoundary(reading, asked.boundaryMs));
   }
-  for (const [index, reading] of (await errors).entries()) {
-    const asked = failing[index];
+  for (const [index, reading] of (await counts).entries()) {
+    const asked = counted[index];
     if (asked !== undefined) readings.set(asked.wish, reading);
   }
   return wishes.map((wish) => readings.get(wish) ?? { ticks: [] });
+}
+
+function countWish(wish: BuiltInWish): readonly (CountWish & { readonly wish: BuiltInWish })[] {
+  const { measurand } = wish;
+  return measurand.type === 'slowerThan' ? [] : [{ wish, type: measurand.type, arms: measurand.arms, ...intervalOf(wish) }];
+}
+
+function intervalOf({ intervalMs }: BuiltInWish): { readonly intervalMs?: number } {
+  return intervalMs === undefined ? {} : { intervalMs };
 }
 
 /** The latency wishes whose boundary is known or was found now; for the others the reason is put into `readings`. */
@@ -44,13 +54,13 @@ async function withBoundaries(
   span: Span,
   wishes: readonly BuiltInWish[],
   readings: Map<BuiltInWish, BuiltInReading>,
-): Promise<{ readonly wish: BuiltInWish; readonly arms: Arms; readonly boundaryMs: number }[]> {
+): Promise<(SlowWish & { readonly wish: BuiltInWish })[]> {
   const slow = wishes.flatMap((wish) => (wish.measurand.type === 'slowerThan' ? [{ wish, ...wish.measurand }] : []));
   const unknown = slow.filter(({ wish }) => wish.boundaryMs === undefined);
   const found = new Map((await findBoundaries(prometheus, span.toMs, unknown)).map((boundary, index) => [unknown[index]?.wish, boundary]));
   return slow.flatMap(({ wish, arms }) => {
     const boundary = wish.boundaryMs === undefined ? found.get(wish) : { ms: wish.boundaryMs };
-    if (boundary !== undefined && 'ms' in boundary) return [{ wish, arms, boundaryMs: boundary.ms }];
+    if (boundary !== undefined && 'ms' in boundary) return [{ wish, arms, boundaryMs: boundary.ms, ...intervalOf(wish) }];
     readings.set(wish, { ticks: [], problem: boundary?.problem ?? 'The histogram was not asked for.' });
     return [];
   });
@@ -61,5 +71,5 @@ function withBoundary(reading: Reading, boundaryMs: number): BuiltInReading {
   const newest = reading.ticks.at(-1);
   const counters = [...Object.values(newest?.stable ?? {}), ...Object.values(newest?.candidate ?? {})];
   if (counters.length === 0 || counters.some((counter) => !Number.isNaN(counter.requests))) return { ...reading, boundaryMs };
-  return { ticks: reading.ticks, problem: `The latency histogram cannot be read at its boundary of ${String(boundaryMs)} ms.` };
+  return { ...reading, problem: `The latency histogram cannot be read at its boundary of ${String(boundaryMs)} ms.` };
 }

@@ -26,10 +26,13 @@ export function measuresOf(
   const startedMs = parseTime(release.metadata.creationTimestamp) ?? 0;
   const fromMs = Math.max(stableSinceMs, startedMs - DEFAULT_ANALYSIS.history * intervalMs);
   const { deployment, from, to } = release.spec;
+  const { counting } = parameters;
+  // Where nobody counts no check compares, and nobody is asked.
+  const server = counting === 'Gateway' || counting === 'Nobody' ? 'MLServer' : counting;
   const arms: Arms =
-    parameters.counting === 'Gateway'
+    counting === 'Gateway'
       ? { namespace, route: deployment, ...slots }
-      : { namespace, deployment, stable: from?.revision ?? '', candidate: to.revision };
+      : { namespace, deployment, stable: from?.revision ?? '', candidate: to.revision, server };
   const names = { namespace, deployment, revision: to.revision, version: to.version };
   const measurand = (check: Check): MeasureRequest['measurand'] => {
     switch (check.type) {
@@ -44,9 +47,9 @@ export function measuresOf(
       }
     }
   };
-  const traffic: MeasureRequest = { check: TRAFFIC, measurand: { type: 'errors', arms }, intervalMs, fromMs };
+  const traffic: MeasureRequest = { check: TRAFFIC, measurand: { type: 'requests', arms }, intervalMs, fromMs };
   return [
-    ...(parameters.counting === 'Nobody' ? [] : [traffic]),
+    ...(counting === 'Nobody' ? [] : [traffic]),
     ...parameters.checks.map((check) => ({ check: check.name, measurand: measurand(check), intervalMs, fromMs })),
   ];
 }

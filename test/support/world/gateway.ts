@@ -183,7 +183,7 @@ export class Gateway {
       const value = found.metrics === 'Empty' ? null : found.metrics === 'NotANumber' ? NaN : this.#value(measurand.promql, atMs);
       return { ...nothing, value };
     }
-    return { ...nothing, ...this.#arms(found, measurand.arms, measurand.type === 'errors' ? 'bad' : 'slow') };
+    return { ...nothing, ...this.#arms(found, measurand.arms, measurand.type === 'slowerThan' ? 'slow' : 'bad') };
   }
 
   /** What was once seen stays so. */
