@@ -70,9 +70,9 @@ export function createPrometheus(options: PrometheusOptions): Prometheus {
 
 /**
  * What others need to answer as Prometheus does, which does not know these: Thanos is not to leave out stores that do not answer, and
- * VictoriaMetrics not to move the times of looks into its cache's grid or away from the last 30 s.
+ * VictoriaMetrics neither to move the times of looks into its cache's grid or out of the last 30 s, nor to repeat older points in these.
  */
-const EXACTLY = { partial_response: 'false', nocache: '1' } as const;
+const EXACTLY = { partial_response: 'false', nocache: '1', latency_offset: '1ms' } as const;
 
 interface Breaker {
   /** A sentence when the request must not be made now. */

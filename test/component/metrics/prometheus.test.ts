@@ -144,7 +144,7 @@ describe('what others than Prometheus need', () => {
   test('is sent along: no answer with stores left out, no times moved into the grid of a cache', async () => {
     await connect({ headers: { 'X-Scope-OrgID': 'team-a|team-b' } }).range('x', 0, 10_000, 5_000);
     expect(fake.asked[0]?.headers['x-scope-orgid']).toBe('team-a|team-b');
-    expect(fake.asked[0]?.form).toMatchObject({ partial_response: 'false', nocache: '1', timeout: '300ms' });
+    expect(fake.asked[0]?.form).toMatchObject({ partial_response: 'false', nocache: '1', latency_offset: '1ms', timeout: '300ms' });
   });
 });
 
