@@ -97,7 +97,7 @@ describe('a server that demands a certificate', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     url = `https://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-  });
+  }, 60_000);
 
   beforeEach(async () => {
     await writeFile(files().caFile, pki.ca);
