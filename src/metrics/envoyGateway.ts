@@ -4,7 +4,9 @@
 // backendRefs that never change place, so slot a is always backend/0 and slot b backend/1.
 import type { RouteArms, Slot } from '../core/analysis/measurement.ts';
 import type { Series } from './prometheusAnswer.ts';
-import { boundaryMatcher, collectBoundaries, collectErrors, collectHistogram, collectSlower, oneOf, split } from './series.ts';
+import {
+  alternation, boundaryMatcher, collectBoundaries, collectErrors, collectHistogram, collectSlower, oneOf, quote, split, withScrapeTimes,
+} from './series.ts';
 import type { HistogramSamples, SeriesQuery, SeriesSamples, SeriesSource } from './series.ts';
 
 /** Requests by class of response. Not `upstream_rq_total`, which leaves refused connections out; they are failures that users see. */
@@ -30,12 +32,35 @@ export function seriesFor(arms: RouteArms): { readonly stable: string; readonly 
 
 /** `max by (instance)` counts an Envoy once that two scrape jobs or two Prometheus replicas know. */
 export function errorQueries(clusters: readonly string[]): readonly SeriesQuery[] {
-  return split(clusters, (names) => `max by (${CLUSTER}, ${CLASS}, instance) (${REQUESTS}{${CLUSTER}=~${oneOf(names)}})`);
+  const promql = (names: readonly string[]): string => {
+    const counters = `max by (${CLUSTER}, ${CLASS}, instance) (${REQUESTS}{${CLUSTER}=~${oneOf(names)}})`;
+    return withScrapeTimes(counters, `${REQUESTS}{${routesOf(names)}}`, [CLUSTER]);
+  };
+  return split(clusters, promql, charactersOf);
 }
 
 export function latencyQueries(clusters: readonly string[], boundariesMs?: readonly number[]): readonly SeriesQuery[] {
   const le = boundaryMatcher(boundariesMs);
-  return split(clusters, (names) => `max by (${CLUSTER}, le, instance) (${LATENCY}{${CLUSTER}=~${oneOf(names)}${le}})`);
+  const promql = (names: readonly string[]): string => {
+    const counters = `max by (${CLUSTER}, le, instance) (${LATENCY}{${[`${CLUSTER}=~${oneOf(names)}`, le].filter(Boolean).join(',')}})`;
+    return withScrapeTimes(counters, `${LATENCY}{${routesOf(names)},le="+Inf"}`, [CLUSTER]);
+  };
+  return split(clusters, promql, charactersOf);
+}
+
+/** Both slots of these clusters' routes, in fewer characters than the clusters have. */
+function routesOf(clusters: readonly string[]): string {
+  return `${CLUSTER}=~${quote(`httproute/(${alternation(clusters.map(routeOf))})/rule/0/backend/[01]`)}`;
+}
+
+/** Namespace and name. */
+function routeOf(cluster: string): string {
+  return cluster.split('/').slice(1, 3).join('/');
+}
+
+/** In a query that asks for scrape times too. */
+function charactersOf(cluster: string): number {
+  return cluster.length + routeOf(cluster).length + 2;
 }
 
 export function boundaryQueries(clusters: readonly string[]): readonly SeriesQuery[] {
@@ -70,6 +95,7 @@ export const ENVOY_GATEWAY: SeriesSource = {
   errorQueries,
   latencyQueries,
   boundaryQueries,
+  locate,
   readErrors,
   readSlower,
   readHistogram,

@@ -8,7 +8,7 @@ import type { Clock } from './gate.ts';
 import { gridBefore } from './looks.ts';
 import type { Prometheus } from './prometheus.ts';
 import type { Span } from './readings.ts';
-import { builtInWish, ownOf, readOwn, readPast, remember, sameQuestion, subscribe, toSamples } from './subscription.ts';
+import { builtInWish, ownOf, problemOf, readOwn, readPast, remember, sameQuestion, subscribe, toSamples } from './subscription.ts';
 import type { Subscription } from './subscription.ts';
 
 export interface MeasurementsOptions {
@@ -141,7 +141,7 @@ class MeasurementService implements Measurements {
       if (works && sub.live !== 'works') sub.retryMs = 0;
       sub.live = works ? 'works' : 'fails';
       sub.looks.reach(atMs);
-      sub.problem = reading.problem;
+      sub.problem = problemOf(reading, sub);
       remember(sub, reading);
       if (works) this.#catchUp(sub);
     });
@@ -167,7 +167,7 @@ class MeasurementService implements Measurements {
     sub.catchingUp = false;
     sub.failures = failed ? sub.failures + 1 : 0;
     sub.retryMs = failed ? this.#clock.now() + Math.min(LONGEST_RETRY_MS, sub.request.intervalMs * 2 ** (sub.failures - 1)) : 0;
-    if (sub.live === 'unknown') sub.problem = reading.problem;
+    if (sub.live === 'unknown') sub.problem = problemOf(reading, sub);
     sub.ready = true;
     remember(sub, reading);
     if (news) this.#notify([sub]);

@@ -10,9 +10,14 @@ export interface PrometheusOptions {
   readonly url: string;
   /** Milliseconds of a monotone or wall clock; only differences are used. */
   readonly now: () => number;
+  /** Milliseconds since 1970, for what a server's clock is held against. Without it nothing is said about clocks. */
+  readonly wallNow?: () => number;
   /** Files are read again for each request, because tokens and certificates are rotated. */
   readonly tokenFile?: string;
   readonly caFile?: string;
+  /** The client's own certificate and its key, PEM, for servers that demand one. */
+  readonly certFile?: string;
+  readonly keyFile?: string;
   /** For example the tenant: { 'X-Scope-OrgID': 'team-a' }. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Whole request, connection to last byte. Default 5,000. */
@@ -47,9 +52,9 @@ export function createPrometheus(options: PrometheusOptions): Prometheus {
   async function ask(path: string, form: Readonly<Record<string, string>>): Promise<QueryResult> {
     const waiting = breaker.refuses();
     if (waiting !== undefined) return failure('skipped', waiting);
-    const body = new URLSearchParams({ ...form, timeout: `${String(timeoutMs)}ms` }).toString();
+    const body = new URLSearchParams({ ...form, ...EXACTLY, timeout: `${String(timeoutMs)}ms` }).toString();
     const result = await connection(path)
-      .then((target) => post(target, body, timeoutMs, options.maxBytes ?? 16 * 1024 * 1024))
+      .then((target) => post(target, body, { timeoutMs, maxBytes: options.maxBytes ?? 16 * 1024 * 1024, wallNow: options.wallNow }))
       .catch((error: unknown) => failure('unreachable', `Prometheus at ${base.host} cannot be asked: ${reasonOf(error)}.`));
     breaker.report(result);
     return result;
@@ -62,6 +67,12 @@ export function createPrometheus(options: PrometheusOptions): Prometheus {
     close: () => connection.close(),
   };
 }
+
+/**
+ * What others need to answer as Prometheus does, which does not know these: Thanos is not to leave out stores that do not answer, and
+ * VictoriaMetrics neither to move the times of looks into its cache's grid or out of the last 30 s, nor to repeat older points in these.
+ */
+const EXACTLY = { partial_response: 'false', nocache: '1', latency_offset: '1ms' } as const;
 
 interface Breaker {
   /** A sentence when the request must not be made now. */
@@ -107,17 +118,23 @@ type Connection = ((path: string) => Promise<Target>) & { close(): void };
 function createConnection(base: URL, options: PrometheusOptions): Connection {
   const secure = base.protocol === 'https:';
   const module = secure ? https : http;
-  let ca: string | undefined;
+  let known = '';
   let agent: http.Agent | https.Agent = new module.Agent({ keepAlive: true });
 
+  /** Another agent when a file has changed: a connection keeps the certificates that it was made with. */
+  async function useFiles(): Promise<void> {
+    if (!secure) return;
+    const [ca, cert, key] = await Promise.all([read(options.caFile), read(options.certFile), read(options.keyFile)]);
+    const now = JSON.stringify([ca, cert, key]);
+    if (now === known || (ca ?? cert ?? key) === undefined) return;
+    agent.destroy();
+    agent = new https.Agent({ keepAlive: true, ca, cert, key });
+    known = now;
+  }
+
   async function target(path: string): Promise<Target> {
-    const token = options.tokenFile === undefined ? undefined : (await readFile(options.tokenFile, 'utf8')).trim();
-    const newCa = options.caFile === undefined || !secure ? undefined : await readFile(options.caFile, 'utf8');
-    if (newCa !== ca && newCa !== undefined) {
-      agent.destroy();
-      agent = new https.Agent({ keepAlive: true, ca: newCa });
-      ca = newCa;
-    }
+    const token = (await read(options.tokenFile))?.trim();
+    await useFiles();
     const headers: Record<string, string> = { ...options.headers, 'content-type': 'application/x-www-form-urlencoded' };
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
     return { module, url: new URL(path, withSlash(base)), options: { method: 'POST', agent, headers } };
@@ -126,9 +143,20 @@ function createConnection(base: URL, options: PrometheusOptions): Connection {
   return Object.assign(target, { close: () => agent.destroy() });
 }
 
+async function read(file: string | undefined): Promise<string | undefined> {
+  return file === undefined ? undefined : await readFile(file, 'utf8');
+}
+
+interface Limits {
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+  readonly wallNow: (() => number) | undefined;
+}
+
 /** One POST; redirects are not followed, since they would carry the token elsewhere. Rejects on failures of the connection only. */
-function post(target: Target, body: string, timeoutMs: number, maxBytes: number): Promise<QueryResult> {
+function post(target: Target, body: string, { timeoutMs, maxBytes, wallNow }: Limits): Promise<QueryResult> {
   return new Promise((resolve, reject) => {
+    const beganMs = wallNow?.() ?? 0;
     const request = target.module.request(target.url, target.options, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -137,7 +165,10 @@ function post(target: Target, body: string, timeoutMs: number, maxBytes: number)
         chunks.push(chunk);
         if (bytes > maxBytes) finish(failure('tooLarge', `The answer is longer than ${String(maxBytes)} bytes: ask for fewer series.`));
       });
-      response.on('end', () => finish(readAnswer(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'))));
+      response.on('end', () => {
+        const result = readAnswer(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'));
+        finish({ ...result, ...(wallNow === undefined ? {} : clockOf(response.headers.date, beganMs, wallNow())) });
+      });
       response.on('error', reject);
     });
     const timer = setTimeout(
@@ -152,6 +183,14 @@ function post(target: Target, body: string, timeoutMs: number, maxBytes: number)
     request.on('close', () => clearTimeout(timer));
     request.end(body);
   });
+}
+
+/** A server dates its answer to the second, some time between the question and its end: what that can explain is no difference. */
+function clockOf(date: string | undefined, beganMs: number, endedMs: number): { readonly aheadMs?: number } {
+  const ms = Date.parse(date ?? '');
+  if (Number.isNaN(ms)) return {};
+  if (ms > endedMs) return { aheadMs: ms - endedMs };
+  return { aheadMs: ms + 1000 < beganMs ? ms + 1000 - beganMs : 0 };
 }
 
 function reasonOf(error: unknown): string {

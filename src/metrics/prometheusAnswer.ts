@@ -23,13 +23,18 @@ export type FailureReason =
   | 'partial' // the server itself warns that the data may be incomplete
   | 'skipped'; // not asked: the circuit breaker is open
 
-export type QueryFailure = { readonly ok: false; readonly reason: FailureReason; readonly sentence: string };
-export type QueryResult = { readonly ok: true; readonly type: ResultType; readonly series: readonly Series[] } | QueryFailure;
+/** `aheadMs`: by how much the server's clock is ahead of ours, as its answer tells. */
+interface Answered {
+  readonly aheadMs?: number;
+}
+export type QueryFailure = { readonly ok: false; readonly reason: FailureReason; readonly sentence: string } & Answered;
+export type QueryResult = ({ readonly ok: true; readonly type: ResultType; readonly series: readonly Series[] } & Answered) | QueryFailure;
 export type ResultType = 'scalar' | 'vector' | 'matrix';
 
 /**
  * Reads a response of /api/v1/query or /api/v1/query_range. A scalar becomes one series without labels. Warnings make the answer
- * `partial`, since Thanos and Mimir use them to say that a store did not answer; `infos` (hints on the query) are ignored.
+ * `partial`, since Thanos and Mimir use them to say that a store did not answer, for which VictoriaMetrics has `isPartial`; `infos` (hints on
+ * the query) are ignored.
  */
 export function readAnswer(status: number, body: string): QueryResult {
   const json = parseJson(body);
@@ -40,6 +45,7 @@ export function readAnswer(status: number, body: string): QueryResult {
   if (Array.isArray(warnings) && warnings.length > 0) {
     return failure('partial', `Prometheus warns that the answer may be wrong or incomplete: ${clip(String(warnings[0]), 200)}.`);
   }
+  if (json['isPartial'] === true) return failure('partial', 'The answer is incomplete: a part of the storage did not answer.');
   const data = json['data'];
   if (!isRecord(data)) return malformed('it has no data');
   return readData(data['resultType'], data['result']);
@@ -119,7 +125,7 @@ function refusal(status: number, json: unknown, body: string): QueryFailure {
   const told = isRecord(json) && typeof json['error'] === 'string' ? json['error'] : body;
   const isBadQuery = status === 400 && isRecord(json) && json['errorType'] === 'bad_data';
   const reason: FailureReason = [429, 502, 503, 504].includes(status) ? 'unavailable' : isBadQuery ? 'unreadable' : 'refused';
-  const hint = status === 401 || status === 403 ? ' Check the bearer token and the tenant header.' : '';
+  const hint = status === 401 || status === 403 ? ' Check the bearer token, the client certificate and the tenant header.' : '';
   return failure(reason, `Prometheus answered ${String(status)}: ${clip(told, 200) || 'no text'}.${hint}`);
 }
 

@@ -19,59 +19,126 @@ export interface HistogramSamples {
 }
 
 /** Who counts requests and their durations: a gateway, or the model servers. */
-export interface SeriesSource {
-  /** Metric that counts requests, and histogram of their durations. */
+export type SeriesSource = (Failures | RequestsAlone) & Durations;
+
+type NamesQueries = (names: readonly string[]) => readonly SeriesQuery[];
+type ReadCounters = (series: readonly Series[]) => ReadonlyMap<number, SeriesSamples>;
+
+/** It counts requests, and says which of them failed. */
+export interface Failures {
+  /** Metric that counts requests, for people. */
   readonly requests: string;
-  readonly latency: string;
   /** Queries for all these names: one, unless they are too long for one. */
-  readonly errorQueries: (names: readonly string[]) => readonly SeriesQuery[];
+  readonly errorQueries: NamesQueries;
+  readonly readErrors: ReadCounters;
+}
+
+/** It counts requests, and does not say which of them failed. */
+export interface RequestsAlone {
+  readonly requests: string;
+  readonly errorQueries: undefined;
+  readonly requestQueries: NamesQueries;
+  /** Counters without bad requests. */
+  readonly readRequests: ReadCounters;
+}
+
+export interface Durations {
+  /** Histogram of the requests' durations, for people. */
+  readonly latency: string;
+  /** What the server must be told to have it, in a sentence; absent where it has it anyway. */
+  readonly latencyNeeds?: string;
   /** For all requests and for those up to each of the boundaries, in milliseconds; without them for the whole histogram. */
   readonly latencyQueries: (names: readonly string[], boundariesMs?: readonly number[]) => readonly SeriesQuery[];
   /** For the boundaries that the histograms have. */
-  readonly boundaryQueries: (names: readonly string[]) => readonly SeriesQuery[];
-  readonly readErrors: (series: readonly Series[]) => ReadonlyMap<number, SeriesSamples>;
+  readonly boundaryQueries: NamesQueries;
   readonly readSlower: (series: readonly Series[], boundaryMs: number) => ReadonlyMap<number, SeriesSamples>;
   readonly readHistogram: (series: readonly Series[]) => ReadonlyMap<number, HistogramSamples>;
+  readonly locate: Locate;
   /** In milliseconds, ascending, without +Inf. */
   readonly readBoundaries: (series: readonly Series[]) => ReadonlyMap<string, readonly number[]>;
 }
 
-/** Whose series these are, and who counted them; undefined for series that nobody asked for. */
+/** Whose series these are, and who counted them ('' where the labels do not say); undefined for series that nobody asked for. */
 export type Locate = (labels: Series['labels']) => { readonly name: string; readonly instance: string } | undefined;
 
 export const UNREADABLE: Counter = { requests: NaN, bad: NaN };
 
-/** Of the list of names: VictoriaMetrics takes queries of 16,384 bytes, the others longer ones. About 300 names fit. */
+/** Of the lists of names: VictoriaMetrics takes queries of 16,384 bytes, the others longer ones. About 300 names fit. */
 const MAX_NAMES_CHARACTERS = 15_000;
 
-/** Queries whose alternations are short enough; names are sorted, so that the same wishes give the same text. */
-export function split(names: readonly string[], promql: (names: readonly string[]) => string): readonly SeriesQuery[] {
+/**
+ * Queries whose alternations are short enough; names are sorted, so that the same wishes give the same text. `charactersOf`: how many a name
+ * takes in the query.
+ */
+export function split(
+  names: readonly string[],
+  promql: (names: readonly string[]) => string,
+  charactersOf = (name: string): number => name.length + 1,
+): readonly SeriesQuery[] {
   const lists: string[][] = [];
   let length = Infinity;
   for (const name of [...new Set(names)].sort()) {
-    length += name.length + 1;
+    length += charactersOf(name);
     if (length > MAX_NAMES_CHARACTERS) {
       lists.push([]);
-      length = name.length + 1;
+      length = charactersOf(name);
     }
     lists.at(-1)?.push(name);
   }
   return lists.map((list) => ({ promql: promql(list), names: list }));
 }
 
-/** A PromQL string literal that matches each of these texts as it is. */
-export function oneOf(texts: readonly string[]): string {
-  return quote([...new Set(texts)].map(escapeRegex).join('|'));
+/** The label of series that are no counters: they say when the newest samples of the counters beside them were scraped. */
+const SCRAPED = 'plimsoll_scraped';
+
+/**
+ * A query for counters, and in the same answer the time of the newest sample of each of these: without it, what is scraped no more looks
+ * like what has no traffic, for as long as the store looks back (five minutes). `by` are the labels of a name.
+ */
+export function withScrapeTimes(counters: string, selector: string, by: readonly string[]): string {
+  return `${counters} or label_replace(max by (${by.join(', ')}) (timestamp(${selector})), "${SCRAPED}", "yes", "", "")`;
 }
 
 /** A further label matcher for the boundaries and +Inf, in the histogram's own unit; none without boundaries. */
 export function boundaryMatcher(boundaries: readonly number[] | undefined): string {
-  return boundaries === undefined ? '' : `,le=~${boundaryRegex(boundaries)}`;
+  return boundaries === undefined ? '' : `le=~${boundaryRegex(boundaries)}`;
 }
 
-/** The boundaries and +Inf, in the histogram's own unit. Whole ones are written `50` by some and `50.0` by others. */
+/** By time and name: when the newest sample was scraped, in milliseconds since 1970. */
+export function readScrapeTimes(series: readonly Series[], locate: Locate): ReadonlyMap<number, ReadonlyMap<string, number>> {
+  const times = new Map<number, Map<string, number>>();
+  for (const { labels, points } of series) {
+    const name = labels[SCRAPED] === undefined ? undefined : locate(labels)?.name;
+    if (name === undefined) continue;
+    for (const { atMs, value } of points) {
+      const names = getOrMake(times, atMs, () => new Map<string, number>());
+      names.set(name, Math.max(value * 1000, names.get(name) ?? -Infinity));
+    }
+  }
+  return times;
+}
+
+/** A PromQL string literal that matches each of these texts as it is. */
+export function oneOf(texts: readonly string[]): string {
+  return quote(alternation(texts));
+}
+
+/** A regular expression for each of these texts as it is. */
+export function alternation(texts: readonly string[]): string {
+  return [...new Set(texts)].map(escapeRegex).join('|');
+}
+
+/**
+ * The boundaries and +Inf, in the histogram's own unit. Whole ones are written `50` by some and `50.0` by others, large and tiny ones
+ * `1.27482e+06` by Go and C.
+ */
 function boundaryRegex(boundaries: readonly number[]): string {
-  const written = (boundary: number): string[] => (Number.isInteger(boundary) ? [`${boundary}`, `${boundary}.0`] : [`${boundary}`]);
+  const written = (boundary: number): string[] => {
+    const plain = Number.isInteger(boundary) ? [`${boundary}`, `${boundary}.0`] : [`${boundary}`];
+    const [digits = '', exponent = ''] = boundary.toExponential().split('e');
+    const power = Number(exponent);
+    return power >= -4 && power < 6 ? plain : [...plain, `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`];
+  };
   return oneOf([...[...boundaries].sort((a, b) => a - b).flatMap(written), '+Inf']);
 }
 
@@ -162,7 +229,7 @@ function collect<Sample>(
   for (const { labels, points } of series) {
     const part = partOf(labels);
     const place = locate(labels);
-    if (part === undefined || place === undefined) continue;
+    if (part === undefined || place === undefined || labels[SCRAPED] !== undefined) continue;
     for (const { atMs, value } of points) {
       const names = getOrMake(times, atMs, () => new Map<string, Map<string, Parts>>());
       const instances = getOrMake(names, place.name, () => new Map<string, Parts>());

@@ -7,7 +7,7 @@ import type { Looks } from './looks.ts';
 import { readCounters, type CountersWish } from './counters.ts';
 import type { Prometheus } from './prometheus.ts';
 import { readValue } from './readings.ts';
-import type { Span } from './readings.ts';
+import type { Reading, Span } from './readings.ts';
 
 export interface Subscription {
   readonly key: string;
@@ -57,11 +57,18 @@ export function remember(sub: Subscription, reading: BuiltInReading): void {
   sub.looks.put(reading.ticks);
 }
 
+/** Why a look has no data; with a clock that differs from ours by more than an interval as what may be behind it. */
+export function problemOf({ problem, aheadMs }: Reading, { request }: Subscription): string | undefined {
+  if (problem === undefined || aheadMs === undefined || Math.abs(aheadMs) <= request.intervalMs) return problem;
+  const seconds = String(Math.round(Math.abs(aheadMs) / 1000));
+  return `${problem} The clock of Prometheus is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the operator's: set both right.`;
+}
+
 /** The looks of a span, with one question. */
 export async function readPast(prometheus: Prometheus, span: Span, sub: Subscription): Promise<BuiltInReading> {
   const { measurand } = sub.request;
   if (isOwn(measurand)) return readOwn(prometheus, span, measurand);
-  const [reading] = await readBuiltIn(prometheus, span, [wishOf(measurand, sub.boundaryMs)]);
+  const [reading] = await readBuiltIn(prometheus, span, [wishOf(measurand, sub)]);
   return reading ?? { ticks: [] };
 }
 
@@ -79,7 +86,7 @@ export async function readOwn(prometheus: Prometheus, span: Span, own: Own): Pro
 /** What to ask for a built-in check; undefined for a user's query. */
 export function builtInWish(sub: Subscription): BuiltInWish | undefined {
   const { measurand } = sub.request;
-  return isOwn(measurand) ? undefined : wishOf(measurand, sub.boundaryMs);
+  return isOwn(measurand) ? undefined : wishOf(measurand, sub);
 }
 
 /** The user's queries; undefined for a built-in check. */
@@ -102,6 +109,6 @@ export function toSamples(sub: Subscription): CheckSamples {
   };
 }
 
-function wishOf(measurand: BuiltIn, boundaryMs: number | undefined): BuiltInWish {
-  return boundaryMs === undefined ? { measurand } : { measurand, boundaryMs };
+function wishOf(measurand: BuiltIn, { request: { intervalMs }, boundaryMs }: Subscription): BuiltInWish {
+  return boundaryMs === undefined ? { measurand, intervalMs } : { measurand, intervalMs, boundaryMs };
 }

@@ -1,5 +1,6 @@
 import { parseLogLevel, type LogLevel } from '../telemetry/logger.ts';
 import { DEFAULT_SETTLE } from '../core/release/parameters.ts';
+import type { PrometheusOptions } from '../metrics/prometheus.ts';
 import { durationMs } from '../core/time.ts';
 
 /** What the administrator sets, by environment variables of the operator's Deployment. */
@@ -8,6 +9,8 @@ export interface OperatorSettings {
   readonly image: string;
   readonly imagePullPolicy: string;
   readonly prometheusUrl: string;
+  /** How Prometheus is asked: files that are read again for each question, and headers. */
+  readonly prometheusAccess: Pick<PrometheusOptions, 'tokenFile' | 'caFile' | 'certFile' | 'keyFile' | 'headers'>;
   readonly settleMs: number;
   readonly alertsIntervalMs: number;
   readonly tagPrefix: string;
@@ -64,6 +67,7 @@ export function readSettings(env: Environment, version: string): ParsedSettings 
     image: text('PLIMSOLL_IMAGE'),
     imagePullPolicy: text('PLIMSOLL_IMAGE_PULL_POLICY', 'IfNotPresent'),
     prometheusUrl,
+    prometheusAccess: readPrometheusAccess(env, problems),
     settleMs: duration('PLIMSOLL_SETTLE', DEFAULT_SETTLE),
     alertsIntervalMs: duration('PLIMSOLL_ALERTS_INTERVAL', '5s'),
     tagPrefix,
@@ -75,4 +79,24 @@ export function readSettings(env: Environment, version: string): ParsedSettings 
     version,
   };
   return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
+}
+
+/** Files as paths of the operator's container, and the tenant of a store with several. */
+function readPrometheusAccess(env: Environment, problems: string[]): OperatorSettings['prometheusAccess'] {
+  const file = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
+  const files = {
+    tokenFile: file('PLIMSOLL_PROMETHEUS_TOKEN_FILE'),
+    caFile: file('PLIMSOLL_PROMETHEUS_CA_FILE'),
+    certFile: file('PLIMSOLL_PROMETHEUS_CERT_FILE'),
+    keyFile: file('PLIMSOLL_PROMETHEUS_KEY_FILE'),
+  };
+  if ((files.certFile === undefined) !== (files.keyFile === undefined))
+    problems.push('PLIMSOLL_PROMETHEUS_CERT_FILE and PLIMSOLL_PROMETHEUS_KEY_FILE belong together; set both or neither');
+  const tenant = env['PLIMSOLL_PROMETHEUS_TENANT'] ?? '';
+  if (!/^[A-Za-z0-9!._*'()|-]{0,150}$/.test(tenant))
+    problems.push(
+      `PLIMSOLL_PROMETHEUS_TENANT is ${JSON.stringify(tenant)}; write at most 150 letters, digits and !-_.*'(), or several tenants with | between them`,
+    );
+  const set = Object.entries(files).filter(([, path]) => path !== undefined);
+  return { ...Object.fromEntries(set), ...(tenant === '' ? {} : { headers: { 'X-Scope-OrgID': tenant } }) };
 }

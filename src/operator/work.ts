@@ -52,7 +52,8 @@ export interface Parts {
 
 /** Everything that a pass needs, put together. */
 export function workOf({ settings, logger, metrics, clock, client, caches, elector, add }: Parts): Work {
-  const prometheus = counted(createPrometheus({ url: settings.prometheusUrl, now: clock.monotonic }), metrics);
+  const { prometheusUrl: url, prometheusAccess } = settings;
+  const prometheus = counted(createPrometheus({ ...prometheusAccess, url, now: clock.monotonic, wallNow: clock.now }), metrics);
   const measurements = createMeasurements({ prometheus, clock, onData: (key) => add.deployment(...split(key), true) });
   const alerts = createAlerts({
     prometheus,

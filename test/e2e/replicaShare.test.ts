@@ -123,7 +123,7 @@ describe('a good version', () => {
     async () => {
       const { status, spec } = await scene.finished(2);
       expect(status).toMatchObject({ outcome: 'Promoted', phase: 'Promoted' });
-      expect(spec.plan.evidence).toBe('Runtime');
+      expect(spec.plan.evidence).toBe('MLServer');
       expect(status?.requests?.candidate).toBeGreaterThan(20);
       const deployment = await scene.ready();
       expect((await service()).spec.selector['plimsoll.dev/revision']).toBe(deployment.status?.stable?.revision);

@@ -112,6 +112,11 @@ const OWN_SERVER_CASES: readonly Omit<Broken, 'plural'>[] = [
       "modelPath must be an absolute path such as /models/fraud/1, of letters, digits, '.', '_' and '-', with no part that starts with '.', and not /tmp",
   })),
   {
+    title: 'metrics of a server that Plimsoll does not read',
+    change: ownServer({ metrics: 'TorchServe' }),
+    message: 'spec.runtime.custom.metrics: Unsupported value: "TorchServe"',
+  },
+  {
     title: 'a probe with two bodies',
     change: ownServer({}, { path: '/', body: 'x', bodyFrom: { configMapKeyRef: { name: 'x', key: 'x' } } }),
     message: 'give body or bodyFrom, not both',

@@ -316,6 +316,7 @@ const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly
       'spec.runtime.custom': {
         port: 8000,
         modelPath: '/models/fraud/1',
+        metrics: 'Triton',
         probe: { path: '/v1/predict', body: '{}', contentType: 'application/json', expect: { status: 200, contains: 'predictions' } },
       },
     },

@@ -15,6 +15,8 @@ export interface Asked {
   readonly endMs: number;
   readonly stepMs: number;
   readonly headers: IncomingHttpHeaders;
+  /** All fields of the form. */
+  readonly form: Readonly<Record<string, string>>;
 }
 
 /** A value is a number, or text to be sent as it is ("banana"). */
@@ -72,6 +74,11 @@ export const HOSTILE: Readonly<Record<string, FakeAnswer>> = {
   'text for a number': always({ labels: {}, value: 'banana' }),
   'two series': always({ labels: { a: '1' }, value: 1 }, { labels: { a: '2' }, value: 2 }),
   'a warning beside the data': { kind: 'samples', at: () => [{ labels: {}, value: 1 }], warnings: ['store 10.0.0.7 is not available'] },
+  'an answer without a part of the storage': {
+    kind: 'text',
+    status: 200,
+    text: '{"status":"success","isPartial":true,"data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}',
+  },
   'status 500': { kind: 'text', status: 500, text: 'internal error' },
   'status 503': { kind: 'text', status: 503, text: '{"status":"error","errorType":"timeout","error":"query timed out"}' },
   'status 422': { kind: 'text', status: 422, text: '{"status":"error","errorType":"execution","error":"too many samples"}' },
@@ -145,6 +152,7 @@ function readQuestion(path: string, method: string, form: URLSearchParams, heade
     endMs: ms(range ? 'end' : 'time'),
     stepMs: range ? ms('step') : 0,
     headers,
+    form: Object.fromEntries(form),
   };
 }
 

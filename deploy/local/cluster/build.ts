@@ -98,6 +98,11 @@ export async function ensureKube(settings: Settings, say: Say): Promise<string> 
   return join(await ensureModule(settings, 'kube', MODULES['kube'] ?? [], await goVersionHere(), say), 'kube');
 }
 
+/** The same for Prometheus alone: gives its path. */
+export async function ensurePrometheus(settings: Settings, say: Say): Promise<string> {
+  return join(await ensureModule(settings, 'prom', MODULES['prom'] ?? [], await goVersionHere(), say), 'prometheus');
+}
+
 /** Folder with the CRDs of Gateway API and Envoy Gateway. */
 export async function ensureCrds(settings: Settings, say: Say): Promise<string> {
   const gateway = join(HERE, 'sources/gw');

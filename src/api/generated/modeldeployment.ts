@@ -55,6 +55,8 @@ export interface ModelDeploymentRuntimeCustom {
   readonly port: number;
   /** Folder in which the containers find exactly the files of the version, verified and read-only. Nothing else is put there. Default: /mnt/models. Example: /models/fraud/1. */
   readonly modelPath?: string;
+  /** Whose metrics the server has. Without a gateway, checks read these, and pods get the annotations prometheus.io/* for them unless template has its own; KServe's do not say which requests failed. Default: none, so that without a gateway only limits can be judged. Example: Triton. */
+  readonly metrics?: 'MLServer' | 'Triton' | 'TensorFlowServing' | 'VLLM' | 'KServe';
   /** A real request that a new revision must answer before it gets any traffic. It is sent to the Service of the revision; a POST when there is a body, else a GET. No answer, and 502, 503 and 504, are tried again until rollout.progressDeadline; any other answer that is not as expected fails the release. */
   readonly probe: ModelDeploymentRuntimeCustomProbe;
 }

@@ -93,8 +93,8 @@ export interface ModelReleasePlan {
   readonly settle: string;
   /** How many pods the two versions have while they share the traffic. Absent for the first revision. */
   readonly capacity?: ModelReleasePlanCapacity;
-  /** Who counts the requests of the two versions. Gateway: the gateway. Runtime: the model servers themselves. Nobody: nothing that Plimsoll can read, so minRequests does not hold and only limits are judged. Default: Gateway. Example: Runtime. */
-  readonly evidence?: 'Gateway' | 'Runtime' | 'Nobody';
+  /** Who counts the requests of the two versions. Gateway: the gateway. Nobody: nothing that Plimsoll can read, so minRequests does not hold and only limits are judged. Any other: the model servers themselves, which are of this kind. Default: Gateway. Example: MLServer. */
+  readonly evidence?: 'Gateway' | 'MLServer' | 'Triton' | 'TensorFlowServing' | 'VLLM' | 'KServe' | 'Nobody';
 }
 
 /** What a person asks of this release while it runs; ignored once it has finished. Needs the right to update ModelReleases. Default: none, which is Run. */

@@ -1,4 +1,5 @@
 // What a release wants measured, and what comes back: the contract between the plan (core) and src/metrics. Types only.
+import type { CountingServer } from './servers.ts';
 
 /** One of the two backendRefs that every route of ours has for ever: a = backendRefs[0], b = backendRefs[1]. */
 export type Slot = 'a' | 'b';
@@ -17,6 +18,8 @@ export interface PodArms {
   readonly deployment: string;
   readonly stable: string;
   readonly candidate: string;
+  /** Whose counters they have. */
+  readonly server: CountingServer;
 }
 
 export type Arms = RouteArms | PodArms;
@@ -25,10 +28,12 @@ export type Arms = RouteArms | PodArms;
 export type Columns = Readonly<Record<string, string>>;
 
 /**
- * What to count. `latencies` is the whole histogram; `counters` are the user's own, of both versions, with one column for each value of the
- * label `bin` if it is given; `value` is one number of the user's own.
+ * What to count. `requests` asks for no more than their number, which everybody tells; `bad` then means nothing. `latencies` is the whole
+ * histogram; `counters` are the user's own, of both versions, with one column for each value of the label `bin` if it is given; `value` is
+ * one number of the user's own.
  */
 export type Measurand =
+  | { readonly type: 'requests'; readonly arms: Arms }
   | { readonly type: 'errors'; readonly arms: Arms }
   | { readonly type: 'slowerThan'; readonly arms: Arms; readonly thresholdMs: number }
   | { readonly type: 'latencies'; readonly arms: Arms }

@@ -27,18 +27,21 @@ export function measuresOf(
   const startedMs = parseTime(release.metadata.creationTimestamp) ?? 0;
   const fromMs = Math.max(stableSinceMs, startedMs - DEFAULT_ANALYSIS.history * intervalMs);
   const { deployment, from, to } = release.spec;
+  const { counting } = parameters;
+  // Where nobody counts no check compares, and nobody is asked.
+  const server = counting === 'Gateway' || counting === 'Nobody' ? 'MLServer' : counting;
   const arms: Arms =
-    parameters.counting === 'Gateway'
+    counting === 'Gateway'
       ? { namespace, route: deployment, ...slots }
-      : { namespace, deployment, stable: from?.revision ?? '', candidate: to.revision };
+      : { namespace, deployment, stable: from?.revision ?? '', candidate: to.revision, server };
   const subject: Subject = {
     arms,
     stable: { namespace, deployment, revision: from?.revision ?? '', version: from?.version ?? '' },
     candidate: { namespace, deployment, revision: to.revision, version: to.version },
   };
-  const traffic: MeasureRequest = { check: TRAFFIC, measurand: { type: 'errors', arms }, intervalMs, fromMs };
+  const traffic: MeasureRequest = { check: TRAFFIC, measurand: { type: 'requests', arms }, intervalMs, fromMs };
   return [
-    ...(parameters.counting === 'Nobody' ? [] : [traffic]),
+    ...(counting === 'Nobody' ? [] : [traffic]),
     ...parameters.checks.map((check) => ({ check: check.name, measurand: check.measure(subject), intervalMs, fromMs })),
   ];
 }

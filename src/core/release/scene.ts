@@ -62,7 +62,8 @@ export function sceneOf(observed: Observed, now: number): Scene {
   const { name, namespace = 'default', uid = '' } = metadata;
   const owner: Owner = { kind: 'ModelDeployment', name, namespace, uid };
   const packages = packagesOf(observed, owner, now);
-  const wanted = routing === 'ReplicaShare' ? withSamePort(observed, stable, wantedOf(observed)) : wantedOf(observed);
+  const asked = wantedOf(observed, snapshotOf(observed, stable?.revision));
+  const wanted = routing === 'ReplicaShare' ? withSamePort(observed, stable, asked) : asked;
   return {
     observed: withRouteAsItIs(observed),
     now,
@@ -142,7 +143,7 @@ function besideCandidate(observed: Observed): Slot | undefined {
   return slot && otherSlot(slot);
 }
 
-function wantedOf(observed: Observed): Wanted {
+function wantedOf(observed: Observed, serving: Snapshot | undefined): Wanted {
   const { deployment, version, settings, obstacle } = observed;
   if (obstacle) return { state: 'Refused', reason: obstacle.reason, message: obstacle.message };
   const { spec } = deployment;
@@ -163,7 +164,7 @@ function wantedOf(observed: Observed): Wanted {
     const stalled = version.status?.conditions?.some((condition) => condition.type === 'Stalled' && condition.status === 'True') === true;
     return stalled ? { state: 'Refused', reason: 'VersionRefused', message } : { state: 'Waiting', reason: 'VersionNotReady', message };
   }
-  const uncountable = findUncountable(deployment);
+  const uncountable = findUncountable(deployment, serving);
   if (uncountable !== undefined) return { state: 'Refused', reason: 'ChecksNotCountable', message: uncountable };
   const known = [...observed.revisions.values()].flatMap(({ snapshot }) => (snapshot ? [snapshot] : []));
   const target: Target = targetRevision(

@@ -32,7 +32,7 @@ export const mlserver: RuntimePreset = {
       failureThreshold: 3,
     },
   }),
-  countsRequests: true,
+  metrics: 'MLServer',
   podAnnotations: {
     'prometheus.io/scrape': 'true',
     'prometheus.io/port': String(METRICS_PORT),

@@ -1,3 +1,4 @@
+import type { CountingServer } from '../analysis/servers.ts';
 import type { JsonObject } from './overlay.ts';
 
 /** Where the model lives in a serving pod, unless a server wants it elsewhere. */
@@ -10,8 +11,8 @@ export interface RuntimePreset {
   readonly httpPort: number;
   /** The members of container `model` that do not depend on the user. */
   readonly container: (model: string) => JsonObject;
-  /** Whether its servers count requests and their durations in series that src/metrics reads: evidence where there is no gateway. */
-  readonly countsRequests: boolean;
+  /** Whose series its servers count requests and their durations in, if src/metrics reads them: evidence where there is no gateway. */
+  readonly metrics: CountingServer | undefined;
   readonly podAnnotations: Readonly<Record<string, string>>;
   /** Where containers find the model's volume, or a folder of it. */
   readonly modelMount: { readonly mountPath: string; readonly subPath?: string };

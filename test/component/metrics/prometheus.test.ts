@@ -1,11 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import * as https from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createPrometheus } from '../../../src/metrics/prometheus.ts';
 import type { Prometheus, PrometheusOptions } from '../../../src/metrics/prometheus.ts';
 import { readValue } from '../../../src/metrics/readings.ts';
 import { findQueryProblem } from '../../../src/metrics/trial.ts';
+import { makeCertificates, type Certificates } from '../../support/certificates.ts';
 import { always, HOSTILE, startFakePrometheus } from '../../support/prometheus.ts';
 import type { FakePrometheus } from '../../support/prometheus.ts';
 
@@ -67,6 +71,80 @@ describe('questions', () => {
 
   test('a URL that is no HTTP is a mistake in the settings and is thrown', () => {
     expect(() => connect({ url: 'ftp://prometheus' })).toThrow('ftp://prometheus');
+  });
+});
+
+describe('a server that demands a certificate', () => {
+  let folder: string;
+  let pki: Certificates;
+  let server: https.Server;
+  let url: string;
+  const files = (): { readonly caFile: string; readonly certFile: string; readonly keyFile: string } => ({
+    caFile: join(folder, 'ca.pem'),
+    certFile: join(folder, 'cert.pem'),
+    keyFile: join(folder, 'key.pem'),
+  });
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'prometheus-tls-'));
+    pki = await makeCertificates(folder);
+    const identity = { ca: pki.ca, cert: pki.server.certificate, key: pki.server.key };
+    server = https.createServer({ ...identity, requestCert: true, rejectUnauthorized: true }, (request, response) => {
+      const { socket } = request;
+      const who = socket instanceof TLSSocket ? socket.getPeerCertificate().subject.CN : 'nobody';
+      const data = { resultType: 'vector', result: [{ metric: { who }, value: [1, '1'] }] };
+      response.end(JSON.stringify({ status: 'success', data }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `https://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  }, 60_000);
+
+  beforeEach(async () => {
+    await writeFile(files().caFile, pki.ca);
+    await writeFile(files().certFile, pki.client.certificate);
+    await writeFile(files().keyFile, pki.client.key);
+  });
+
+  afterAll(async () => {
+    server.closeAllConnections();
+    server.close();
+    await rm(folder, { recursive: true });
+  });
+
+  test('gets the one of the files', async () => {
+    const result = await connect({ url, ...files() }).instant('x', 0);
+    expect(result).toMatchObject({ ok: true, series: [{ labels: { who: 'client' } }] });
+  });
+
+  test('gets another one as soon as the files hold it', async () => {
+    const prometheus = connect({ url, ...files() });
+    await prometheus.instant('x', 0);
+    await writeFile(files().certFile, pki.server.certificate);
+    await writeFile(files().keyFile, pki.server.key);
+    // Its use is not that of a client: the server takes none but such.
+    expect(await prometheus.instant('x', 0)).toMatchObject({ ok: false, reason: 'unreachable' });
+    await writeFile(files().certFile, pki.client.certificate);
+    await writeFile(files().keyFile, pki.client.key);
+    expect(await prometheus.instant('x', 0)).toMatchObject({ ok: true, series: [{ labels: { who: 'client' } }] });
+  });
+
+  test.each([
+    ['without a certificate', () => ({ caFile: files().caFile }), /cannot be asked: /],
+    ['without its authority', () => ({ certFile: files().certFile, keyFile: files().keyFile }), /certificate/],
+    ['with a file that is not there', () => ({ ...files(), keyFile: '/nowhere/key.pem' }), /\/nowhere\/key\.pem/],
+  ])('is not reached %s, which is a sentence', async (_, options, sentence) => {
+    const result = await connect({ url, ...options() }).instant('x', 0);
+    expect(result).toMatchObject({ ok: false, reason: 'unreachable' });
+    expect(result).toHaveProperty('sentence', expect.stringMatching(sentence));
+    expect(JSON.stringify(result)).not.toContain('PRIVATE KEY');
+  });
+});
+
+describe('what others than Prometheus need', () => {
+  test('is sent along: no answer with stores left out, no times moved into the grid of a cache', async () => {
+    await connect({ headers: { 'X-Scope-OrgID': 'team-a|team-b' } }).range('x', 0, 10_000, 5_000);
+    expect(fake.asked[0]?.headers['x-scope-orgid']).toBe('team-a|team-b');
+    expect(fake.asked[0]?.form).toMatchObject({ partial_response: 'false', nocache: '1', latency_offset: '1ms', timeout: '300ms' });
   });
 });
 

@@ -184,7 +184,7 @@ export class Gateway {
       return { ...nothing, value };
     }
     if (measurand.type === 'counters') return { ...nothing, vectors: this.#columns(measurand, found, atMs) };
-    const arms = this.#arms(found, measurand.arms, measurand.type === 'errors' ? 'bad' : 'slow');
+    const arms = this.#arms(found, measurand.arms, measurand.type === 'slowerThan' || measurand.type === 'latencies' ? 'slow' : 'bad');
     return measurand.type === 'latencies' ? { ...nothing, vectors: asHistogram(arms) } : { ...nothing, ...arms };
   }
 

@@ -101,7 +101,7 @@ export class PodTraffic extends Gateway {
       const count = look.counts.get(revision);
       if (!count || look.metrics === 'Empty') return {};
       const { requests, bad, slow } = look.metrics === 'NotANumber' ? { requests: NaN, bad: NaN, slow: NaN } : count;
-      return { [`${revision}-pod`]: { requests, bad: measurand.type === 'errors' ? bad : slow } };
+      return { [`${revision}-pod`]: { requests, bad: measurand.type === 'slowerThan' ? slow : bad } };
     };
     const both = { stable: arm(arms.stable), candidate: arm(arms.candidate) };
     return measurand.type === 'latencies'

@@ -49,7 +49,8 @@ describe('README.md', () => {
     );
     expect([...told.keys()].sort()).toEqual([...new Set(known)].sort());
     const required = Object.fromEntries([...told].filter(([, value]) => value === 'none').map(([name]) => [name, 'http://given']));
-    const withDefaults = readSettings({ ...required, ...Object.fromEntries([...told].filter(([, value]) => value !== 'none')) }, '1');
+    const defaults = [...told].filter(([, value]) => value !== 'none' && value !== 'unset');
+    const withDefaults = readSettings({ ...required, ...Object.fromEntries(defaults) }, '1');
     expect(withDefaults).toEqual(readSettings(required, '1'));
     expect(withDefaults.ok).toBe(true);
     expect(readSettings({}, '1')).toMatchObject({

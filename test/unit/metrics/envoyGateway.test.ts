@@ -28,7 +28,9 @@ describe("names of Envoy's clusters", () => {
 describe('queries', () => {
   test('one query for all clusters, by exact metric name, each cluster once and in order', () => {
     const selector = `envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"${A}|${B}"}`;
-    const promql = `max by (envoy_cluster_name, envoy_response_code_class, instance) (${selector})`;
+    const slots = 'envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"httproute/(team-a/digits)/rule/0/backend/[01]"}';
+    const scraped = `label_replace(max by (envoy_cluster_name) (timestamp(${slots})), "plimsoll_scraped", "yes", "", "")`;
+    const promql = `max by (envoy_cluster_name, envoy_response_code_class, instance) (${selector}) or ${scraped}`;
     expect(errorQueries([B, A, B])).toEqual([{ promql, names: [A, B] }]);
   });
 
@@ -43,6 +45,8 @@ describe('queries', () => {
     expect(queries.length).toBe(10);
     expect(queries.flatMap((query) => query.names).length).toBe(2_000);
     expect(Math.max(...queries.map((query) => query.promql.length))).toBeLessThan(16_384);
+    const counting = [...errorQueries(names), ...latencyQueries(names, [50, 100, 250])];
+    expect(Math.max(...counting.map((query) => query.promql.length))).toBeLessThan(16_384);
   });
 
   test('nothing wanted is nothing asked', () => {

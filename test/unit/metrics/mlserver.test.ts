@@ -1,18 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import {
-  boundaryQueries,
-  errorQueries,
-  latencyQueries,
-  readBoundaries,
-  readErrors,
-  readSlower,
-  seriesFor,
-} from '../../../src/metrics/mlserver.ts';
+import { MLSERVER } from '../../../src/metrics/mlserver.ts';
+import { seriesFor } from '../../../src/metrics/pods.ts';
 import type { Series } from '../../../src/metrics/prometheusAnswer.ts';
+
+const { boundaryQueries, latencyQueries, readBoundaries, readSlower } = MLSERVER;
+if (MLSERVER.errorQueries === undefined) throw new Error('MLServer counts failures');
+const { errorQueries, readErrors } = MLSERVER;
 
 const STABLE = 'risk/fraud-aaaaaaaaaa';
 const CANDIDATE = 'risk/fraud-bbbbbbbbbb';
-const ARMS = { namespace: 'risk', deployment: 'fraud', stable: 'aaaaaaaaaa', candidate: 'bbbbbbbbbb' };
+const ARMS = { namespace: 'risk', deployment: 'fraud', stable: 'aaaaaaaaaa', candidate: 'bbbbbbbbbb', server: 'MLServer' } as const;
 const POD = 'fraud-aaaaaaaaaa-7c9f8d6b5-x2x9q';
 
 function series(labels: Record<string, string>, value: number): Series {
@@ -25,10 +22,12 @@ test('a version is known by its namespace and by how its pods are named', () => 
 
 describe('queries', () => {
   test('ask for the inferences of all versions at once, each pod counted once', () => {
+    const selector =
+      'rest_server_requests_total{namespace=~"other|risk",pod=~"(x-cccccccccc|fraud-aaaaaaaaaa|fraud-bbbbbbbbbb)-[a-z0-9]+(-[a-z0-9]+)?",path=~".+/(infer|infer_stream|generate|generate_stream)"}';
+    const counters = `sum by (namespace, pod, status_code) (max by (namespace, pod, path, method, status_code) (${selector}))`;
     expect(errorQueries([CANDIDATE, STABLE, 'other/x-cccccccccc'])).toEqual([
       {
-        promql:
-          'sum by (namespace, pod, status_code) (max by (namespace, pod, path, method, status_code) (rest_server_requests_total{namespace=~"other|risk",pod=~"(x-cccccccccc|fraud-aaaaaaaaaa|fraud-bbbbbbbbbb)-[a-z0-9]+(-[a-z0-9]+)?",path=~".+/(infer|infer_stream|generate|generate_stream)"}))',
+        promql: `${counters} or label_replace(max by (namespace, pod) (timestamp(${selector})), "plimsoll_scraped", "yes", "", "")`,
         names: ['other/x-cccccccccc', STABLE, CANDIDATE],
       },
     ]);
@@ -44,7 +43,7 @@ describe('queries', () => {
   test('are few for a thousand releases, and none is left out', () => {
     const names = Array.from({ length: 1000 }, (_, i) => `team-${i % 7}/model-${i}-aaaaaaaaaa`);
     const queries = errorQueries(names);
-    expect(queries.length).toBeLessThan(5);
+    expect(queries.length).toBeLessThan(8);
     expect(new Set(queries.flatMap((query) => query.names)).size).toBe(1000);
   });
 });

@@ -16,7 +16,7 @@ export const SPLIT: CheckKind<NonNullable<CheckSpec['split']>, SplitOptions> = {
   settings: ({ tolerance = '50%' }) => ({ tolerance }),
   read: (settings) => ({ tolerance: readPercent(settings['tolerance']) }),
   basis: () => 'Requests',
-  measure: (_, { arms }) => ({ type: 'errors', arms }),
+  measure: (_, { arms }) => ({ type: 'requests', arms }),
   accuses: () => false,
   certifies: () => false,
   judge: ({ tolerance }, evidence, { weights }) => {

@@ -4,7 +4,8 @@ import { judgeState, startMetric, stepMetric, type Judgement } from '../../../..
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../../../src/core/analysis/config.ts';
 import { decide, hasRejected } from '../../../../src/core/analysis/decide.ts';
 import type { Tick } from '../../../../src/core/analysis/measurement.ts';
-import { makeRows, type Window } from '../../../../src/core/analysis/rows.ts';
+import { makeRows } from '../../../../src/core/analysis/rows.ts';
+import type { Window } from '../../../../src/core/analysis/window.ts';
 import { DAY_MS, HOUR_MS, recordDay, STEP_MS, type Day } from './day.ts';
 
 const SETTLE_MS = 15_000;

@@ -5,7 +5,8 @@ import { judge } from '../../../../src/core/analysis/analyse.ts';
 import { bounds } from '../../../../src/core/analysis/bounds.ts';
 import { DEFAULT_ANALYSIS } from '../../../../src/core/analysis/config.ts';
 import type { ArmSample, Tick } from '../../../../src/core/analysis/measurement.ts';
-import { makeRows, type Window } from '../../../../src/core/analysis/rows.ts';
+import { makeRows } from '../../../../src/core/analysis/rows.ts';
+import type { Window } from '../../../../src/core/analysis/window.ts';
 import { createLooks } from '../../../../src/metrics/looks.ts';
 
 const STEP_MS = 5_000;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { CountingServer } from '../../../../src/core/analysis/servers.ts';
 import { LABEL } from '../../../../src/api/names.ts';
 import { RESOURCE } from '../../../../src/api/resources.ts';
 import { NAME, NAMESPACE, type DeploymentSpec } from '../../../support/world/objects.ts';
@@ -58,7 +59,7 @@ describe('without a gateway', () => {
     expect(world.newest().status).toMatchObject({ outcome: 'Promoted' });
     await world.run(60_000);
     expect([pods(world, '1'), pods(world, '2')]).toEqual([0, 4]);
-    expect(world.newest().spec.plan.evidence).toBe('Runtime');
+    expect(world.newest().spec.plan.evidence).toBe('MLServer');
     world.assertSound();
   });
 
@@ -133,11 +134,15 @@ describe('without a gateway', () => {
 });
 
 describe("a server of one's own without a gateway", () => {
-  const custom = (port: number, checks: NonNullable<DeploymentSpec['analysis']>['checks']): Partial<DeploymentSpec> => ({
+  const custom = (
+    port: number,
+    checks: NonNullable<DeploymentSpec['analysis']>['checks'],
+    metrics?: CountingServer,
+  ): Partial<DeploymentSpec> => ({
     ...SHARED,
     runtime: {
       preset: 'custom',
-      custom: { port, probe: { path: '/predict', body: '{}' } },
+      custom: { port, probe: { path: '/predict', body: '{}' }, ...(metrics === undefined ? {} : { metrics }) },
       template: { spec: { containers: [{ name: 'model', image: 'own:1', readinessProbe: { httpGet: { path: '/', port } } }] } },
     },
     analysis: { interval: '5s', ...(checks ? { checks } : {}) },
@@ -154,6 +159,26 @@ describe("a server of one's own without a gateway", () => {
     world.edit(custom(8000, LIMITS));
     await world.run(60_000);
     expect([world.condition('Accepted'), world.condition('Ready')]).toEqual(['True/Accepted', 'True/Serving']);
+  });
+
+  test('is judged by its own counters, where it is said whose they are', async () => {
+    const world = await releasing({ errorRate: 0.4 }, custom(8000, ERRORS, 'Triton'), BY_PODS);
+    const release = await ended(world);
+    expect(release.spec.plan.evidence).toBe('Triton');
+    expect(release.status).toMatchObject({ outcome: 'RolledBack', reason: 'ErrorRateWorse' });
+    world.assertSound();
+  });
+
+  test('is not compared with another kind of server', async () => {
+    const world = await servingWorld(custom(8000, ERRORS, 'Triton'), BY_PODS);
+    world.edit(custom(8000, ERRORS, 'VLLM'));
+    await world.run(30_000);
+    expect(world.condition('Accepted')).toBe('False/ChecksNotCountable');
+    expect(world.releases).toHaveLength(1);
+    world.edit(custom(8000, [], 'VLLM'));
+    await world.until(() => world.newest().spec.number === 2 && world.newest().status?.finishedAt !== undefined);
+    expect(world.newest()).toMatchObject({ spec: { plan: { evidence: 'VLLM' } }, status: { outcome: 'Promoted' } });
+    world.assertSound();
   });
 
   test('must keep its port, since both versions are behind one Service', async () => {

@@ -274,6 +274,24 @@ describe('a server of its own', () => {
   });
 
   test.each([
+    ['MLServer', '8082', '/metrics'],
+    ['Triton', '8002', '/metrics'],
+    ['TensorFlowServing', '8000', '/monitoring/prometheus/metrics'],
+    ['VLLM', '8000', '/metrics'],
+    ['KServe', '8000', '/metrics'],
+  ] as const)('is scraped where %s shows its metrics, unless the template says otherwise', (metrics, port, path) => {
+    const custom = { port: 8000, probe: { path: '/' }, metrics };
+    const annotationsOf = (inputs: Partial<TemplateInputs>): unknown => (render(inputs)['metadata'] as JsonObject)['annotations'];
+    expect(annotationsOf({ ...own(), custom })).toEqual({
+      'prometheus.io/scrape': 'true',
+      'prometheus.io/port': port,
+      'prometheus.io/path': path,
+    });
+    const template = { metadata: { annotations: { 'prometheus.io/port': '1' } }, spec: { containers: [PROBED] } };
+    expect(annotationsOf({ ...own(), custom, template })).toMatchObject({ 'prometheus.io/port': '1', 'prometheus.io/path': path });
+  });
+
+  test.each([
     [{ name: 'model', image: 'own:1' }, 'needs a readinessProbe in container model'],
     [{ ...PROBED, readinessProbe: null }, 'for example {httpGet: {path: /health, port: 8000}}'],
     [{ ...PROBED, image: '' }, 'needs an item {name: model, image: ...}'],
