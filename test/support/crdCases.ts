@@ -18,6 +18,8 @@ type Update = {
 const STEPS = 'spec.rollout.steps';
 const CHECKS = 'spec.analysis.checks';
 const ONE_KIND = 'give exactly one of errorRate, latency, compare, score, limit, rate, shift, split';
+/** A query that says which version it counts. */
+const OWN = 'n{v="{{version}}"}';
 const LABELS = 'spec.triggers.alerts.matchLabels';
 const OTHER_DIGEST = `sha256:${'f'.repeat(64)}`;
 const ONE_ROUTING =
@@ -213,24 +215,29 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
     change: { [CHECKS]: [{ name: 'x', latency: { p99AtMost: '1.2x', absoluteFloor: '1%' } }] },
     message: 'relativeMargin and absoluteFloor go with slowerThan only',
   },
+  ...['n', 'n{v="{{deployment}}"}', 'n{v="revision"}'].map((query) => ({
+    title: `the query ${query} for both versions`,
+    change: { [CHECKS]: [{ name: 'x', compare: { bad: OWN, total: query } }] },
+    message: 'total must say which version it counts, by {{revision}} or {{version}} in a label matcher',
+  })),
   {
     title: 'a score of nothing',
-    change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', score: { count: 'n' } }] },
+    change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', score: { count: OWN } }] },
     message: 'give histogram alone, or count and sum',
   },
   {
     title: 'a score in two ways',
-    change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', score: { histogram: 'h', count: 'n', sum: 's' } }] },
+    change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', score: { histogram: OWN, count: OWN, sum: OWN } }] },
     message: 'give histogram alone, or count and sum',
   },
   {
     title: 'a score that is always the same',
-    change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', score: { histogram: 'h', lowest: '1' } }] },
+    change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', score: { histogram: OWN, lowest: '1' } }] },
     message: 'lowest must be lower than highest; they are 0 and 1 unless given',
   },
   {
     title: 'a rate with half of its queries',
-    change: { [CHECKS]: [{ name: 'x', rate: { bad: 'b', atMost: '1%' } }] },
+    change: { [CHECKS]: [{ name: 'x', rate: { bad: OWN, atMost: '1%' } }] },
     message: 'give both bad and total, or none of them',
   },
   {

@@ -105,11 +105,11 @@ spec:
       - {name: half, latency: {p50AtMost: 1.1x}}
       - {name: most, latency: {p95AtMost: 1.2x}}
       - {name: tail, latency: {p99AtMost: 500ms}}
-      - {name: accuracy, compare: {bad: wrong, total: labelled, relativeMargin: 10%, absoluteFloor: 1%}}
-      - {name: rating, score: {count: n, sum: s, sumOfSquares: q, lowest: '1', highest: '5', better: Higher, margin: 2%}}
-      - {name: grade, score: {histogram: h}}
-      - {name: disagreement, rate: {bad: differing, total: compared, atMost: 1%}}
-      - {name: predictions, shift: {counts: p, bin: class, whenShifted: Hold}}
+      - {name: accuracy, compare: {bad: 'wrong{v="{{version}}"}', total: 'all{v="{{ revision }}"}', relativeMargin: 10%, absoluteFloor: 1%}}
+      - {name: rating, score: {count: 'n{v="{{version}}"}', sum: 's{v="{{version}}"}', sumOfSquares: 'q{v="{{version}}"}', lowest: '1', highest: '5', better: Higher, margin: 2%}}
+      - {name: grade, score: {histogram: 'h{v="{{version}}"}'}}
+      - {name: disagreement, rate: {bad: 'differing{v="{{version}}"}', total: 'compared{v="{{version}}"}', atMost: 1%}}
+      - {name: predictions, shift: {counts: 'p{v="{{version}}"}', bin: class, whenShifted: Hold}}
       - {name: split, split: {tolerance: 50%}}
   triggers: {alerts: {matchLabels: {severity: page}}}
 status:

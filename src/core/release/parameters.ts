@@ -115,7 +115,7 @@ export function parametersOf(release: ModelRelease): Parameters {
     intervalMs: durationMs(plan.interval, DEFAULT_INTERVAL),
     // What nobody counts cannot be waited for.
     minRequests: plan.evidence === 'Nobody' ? 0 : plan.minRequests,
-    counting: plan.evidence ?? 'Gateway',
+    counting: readCounting(plan.evidence),
     promoteWhen: plan.promoteWhen ?? 'NotWorse',
     isFast: plan.fastPromote ?? false,
     settleMs: durationMs(plan.settle, '10s'),
@@ -125,4 +125,9 @@ export function parametersOf(release: ModelRelease): Parameters {
     onFailure: plan.onFailure ?? 'Rollback',
     onInconclusive: plan.onInconclusive ?? 'Pause',
   };
+}
+
+/** Releases of before there was more than one kind of server say Runtime, which was MLServer. */
+function readCounting(evidence: string | undefined): Counting {
+  return evidence === 'Runtime' ? 'MLServer' : ((evidence ?? 'Gateway') as Counting);
 }
