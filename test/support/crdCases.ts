@@ -215,6 +215,18 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
     change: { [CHECKS]: [{ name: 'x', latency: { p99AtMost: '1.2x', absoluteFloor: '1%' } }] },
     message: 'relativeMargin and absoluteFloor go with slowerThan only',
   },
+  ...Object.entries({
+    bad: { compare: { bad: 'n', total: OWN } },
+    count: { score: { count: 'n', sum: OWN } },
+    sum: { score: { count: OWN, sum: 'n' } },
+    sumOfSquares: { score: { count: OWN, sum: OWN, sumOfSquares: 'n' } },
+    histogram: { score: { histogram: 'n' } },
+    counts: { shift: { counts: 'n' } },
+  }).map(([field, check]) => ({
+    title: `a query ${field} for both versions`,
+    change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', ...check }] },
+    message: `${field} must say which version it counts, by {{revision}} or {{version}} in a label matcher`,
+  })),
   ...['n', 'n{v="{{deployment}}"}', 'n{v="revision"}'].map((query) => ({
     title: `the query ${query} for both versions`,
     change: { [CHECKS]: [{ name: 'x', compare: { bad: OWN, total: query } }] },
