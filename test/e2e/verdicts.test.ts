@@ -7,7 +7,7 @@ import type { ModelRelease } from '../../src/api/generated/modelrelease.ts';
 import { failuresOfOthers } from '../support/diary.ts';
 import { QUICK_ANALYSIS, QUICK_ROLLOUT, Scenario } from '../support/scenario.ts';
 
-const RATE = 100;
+const RATE = 200;
 const STORY_MS = 240_000;
 const LATENCY_MS = 10;
 /** Counters of the model's own, of one version: its pods are named after its revision. */
@@ -35,10 +35,7 @@ const records: LoadRecord[] = [];
 beforeAll(async () => {
   scene = await Scenario.open('verdicts');
   await Promise.all(Object.entries(VERSIONS).map(async ([version, behaviour]) => await scene.version(version, behaviour)));
-  await scene.deploy('1', {
-    rollout: { ...QUICK_ROLLOUT, steps: [{ weight: 40, hold: '20s' }], evidenceDeadline: '20s' },
-    analysis: { ...QUICK_ANALYSIS, minRequests: 100, checks: CHECKS },
-  });
+  await deploy('1', '20s');
   await scene.ready(90_000);
   scene.load(RATE, { onRecord: (record) => records.push(record) });
   await sleep(24_000);
@@ -48,8 +45,16 @@ afterAll(async () => {
   await scene.close();
 }, 30_000);
 
-async function released(version: string, number: number): Promise<ModelRelease> {
-  await scene.release(version);
+async function deploy(version: string, hold: string): Promise<void> {
+  await scene.deploy(version, {
+    rollout: { ...QUICK_ROLLOUT, steps: [{ weight: 40, hold }], evidenceDeadline: '20s' },
+    analysis: { ...QUICK_ANALYSIS, minRequests: 100, checks: CHECKS },
+  });
+}
+
+/** One in a hundred takes its time to be told from chance; all else is found, or not, within a short hold. */
+async function released(version: string, number: number, hold = '20s'): Promise<ModelRelease> {
+  await deploy(version, hold);
   return await scene.finished(number, 150_000);
 }
 
@@ -64,7 +69,7 @@ function checkOf(release: ModelRelease, name: string): NonNullable<NonNullable<M
 }
 
 test('a slow tail, 1 % of the requests 20 times slower, is found at the boundary where it lies', async () => {
-  const release = await released('slow-tail', 2);
+  const release = await released('slow-tail', 2, '2m');
   report('slow tail', release);
   expect(release.status).toMatchObject({ outcome: 'RolledBack', reason: 'LatencyWorse' });
   expect(checkOf(release, 'latency')?.explanation).toMatch(/^slower than \d+ ms: candidate \d+\/\d+ vs stable \d+\/\d+: e=/);
@@ -79,7 +84,7 @@ test('wrong predictions are found by their labels', async () => {
 
 describe('another distribution of predictions', () => {
   test('is held and reported, and rolls nothing back', async () => {
-    await scene.release('shifted');
+    await deploy('shifted', '20s');
     const paused = await scene.until(
       'the release is paused for its shift',
       async () => (await scene.releases()).find(({ spec, status }) => spec.number === 4 && status?.phase === 'Paused'),
@@ -88,7 +93,7 @@ describe('another distribution of predictions', () => {
     expect(paused.status?.message).toContain('check predictions is suspect');
     const verdict = (await scene.deployment()).status?.verdicts?.find(({ check }) => check === 'predictions');
     expect(verdict).toMatchObject({ verdict: 'Inconclusive/Suspect' });
-    expect(verdict?.explanation).toMatch(/^PSI [\d.]+ of \d+ against \d+ of stable in 10 bins: e=[\d^.]+/);
+    expect(verdict?.explanation).toMatch(/^PSI [\d.]+ of \d+ against \d+ of stable in \d+ bins: e=[\d^.]+/);
     expect((await scene.deployment()).status?.weight).toBe(40);
   }, STORY_MS);
 
@@ -97,7 +102,8 @@ describe('another distribution of predictions', () => {
     report('same', release);
     expect(release.status).toMatchObject({ outcome: 'Promoted' });
     const words = release.status?.checks?.map(({ name, verdict }) => `${name} ${verdict}`);
-    expect(words).toEqual(expect.arrayContaining(['errors Pass', 'split Pass', 'predictions Pass']));
+    expect(words).toEqual(expect.arrayContaining(['split Pass', 'predictions Pass']));
+    expect(words?.filter((word) => !/(Pass|Collecting)$/.test(word))).toEqual([]);
     expect(failuresOfOthers(records).slice(0, 5)).toEqual([]);
   }, STORY_MS);
 });
