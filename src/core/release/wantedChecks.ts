@@ -1,0 +1,120 @@
+import type { Observed } from '../observed.ts';
+import { presetOf } from '../resources/presets.ts';
+import { routingOf } from '../traffic/routing.ts';
+import type { CheckSpec } from './checks/kind.ts';
+import { canCertify } from './checks/kinds.ts';
+import { comparesRequests, countingBy, type Counting } from './counting.ts';
+
+/** The checks that a release would keep if it started now: those of the spec, then those of the CheckSets that it names, in the order of the names. */
+export interface WantedChecks {
+  readonly specs: readonly CheckSpec[];
+  readonly counting: Counting;
+  /** Why no release can start with them. */
+  readonly refusal: ChecksRefusal | undefined;
+}
+
+export interface ChecksRefusal {
+  readonly state: 'Refused';
+  readonly reason: 'CheckSetNotFound' | 'TooManyChecks' | 'CheckConflict' | 'ChecksNotCountable' | 'NothingCertifies';
+  readonly message: string;
+}
+
+/** A check as it was written, and where. */
+interface Written {
+  readonly spec: CheckSpec;
+  readonly place: string;
+  /** The CheckSet that it is of. */
+  readonly set?: string;
+}
+
+const DEFAULT_CHECKS: readonly CheckSpec[] = [
+  { name: 'errors', errorRate: {} },
+  { name: 'latency', latency: {} },
+];
+/** As many as spec.analysis.checks alone may have, and as a record keeps. */
+const MOST_CHECKS = 20;
+
+export function wantedChecks(observed: Pick<Observed, 'deployment' | 'checkSets'>): WantedChecks {
+  const { deployment } = observed;
+  const written = writtenChecks(observed);
+  const specs = written.map(({ spec }) => spec);
+  const counting = countingBy(routingOf(deployment), presetOf(deployment.spec.runtime).countsRequests, specs);
+  return { specs, counting, refusal: findRefusal(observed, written, counting) };
+}
+
+function writtenChecks({ deployment, checkSets }: Pick<Observed, 'deployment' | 'checkSets'>): readonly Written[] {
+  const { checks, checkSets: names = [] } = deployment.spec.analysis ?? {};
+  const ofSets = names.flatMap((set) =>
+    (checkSets.get(set)?.spec.checks ?? []).map((spec): Written => ({ spec, place: `CheckSet ${set}`, set })),
+  );
+  if (checks) return [...checks.map((spec) => ({ spec, place: 'spec.analysis.checks' })), ...ofSets];
+  return names.length > 0 ? ofSets : DEFAULT_CHECKS.map((spec) => ({ spec, place: 'the defaults' }));
+}
+
+function findRefusal(
+  { deployment, checkSets }: Pick<Observed, 'deployment' | 'checkSets'>,
+  written: readonly Written[],
+  counting: Counting,
+): ChecksRefusal | undefined {
+  const { runtime, analysis } = deployment.spec;
+  const missing = (analysis?.checkSets ?? []).filter((name) => !checkSets.has(name));
+  if (missing.length > 0) return refused('CheckSetNotFound', sayMissing(missing));
+  if (written.length > MOST_CHECKS) return refused('TooManyChecks', sayTooMany(written));
+  const conflict = findConflict(written);
+  if (conflict !== undefined) return refused('CheckConflict', conflict);
+  const uncountable = findUnsplit(written, deployment) ?? findUncountable(written, runtime.preset, counting);
+  if (uncountable !== undefined) return refused('ChecksNotCountable', uncountable);
+  if (analysis?.promoteWhen === 'Certified' && !written.some(({ spec }) => canCertify(spec))) return refused('NothingCertifies', NOTHING_CERTIFIES);
+  return undefined;
+}
+
+function refused(reason: ChecksRefusal['reason'], message: string): ChecksRefusal {
+  return { state: 'Refused', reason, message };
+}
+
+function sayMissing(names: readonly string[]): string {
+  return `there is no CheckSet ${names.join(' and no CheckSet ')} in this namespace; apply what is missing, or take it out of spec.analysis.checkSets`;
+}
+
+function sayTooMany(written: readonly Written[]): string {
+  const counts = [...Map.groupBy(written, ({ place }) => place)].map(([place, those]) => `${those.length} of ${place}`);
+  return `a release keeps at most ${MOST_CHECKS} checks, and these are ${written.length}: ${counts.join(', ')}; take some of them out, or a set out of spec.analysis.checkSets`;
+}
+
+/** Within spec.analysis.checks and within a set the API server sees to it that names differ: one of the two is of a set. */
+function findConflict(written: readonly Written[]): string | undefined {
+  for (const [name, [first, second]] of Map.groupBy(written, ({ spec }) => spec.name))
+    if (first && second)
+      return `check ${name} is in ${first.place} and in ${second.place}; rename one of them, or take ${second.place} out of spec.analysis.checkSets`;
+  return undefined;
+}
+
+/** The API server refuses such a check in spec.analysis.checks by itself. */
+function findUnsplit(written: readonly Written[], deployment: Observed['deployment']): string | undefined {
+  const found = routingOf(deployment) === 'Gateway' ? [] : written.filter(({ spec }) => spec.split !== undefined);
+  if (found.length === 0) return undefined;
+  return `${listed(found)} could never be judged: kind split needs spec.traffic.gateway, since without one the number of pods makes the shares; ${wayOut(found, 'take it out')}`;
+}
+
+function findUncountable(written: readonly Written[], preset: string, counting: Counting): string | undefined {
+  const found = written.filter(({ spec }) => comparesRequests(spec));
+  if (counting !== 'Nobody' || found.length === 0) return undefined;
+  const queries = wayOut(found, 'give checks with queries of your own only');
+  return `${listed(found)} could never be judged: without spec.traffic.gateway the model servers must count requests, and those of preset ${preset} do not in a way that Plimsoll reads; ${queries}, or route through a gateway`;
+}
+
+/** What can be done, with a set that need not be named at all. */
+function wayOut(found: readonly Written[], first: string): string {
+  const sets = new Set(found.flatMap(({ set }) => set ?? []));
+  return sets.size === 0 ? first : `${first}, take CheckSet ${[...sets].join(', ')} out of spec.analysis.checkSets`;
+}
+
+/** Such as `checks errors, latency of CheckSet platform`. */
+function listed(written: readonly Written[]): string {
+  return [...Map.groupBy(written, ({ place }) => place)]
+    .map(([place, those]) => `${those.length === 1 ? 'check' : 'checks'} ${those.map(({ spec }) => spec.name).join(', ')} of ${place}`)
+    .join(' and ');
+}
+
+const NOTHING_CERTIFIES =
+  'promoteWhen Certified needs a check that can certify, and none of spec.analysis.checks and spec.analysis.checkSets can; add errorRate, compare, score, rate, or latency with slowerThan or p99AtMost, or give promoteWhen: NotWorse';
