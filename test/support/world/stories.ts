@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { StoredObject } from '../apiStore.ts';
 import { createWorld, type Behaviour, type World } from '../world.ts';
-import { calm, CHILD_KINDS, EDITS, FAULTS, happen, type Act, type Stage } from './acts.ts';
+import { calm, CHILD_KINDS, EDITS, FAULTS, happen, putCheckSet, type Act, type Stage } from './acts.ts';
 import { deploymentObject, type DeploymentSpec } from './objects.ts';
 
 /** One act, `afterMs` after the one before. */
@@ -59,12 +59,13 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     weight: 3,
     arbitrary: of('Lag', {
       operator,
-      kind: fc.constantFrom('all', 'httpRoute', 'modelRelease', 'deployment', 'endpointSlice', 'controllerRevision'),
+      kind: fc.constantFrom('all', 'httpRoute', 'modelRelease', 'deployment', 'endpointSlice', 'controllerRevision', 'checkSet'),
       ms: fc.constantFrom(0, 1000, 20_000),
     }),
   },
   { weight: 2, arbitrary: of('Metrics', { mood: fc.constantFrom('Works', 'Down', 'Empty', 'NotANumber', 'Late') }) },
   { weight: 2, arbitrary: of('Gateway', { mood: fc.constantFrom('Accepts', 'Refuses', 'Silent') }) },
+  { weight: 2, arbitrary: of('CheckSet', { choice }) },
   { weight: 2, arbitrary: of('Replicas', { replicas: fc.integer({ min: 1, max: 5 }) }) },
   { weight: 2, arbitrary: of('Restart', { ms: fc.constantFrom(0, 3000) }) },
   of('Outage', { ms: fc.constantFrom(60_000, 900_000) }),
@@ -157,6 +158,7 @@ async function quiesce(world: World): Promise<void> {
 /** Everything works, and a version that was never seen is wanted. */
 async function promoteGood(world: World, spec: Partial<DeploymentSpec>): Promise<void> {
   for (const known of ['1', '2', '3']) world.behave(known, { fate: 'Ready', probe: 'Passed', errorRate: 0.002, slowRate: 0.01 });
+  putCheckSet(world);
   if (!world.existing) world.api.put(deploymentObject(spec) as unknown as StoredObject);
   await world.run(60_000);
   world.edit({ rollout: SPEC.rollout });
