@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { StoredObject } from '../apiStore.ts';
 import { createWorld, type Behaviour, type World } from '../world.ts';
 import { calm, CHILD_KINDS, EDITS, FAULTS, happen, putCheckSet, type Act, type Stage } from './acts.ts';
-import { deploymentObject, type DeploymentSpec } from './objects.ts';
+import { deploymentObject, SPEC as USUAL, type DeploymentSpec } from './objects.ts';
 
 /** One act, `afterMs` after the one before. */
 export type Timed = { readonly afterMs: number; readonly act: Act };
@@ -14,6 +14,8 @@ export interface Story {
   readonly lags: readonly number[];
   /** How requests reach the pods; absent: through a gateway. */
   readonly traffic?: DeploymentSpec['traffic'] | undefined;
+  /** Whether the deployment names a set of checks, which is there at first. */
+  readonly hasSet?: boolean;
   /** Only with a gateway. */
   readonly capacity?: Capacity;
   /** How the first version is from the beginning. */
@@ -93,6 +95,7 @@ export const story: fc.Arbitrary<Story> = fc.record(
     capacity: fc.constantFrom<Capacity>(undefined, undefined, { stable: 'Release' }, { candidate: 'Full' }),
     first: fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: behaviour }),
     acts: fc.array(fc.record({ afterMs, act }, PLAIN), { minLength: 4, maxLength: 20, size: 'max' }),
+    hasSet: fc.constantFrom(false, false, true),
   },
   PLAIN,
 );
@@ -118,9 +121,13 @@ export function stepsOf({ acts }: Story, world: World): number {
 }
 
 /** Plays a story to its end. Throws when anything that must hold does not. */
-export async function play({ seed, lags, traffic, capacity, first = {}, acts }: Story): Promise<World> {
+export async function play({ seed, lags, traffic, hasSet = false, capacity, first = {}, acts }: Story): Promise<World> {
   const world = createWorld({ seed, scattered: true, byPods: traffic !== undefined, lags: lags.map((ms) => () => ms) });
-  const spec = traffic ? { ...SPEC, traffic } : { ...SPEC, rollout: { ...SPEC.rollout, ...(capacity ? { capacity } : {}) } };
+  const spec = {
+    ...(traffic ? { ...SPEC, traffic } : { ...SPEC, rollout: { ...SPEC.rollout, ...(capacity ? { capacity } : {}) } }),
+    ...(hasSet ? { analysis: { ...USUAL.analysis, checkSets: ['platform'] } } : {}),
+  };
+  if (hasSet) putCheckSet(world);
   const stage: Stage = { world, spec, restore: undefined };
   world.behave('1', first);
   world.serve('1', spec);
