@@ -8,7 +8,7 @@ import type { Counting } from './counting.ts';
 import type { Scene } from './scene.ts';
 import type { WantedChecks } from './wantedChecks.ts';
 
-/** Steps as the user wrote them or, where they did not, as the defaults have it; and the snapshot of them and of the checks that a release keeps. */
+/** Steps as the user wrote them or, where they did not, as the defaults have it; and the snapshot of steps and checks that a release keeps. */
 
 export interface Step {
   readonly name?: string | undefined;

@@ -85,10 +85,14 @@ export function sceneOf(observed: Observed, now: number): Scene {
 }
 
 /**
- * No release begins with checks that cannot be, nor without the packages that a strict version needs. One that has begun, or ended, has been
- * through it.
+ * No release begins with checks that cannot judge, nor without the packages that a strict version needs. One that has begun, or ended, has
+ * been through it.
  */
-function unlessRefused(refusal: ChecksRefusal | PackagesRefusal | undefined, wanted: Wanted, begun: readonly (string | undefined)[]): Wanted {
+function unlessRefused(
+  refusal: ChecksRefusal | PackagesRefusal | undefined,
+  wanted: Wanted,
+  begun: readonly (string | undefined)[],
+): Wanted {
   return refusal && wanted.state === 'Known' && !begun.includes(wanted.snapshot.revision) ? refusal : wanted;
 }
 

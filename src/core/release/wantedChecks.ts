@@ -5,7 +5,7 @@ import type { CheckSpec } from './checks/kind.ts';
 import { canCertify } from './checks/kinds.ts';
 import { comparesRequests, countingBy, type Counting } from './counting.ts';
 
-/** The checks that a release would keep if it started now: those of the spec, then those of the CheckSets that it names, in the order of the names. */
+/** The checks that a release would keep if it started now: those of the spec, then those of the CheckSets that it names, as it names them. */
 export interface WantedChecks {
   readonly specs: readonly CheckSpec[];
   readonly counting: Counting;
@@ -64,8 +64,8 @@ function findRefusal(
   if (conflict !== undefined) return refused('CheckConflict', conflict);
   const uncountable = findUnsplit(written, deployment) ?? findUncountable(written, runtime.preset, counting);
   if (uncountable !== undefined) return refused('ChecksNotCountable', uncountable);
-  if (analysis?.promoteWhen === 'Certified' && !written.some(({ spec }) => canCertify(spec))) return refused('NothingCertifies', NOTHING_CERTIFIES);
-  return undefined;
+  const isCertified = analysis?.promoteWhen !== 'Certified' || written.some(({ spec }) => canCertify(spec));
+  return isCertified ? undefined : refused('NothingCertifies', sayNothingCertifies(written));
 }
 
 function refused(reason: ChecksRefusal['reason'], message: string): ChecksRefusal {
@@ -93,20 +93,24 @@ function findConflict(written: readonly Written[]): string | undefined {
 function findUnsplit(written: readonly Written[], deployment: Observed['deployment']): string | undefined {
   const found = routingOf(deployment) === 'Gateway' ? [] : written.filter(({ spec }) => spec.split !== undefined);
   if (found.length === 0) return undefined;
-  return `${listed(found)} could never be judged: kind split needs spec.traffic.gateway, since without one the number of pods makes the shares; ${wayOut(found, 'take it out')}`;
+  return `${listed(found)} could never be judged: kind split needs spec.traffic.gateway, since without one the number of pods makes the shares; ${oneOf(['take it out', ...withoutSets(found)])}`;
 }
 
 function findUncountable(written: readonly Written[], preset: string, counting: Counting): string | undefined {
   const found = written.filter(({ spec }) => comparesRequests(spec));
   if (counting !== 'Nobody' || found.length === 0) return undefined;
-  const queries = wayOut(found, 'give checks with queries of your own only');
-  return `${listed(found)} could never be judged: without spec.traffic.gateway the model servers must count requests, and those of preset ${preset} do not in a way that Plimsoll reads; ${queries}, or route through a gateway`;
+  const ways = oneOf(['give checks with queries of your own only', ...withoutSets(found), 'route through a gateway']);
+  return `${listed(found)} could never be judged: without spec.traffic.gateway the model servers must count requests, and those of preset ${preset} do not in a way that Plimsoll reads; ${ways}`;
 }
 
-/** What can be done, with a set that need not be named at all. */
-function wayOut(found: readonly Written[], first: string): string {
+/** Sets need not be named at all. */
+function withoutSets(found: readonly Written[]): readonly string[] {
   const sets = new Set(found.flatMap(({ set }) => set ?? []));
-  return sets.size === 0 ? first : `${first}, take CheckSet ${[...sets].join(', ')} out of spec.analysis.checkSets`;
+  return sets.size === 0 ? [] : [`take CheckSet ${[...sets].join(', ')} out of spec.analysis.checkSets`];
+}
+
+function oneOf(ways: readonly string[]): string {
+  return ways.map((way, index) => (index > 0 && index === ways.length - 1 ? `or ${way}` : way)).join(', ');
 }
 
 /** Such as `checks errors, latency of CheckSet platform`. */
@@ -116,5 +120,7 @@ function listed(written: readonly Written[]): string {
     .join(' and ');
 }
 
-const NOTHING_CERTIFIES =
-  'promoteWhen Certified needs a check that can certify, and none of spec.analysis.checks and spec.analysis.checkSets can; add errorRate, compare, score, rate, or latency with slowerThan or p99AtMost, or give promoteWhen: NotWorse';
+function sayNothingCertifies(written: readonly Written[]): string {
+  const none = written.length === 0 ? 'there is none' : `${listed(written)} cannot`;
+  return `promoteWhen Certified needs a check that can certify, and ${none}; add errorRate, compare, score, rate, or latency with slowerThan or p99AtMost, or give promoteWhen: NotWorse`;
+}

@@ -87,7 +87,7 @@ describe('no release starts with', () => {
     const spec: Partial<DeploymentSpec> = { traffic: { [routing]: {} } };
     expect(refusal(wanted({ checks: [ERRORS], checkSets: ['platform'] }, { platform: [SPLIT] }, spec))).toEqual([
       'ChecksNotCountable',
-      'check share of CheckSet platform could never be judged: kind split needs spec.traffic.gateway, since without one the number of pods makes the shares; take it out, take CheckSet platform out of spec.analysis.checkSets',
+      'check share of CheckSet platform could never be judged: kind split needs spec.traffic.gateway, since without one the number of pods makes the shares; take it out, or take CheckSet platform out of spec.analysis.checkSets',
     ]);
   });
 
@@ -110,9 +110,10 @@ describe('no release starts with', () => {
     const certified = (checks: readonly CheckSpec[]): WantedChecks => wanted({ promoteWhen: 'Certified', checkSets: ['platform'] }, { platform: checks });
     expect(refusal(certified([TAIL, LAG, SPLIT]))).toEqual([
       'NothingCertifies',
-      'promoteWhen Certified needs a check that can certify, and none of spec.analysis.checks and spec.analysis.checkSets can; add errorRate, compare, score, rate, or latency with slowerThan or p99AtMost, or give promoteWhen: NotWorse',
+      'promoteWhen Certified needs a check that can certify, and checks tail, lag, share of CheckSet platform cannot; add errorRate, compare, score, rate, or latency with slowerThan or p99AtMost, or give promoteWhen: NotWorse',
     ]);
     expect(certified([TAIL, SLOW]).refusal).toBeUndefined();
+    expect(wanted({ promoteWhen: 'Certified', checks: [], checkSets: [] }).refusal?.message).toMatch(/can certify, and there is none; add/);
     expect(wanted({ promoteWhen: 'Certified' }).refusal).toBeUndefined();
   });
 });
