@@ -45,8 +45,8 @@ async function generate(root: string): Promise<ReadonlyMap<string, string>> {
 async function writeTypes(crd: Crd): Promise<string> {
   const definitions: Record<string, TypeSchema> = {};
   const { spec, status } = crd.schema.properties ?? {};
-  if (spec === undefined || status === undefined) throw new Error(`${crd.file} must have spec and status.`);
-  const body = objectType(crd.kind, { ...crd.schema, properties: { spec, status } }, definitions);
+  if (spec === undefined) throw new Error(`${crd.file} must have a spec.`);
+  const body = objectType(crd.kind, { ...crd.schema, properties: { spec, ...(status && { status }) } }, definitions);
   const head = {
     apiVersion: { tsType: `'plimsoll.dev/${crd.version}'` },
     kind: { tsType: `'${crd.kind}'` },

@@ -20,10 +20,12 @@ export function writeReference(crd: Crd): string {
       'Spec',
       fields.filter((field) => isBelow(field, 'spec')),
     ),
-    ...section(
-      'Status',
-      fields.filter((field) => isBelow(field, 'status')),
-    ),
+    ...(crd.schema.properties?.['status']
+      ? section(
+          'Status',
+          fields.filter((field) => isBelow(field, 'status')),
+        )
+      : []),
     ...ruleSection(crd),
   ].join('\n');
 }

@@ -59,6 +59,7 @@ export const RESOURCE = {
   modelVersion: { apiVersion: API_VERSION, kind: 'ModelVersion', plural: 'modelversions', namespaced: true },
   modelDeployment: { apiVersion: API_VERSION, kind: 'ModelDeployment', plural: 'modeldeployments', namespaced: true },
   modelRelease: { apiVersion: API_VERSION, kind: 'ModelRelease', plural: 'modelreleases', namespaced: true },
+  checkSet: { apiVersion: API_VERSION, kind: 'CheckSet', plural: 'checksets', namespaced: true },
   deployment: { apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments', namespaced: true },
   controllerRevision: { apiVersion: 'apps/v1', kind: 'ControllerRevision', plural: 'controllerrevisions', namespaced: true },
   service: { apiVersion: 'v1', kind: 'Service', plural: 'services', namespaced: true },

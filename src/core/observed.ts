@@ -1,3 +1,4 @@
+import type { CheckSet } from '../api/generated/checkset.ts';
 import type {
   ModelDeployment,
   ModelDeploymentRuntimeCustomProbe,
@@ -15,6 +16,8 @@ export interface Observed {
   readonly deployment: ModelDeployment;
   /** The ModelVersion that `spec.version` names; undefined while there is none. */
   readonly version: ModelVersion | undefined;
+  /** The CheckSets that `spec.analysis.checkSets` names, by name, as far as they are there. */
+  readonly checkSets: ReadonlyMap<string, CheckSet>;
   /** Releases of this deployment in ascending number. */
   readonly releases: readonly ModelRelease[];
   /** Every revision of which something exists, by revision. */

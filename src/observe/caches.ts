@@ -1,3 +1,4 @@
+import type { CheckSet } from '../api/generated/checkset.ts';
 import type { ModelDeployment } from '../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../api/generated/modelrelease.ts';
 import type { ModelVersion } from '../api/generated/modelversion.ts';
@@ -17,6 +18,7 @@ import * as project from './projections.ts';
 export interface Caches {
   readonly versions: Reflector<ModelVersion>;
   readonly deployments: Reflector<ModelDeployment>;
+  readonly checkSets: Reflector<CheckSet>;
   readonly releases: Reflector<ModelRelease>;
   readonly workloads: Reflector<project.Workload>;
   readonly services: Reflector<project.ServiceChild>;
@@ -41,6 +43,8 @@ export interface CachesOptions {
 export const BY_DEPLOYMENT = 'deployment';
 /** Index of ModelDeployments by `namespace/name` of the ModelVersion that they name; of Jobs by that of the ModelVersion's label. */
 export const BY_VERSION = 'version';
+/** Index of ModelDeployments by `namespace/name` of each CheckSet that they name. */
+export const BY_CHECK_SET = 'checkSet';
 /** Index of ModelDeployments and ModelVersions by `namespace/model`. */
 export const BY_MODEL = 'model';
 /** Index of routes by Gateway and host name. */
@@ -101,6 +105,13 @@ export function createCaches(options: CachesOptions): Caches {
   return {
     versions,
     deployments,
+    checkSets: reflect(options, RESOURCE.checkSet, (object) => project.own(object) as unknown as CheckSet, {
+      indexes: {},
+      onChange: (before, after) => {
+        const { namespace, name } = (after ?? before)?.metadata ?? { name: '' };
+        for (const deployment of deployments.byIndex(BY_CHECK_SET, keyOf(namespace, name))) tellOwn(options.onDeployment, deployment);
+      },
+    }),
     releases: children(RESOURCE.modelRelease, (object) => project.own(object) as unknown as ModelRelease, {
       onChange: (release) => tellTagged(deployments.get(release?.metadata.namespace, release?.spec.deployment ?? '')),
     }),
@@ -138,6 +149,7 @@ function createOwn(options: CachesOptions): Pick<Caches, 'deployments' | 'versio
     {
       indexes: {
         [BY_VERSION]: ({ metadata, spec }) => [keyOf(metadata.namespace, `${spec.model}-${spec.version}`)],
+        [BY_CHECK_SET]: ({ metadata, spec }) => (spec.analysis?.checkSets ?? []).map((name) => keyOf(metadata.namespace, name)),
         [BY_MODEL]: byModel,
       },
       onChange: (before, after) => {

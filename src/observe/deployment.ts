@@ -1,3 +1,4 @@
+import type { CheckSet } from '../api/generated/checkset.ts';
 import type { ModelDeployment } from '../api/generated/modeldeployment.ts';
 import { LABEL } from '../api/names.ts';
 import type { KubeClient } from '../controller/client.ts';
@@ -43,6 +44,7 @@ export async function observeDeployment(
   return {
     deployment,
     version,
+    checkSets: observeCheckSets(caches, deployment),
     releases,
     revisions,
     service: service && { revision: service.selects, identity: identityOf(service.metadata) },
@@ -54,6 +56,11 @@ export async function observeDeployment(
     alerts: sources.alerts(namespace),
     settings: sources.settings,
   };
+}
+
+function observeCheckSets(caches: Caches, { metadata, spec }: ModelDeployment): ReadonlyMap<string, CheckSet> {
+  const found = (spec.analysis?.checkSets ?? []).flatMap((name) => caches.checkSets.get(metadata.namespace, name) ?? []);
+  return new Map(found.map((set) => [set.metadata.name, set]));
 }
 
 /** The child, if it belongs to this very object and not to an earlier one of the same name, whose children are on their way out. */

@@ -1,7 +1,7 @@
 // Every state of a ModelDeployment that the table of docs/conditions.md tells of: how to come to it, and what people and tools then read.
 import type { World } from './world.ts';
 import { createWorld } from './world.ts';
-import { NAME, NAMESPACE, versionObject, type DeploymentSpec } from './world/objects.ts';
+import { NAME, NAMESPACE, SPEC, versionObject, type DeploymentSpec } from './world/objects.ts';
 import type { ImageContents } from './world/images.ts';
 import { RESOURCE } from '../../src/api/resources.ts';
 import type { ModelRelease } from '../../src/api/generated/modelrelease.ts';
@@ -182,6 +182,29 @@ export const STATES: readonly ConditionState[] = [
     },
     'InvalidTemplate',
   ),
+  stalled(
+    {
+      name: 'a set of checks that spec names does not exist, and another version is asked for',
+      phase: 'Refused',
+      accepted: 'False/CheckSetNotFound',
+      enter: async () => {
+        const world = await serving();
+        world.edit({ version: '2', analysis: { ...SPEC.analysis, checkSets: ['platform'] } });
+        world.addVersion('2');
+        return await atRest(world);
+      },
+    },
+    'CheckSetNotFound',
+  ),
+  settled({
+    name: 'a set of checks that spec names does not exist, and what spec asks for serves',
+    accepted: 'False/CheckSetNotFound',
+    enter: async () => {
+      const world = await serving();
+      world.edit({ analysis: { ...SPEC.analysis, checkSets: ['platform'] } });
+      return await atRest(world);
+    },
+  }),
   moving({
     name: 'a first version comes up',
     phase: 'Preparing',

@@ -595,15 +595,33 @@ const RELEASE_CASES: readonly Omit<Broken, 'plural'>[] = ['fraud-r8', 'fraud-r07
   message: 'metadata.name must be spec.deployment, then -r, then spec.number, such as fraud-r7',
 }));
 
+const SET_CASES: readonly Omit<Broken, 'plural'>[] = [
+  ...['platform.eu', '-a', 'a'.repeat(64)].map((name) => ({
+    title: `the name ${name}`,
+    change: { 'metadata.name': name },
+    message:
+      name === '-a' ? 'metadata.name' : "metadata.name must hold only a-z, 0-9 and '-', not start or end with '-', and have at most 63 characters",
+  })),
+  ...DEPLOYMENT_CASES.flatMap(ofSet),
+  { title: 'no checks', change: { 'spec.checks': [] }, message: 'should have at least 1 items' },
+];
+
+/** What is said of the checks of a ModelDeployment alone holds for those of a CheckSet too. */
+function ofSet<Case extends { readonly change: Change }>(each: Case): readonly Case[] {
+  const entries = Object.entries(each.change);
+  const isOfChecks = entries.every(([path]) => path.startsWith(CHECKS));
+  return isOfChecks ? [{ ...each, change: Object.fromEntries(entries.map(([path, value]) => [path.replace(CHECKS, 'spec.checks'), value])) }] : [];
+}
+
 /** Objects that are refused when they are made. */
 export const BROKEN: readonly Broken[] = [
   ...VERSION_CASES.map((each) => ({ plural: 'modelversions' as const, ...each })),
   ...DEPLOYMENT_CASES.map((each) => ({ plural: 'modeldeployments' as const, ...each })),
   ...RELEASE_CASES.map((each) => ({ plural: 'modelreleases' as const, ...each })),
+  ...SET_CASES.map((each) => ({ plural: 'checksets' as const, ...each })),
 ];
 
-/** Objects at the edge of a rule that are taken. */
-export const TAKEN: readonly Taken[] = [
+const TAKEN_ALONE: readonly Taken[] = [
   {
     plural: 'modelversions',
     title: 'the longest name',
@@ -740,6 +758,13 @@ export const TAKEN: readonly Taken[] = [
       change: path.endsWith('.request') ? { [path]: value, 'spec.traffic.gateway.timeouts.backendRequest': undefined } : { [path]: value },
     })),
   ),
+];
+
+/** Objects at the edge of a rule that are taken. */
+export const TAKEN: readonly Taken[] = [
+  ...TAKEN_ALONE,
+  ...TAKEN_ALONE.flatMap(ofSet).map((each) => ({ ...each, plural: 'checksets' as const })),
+  ...['0', 'a'.repeat(63)].map((name) => ({ plural: 'checksets' as const, title: `the name ${name}`, change: { 'metadata.name': name } })),
 ];
 
 const FIXED = 'model, version, format and source never change; create another ModelVersion instead';

@@ -16,6 +16,22 @@ const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 const END = `{version: 1.3.2, digest: '${DIGEST}', revision: 3f9a1c07be}`;
 const SIDE = `{version: 1.3.2, digest: '${DIGEST}', revision: 3f9a1c07be, slot: a}`;
 
+/** One check of each kind, and of each way to write it. */
+const CHECKS = `
+      - {name: errors, optional: false, errorRate: {relativeMargin: 50%, absoluteFloor: 0.5%}}
+      - {name: slow, latency: {slowerThan: 250ms, relativeMargin: 20%, absoluteFloor: 1%}}
+      - {name: queue, limit: {query: 'max(queue_depth)', max: '100', min: '-0.5', consecutive: 3}}
+      - {name: backlog, limit: {query: 'max(backlog)', max: '100', for: 1m}}
+      - {name: half, latency: {p50AtMost: 1.1x}}
+      - {name: most, latency: {p95AtMost: 1.2x}}
+      - {name: tail, latency: {p99AtMost: 500ms}}
+      - {name: accuracy, compare: {bad: 'wrong{v="{{version}}"}', total: 'all{v="{{ revision }}"}', relativeMargin: 10%, absoluteFloor: 1%}}
+      - {name: rating, score: {count: 'n{v="{{version}}"}', sum: 's{v="{{version}}"}', sumOfSquares: 'q{v="{{version}}"}', lowest: '1', highest: '5', better: Higher, margin: 2%}}
+      - {name: grade, score: {histogram: 'h{v="{{version}}"}'}}
+      - {name: disagreement, rate: {bad: 'differing{v="{{version}}"}', total: 'compared{v="{{version}}"}', atMost: 1%}}
+      - {name: predictions, shift: {counts: 'p{v="{{version}}"}', bin: class, whenShifted: Hold}}
+      - {name: split, split: {tolerance: 50%}}`;
+
 const TEXTS = {
   modelversions: `
 metadata: {name: fraud-1.4.0}
@@ -97,20 +113,7 @@ spec:
     promoteWhen: Certified
     fastPromote: true
     checkSets: [platform]
-    checks:
-      - {name: errors, optional: false, errorRate: {relativeMargin: 50%, absoluteFloor: 0.5%}}
-      - {name: slow, latency: {slowerThan: 250ms, relativeMargin: 20%, absoluteFloor: 1%}}
-      - {name: queue, limit: {query: 'max(queue_depth)', max: '100', min: '-0.5', consecutive: 3}}
-      - {name: backlog, limit: {query: 'max(backlog)', max: '100', for: 1m}}
-      - {name: half, latency: {p50AtMost: 1.1x}}
-      - {name: most, latency: {p95AtMost: 1.2x}}
-      - {name: tail, latency: {p99AtMost: 500ms}}
-      - {name: accuracy, compare: {bad: 'wrong{v="{{version}}"}', total: 'all{v="{{ revision }}"}', relativeMargin: 10%, absoluteFloor: 1%}}
-      - {name: rating, score: {count: 'n{v="{{version}}"}', sum: 's{v="{{version}}"}', sumOfSquares: 'q{v="{{version}}"}', lowest: '1', highest: '5', better: Higher, margin: 2%}}
-      - {name: grade, score: {histogram: 'h{v="{{version}}"}'}}
-      - {name: disagreement, rate: {bad: 'differing{v="{{version}}"}', total: 'compared{v="{{version}}"}', atMost: 1%}}
-      - {name: predictions, shift: {counts: 'p{v="{{version}}"}', bin: class, whenShifted: Hold}}
-      - {name: split, split: {tolerance: 50%}}
+    checks: ${CHECKS}
   triggers: {alerts: {matchLabels: {severity: page}}}
 status:
   observedGeneration: 1
@@ -169,12 +172,21 @@ status:
   requests: {candidate: 1240}
   startedAt: '2026-11-24T09:58:00Z'
   finishedAt: '2026-11-24T10:26:00Z'`,
+  checksets: `
+metadata: {name: platform}
+spec:
+  checks: ${CHECKS}`,
 } as const;
 
-const KINDS = { modelversions: 'ModelVersion', modeldeployments: 'ModelDeployment', modelreleases: 'ModelRelease' } as const;
+const KINDS = {
+  modelversions: 'ModelVersion',
+  modeldeployments: 'ModelDeployment',
+  modelreleases: 'ModelRelease',
+  checksets: 'CheckSet',
+} as const;
 export type Plural = keyof typeof TEXTS;
 
-/** An accepted object with every field of its kind, status included. */
+/** An accepted object with every field of its kind, status included where there is one. */
 export function fullObject(plural: Plural): Body {
   return { apiVersion: 'plimsoll.dev/v1alpha1', kind: KINDS[plural], ...(load(TEXTS[plural]) as Omit<Body, 'apiVersion' | 'kind'>) };
 }

@@ -1,9 +1,9 @@
-import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import type { Arms, MeasureRequest, Slot } from '../analysis/measurement.ts';
 import { substitutePromql } from '../analysis/promql.ts';
 import { DEFAULT_ANALYSIS } from '../analysis/config.ts';
 import type { QueryTrial } from '../observed.ts';
+import type { Owner } from '../resources/children.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
 import type { CheckSpec, Subject } from './checks/kind.ts';
@@ -46,10 +46,14 @@ export function measuresOf(
   ];
 }
 
-/** The queries of the user's own that a release of this revision would ask. */
-export function queryTrials({ metadata, spec }: ModelDeployment, { revision, version }: Snapshot): readonly QueryTrial[] {
-  const names = { namespace: metadata.namespace ?? 'default', deployment: metadata.name, revision, version };
-  return (spec.analysis?.checks ?? []).flatMap((check) =>
+/** The queries of the user's own that a release of this revision with these checks would ask. */
+export function queryTrials(
+  { namespace, name }: Owner,
+  checks: readonly CheckSpec[],
+  { revision, version }: Snapshot,
+): readonly QueryTrial[] {
+  const names = { namespace, deployment: name, revision, version };
+  return checks.flatMap((check) =>
     templatesOf(check).map((template) => ({ check: check.name, query: substitutePromql(template, names) })),
   );
 }

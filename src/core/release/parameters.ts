@@ -4,10 +4,11 @@ import { durationMs, formatDuration } from '../time.ts';
 import type { Check, CheckSpec } from './checks/kind.ts';
 import { readCheck, settingsOf } from './checks/kinds.ts';
 import { sayShares } from '../traffic/shares.ts';
-import { countingOf, type Counting } from './counting.ts';
+import type { Counting } from './counting.ts';
 import type { Scene } from './scene.ts';
+import type { WantedChecks } from './wantedChecks.ts';
 
-/** Steps and checks as the user wrote them or, where they did not, as the defaults have it; and the snapshot of them that a release keeps. */
+/** Steps as the user wrote them or, where they did not, as the defaults have it; and the snapshot of steps and checks that a release keeps. */
 
 export interface Step {
   readonly name?: string | undefined;
@@ -48,20 +49,22 @@ export const DEFAULT_MIN_REQUESTS = 100;
 /** Of the operator's settings: for so long the gateway's statistics and one scrape take to follow a new weight. */
 export const DEFAULT_SETTLE = '20s';
 export const DEFAULT_EVIDENCE_DEADLINE = '1h';
-const DEFAULT_CHECKS: readonly CheckSpec[] = [
-  { name: 'errors', errorRate: {} },
-  { name: 'latency', latency: {} },
-];
 
 /**
  * The snapshot that a new release keeps. `settle` is the administrator's setting at this moment. A first revision has nothing to share the
  * traffic with and nothing to be compared with: no steps, no checks.
  */
-export function planSnapshot(deployment: ModelDeployment, settleMs: number, isFirst: boolean): PlanSnapshot {
+export function planSnapshot(
+  deployment: ModelDeployment,
+  { specs, counting }: WantedChecks,
+  settleMs: number,
+  isFirst: boolean,
+): PlanSnapshot {
   const { rollout, analysis } = deployment.spec;
-  const counting = countingOf(deployment);
   return {
-    ...(isFirst ? { steps: [], checks: [] } : { ...comparison(deployment), capacity: capacityOf(deployment) }),
+    ...(isFirst
+      ? { steps: [], checks: [] }
+      : { steps: stepsOf(deployment), checks: specs.map(checkSnapshot), capacity: capacityOf(deployment) }),
     ...(counting === 'Gateway' ? {} : { evidence: counting }),
     interval: analysis?.interval ?? DEFAULT_INTERVAL,
     minRequests: analysis?.minRequests ?? DEFAULT_MIN_REQUESTS,
@@ -82,7 +85,7 @@ export function sayApproximations({ routing, size, observed }: Scene): string | 
     routing === 'Gateway'
       ? undefined
       : sayShares(
-          comparison(observed.deployment).steps.map(({ weight }) => weight),
+          stepsOf(observed.deployment).map(({ weight }) => weight),
           size,
         );
   return said === undefined ? undefined : `shares are made by the number of pods: ${said}; more replicas make finer shares`;
@@ -93,12 +96,8 @@ function capacityOf({ spec }: ModelDeployment): NonNullable<PlanSnapshot['capaci
   return { candidate, stable };
 }
 
-function comparison(deployment: ModelDeployment): Pick<PlanSnapshot, 'steps' | 'checks'> {
-  const { rollout, analysis } = deployment.spec;
-  return {
-    steps: (rollout?.steps ?? DEFAULT_STEPS).map((step) => ({ ...step, hold: step.hold ?? '0s' })),
-    checks: (analysis?.checks ?? DEFAULT_CHECKS).map(checkSnapshot),
-  };
+function stepsOf({ spec }: ModelDeployment): PlanSnapshot['steps'] {
+  return (spec.rollout?.steps ?? DEFAULT_STEPS).map((step) => ({ ...step, hold: step.hold ?? '0s' }));
 }
 
 function checkSnapshot(spec: CheckSpec): CheckSnapshot {

@@ -10,9 +10,9 @@ import { outranks } from '../traffic/decision.ts';
 import { otherSlot } from '../traffic/route.ts';
 import { routingOf, type Routing } from '../traffic/routing.ts';
 import { podsForShare } from '../traffic/shares.ts';
-import { findUncountable } from './counting.ts';
 import { activeRelease, lastPromoted } from './ledger.ts';
 import { packagesOf, type Packages, type PackagesRefusal } from './packages.ts';
+import { wantedChecks, type ChecksRefusal, type WantedChecks } from './wantedChecks.ts';
 
 /** Default of `spec.traffic.drain`. */
 const DEFAULT_DRAIN = '30s';
@@ -38,6 +38,8 @@ export interface Scene {
   readonly stable: Side | undefined;
   readonly active: ModelRelease | undefined;
   readonly target: Wanted;
+  /** What a release would be judged by that started now. */
+  readonly checks: WantedChecks;
   /** Whether the server's image has what the version that spec names needs; undefined where that is not looked at. */
   readonly packages: Packages | undefined;
 }
@@ -47,9 +49,10 @@ export type Wanted =
   | { readonly state: 'Known'; readonly snapshot: Snapshot }
   | { readonly state: 'Waiting'; readonly reason: 'VersionMissing' | 'VersionNotReady'; readonly message: string }
   | PackagesRefusal
+  | ChecksRefusal
   | {
       readonly state: 'Refused';
-      readonly reason: 'InvalidTemplate' | 'VersionRefused' | 'ChecksNotCountable' | 'PortChanged' | Obstacle['reason'];
+      readonly reason: 'InvalidTemplate' | 'VersionRefused' | 'PortChanged' | Obstacle['reason'];
       readonly message: string;
     };
 
@@ -61,9 +64,10 @@ export function sceneOf(observed: Observed, now: number): Scene {
   const active = activeRelease(observed.releases);
   const { name, namespace = 'default', uid = '' } = metadata;
   const owner: Owner = { kind: 'ModelDeployment', name, namespace, uid };
+  const checks = wantedChecks(observed, snapshotOf(observed, stable?.revision));
   const packages = packagesOf(observed, owner, now);
-  const asked = wantedOf(observed, snapshotOf(observed, stable?.revision));
-  const wanted = routing === 'ReplicaShare' ? withSamePort(observed, stable, asked) : asked;
+  const begun = [stable?.revision, active?.spec.to.revision];
+  const wanted = routing === 'ReplicaShare' ? withSamePort(observed, stable, wantedOf(observed)) : wantedOf(observed);
   return {
     observed: withRouteAsItIs(observed),
     now,
@@ -74,14 +78,22 @@ export function sceneOf(observed: Observed, now: number): Scene {
     drainMs: routing === 'Gateway' ? durationMs(spec.traffic.drain, DEFAULT_DRAIN) : 0,
     stable,
     active,
-    target: withPackages(packages, wanted, [stable?.revision, active?.spec.to.revision]),
+    target: unlessRefused(packages?.refusal, unlessRefused(checks.refusal, wanted, begun), begun),
+    checks,
     packages,
   };
 }
 
-/** No release begins without the packages that a strict version needs. One that has begun, or ended, has been through it. */
-function withPackages(packages: Packages | undefined, wanted: Wanted, begun: readonly (string | undefined)[]): Wanted {
-  return packages?.refusal && wanted.state === 'Known' && !begun.includes(wanted.snapshot.revision) ? packages.refusal : wanted;
+/**
+ * No release begins with checks that cannot judge, nor without the packages that a strict version needs. One that has begun, or ended, has
+ * been through it.
+ */
+function unlessRefused(
+  refusal: ChecksRefusal | PackagesRefusal | undefined,
+  wanted: Wanted,
+  begun: readonly (string | undefined)[],
+): Wanted {
+  return refusal && wanted.state === 'Known' && !begun.includes(wanted.snapshot.revision) ? refusal : wanted;
 }
 
 /** Requests keep going the way they go while they cannot go the way that the spec says. */
@@ -143,7 +155,7 @@ function besideCandidate(observed: Observed): Slot | undefined {
   return slot && otherSlot(slot);
 }
 
-function wantedOf(observed: Observed, serving: Snapshot | undefined): Wanted {
+function wantedOf(observed: Observed): Wanted {
   const { deployment, version, settings, obstacle } = observed;
   if (obstacle) return { state: 'Refused', reason: obstacle.reason, message: obstacle.message };
   const { spec } = deployment;
@@ -164,8 +176,6 @@ function wantedOf(observed: Observed, serving: Snapshot | undefined): Wanted {
     const stalled = version.status?.conditions?.some((condition) => condition.type === 'Stalled' && condition.status === 'True') === true;
     return stalled ? { state: 'Refused', reason: 'VersionRefused', message } : { state: 'Waiting', reason: 'VersionNotReady', message };
   }
-  const uncountable = findUncountable(deployment, serving);
-  if (uncountable !== undefined) return { state: 'Refused', reason: 'ChecksNotCountable', message: uncountable };
   const known = [...observed.revisions.values()].flatMap(({ snapshot }) => (snapshot ? [snapshot] : []));
   const target: Target = targetRevision(
     {

@@ -29,7 +29,7 @@ export function startRelease(
   snapshot: Snapshot,
   { attempt, retryToken }: Again,
 ): { readonly actions: readonly Action[]; readonly events: readonly PlanEvent[] } {
-  const { owner, stable, observed } = scene;
+  const { owner, stable, checks, observed } = scene;
   const number = nextNumber(observed.releases, observed.route?.decision?.release);
   const { revision, version, digest } = snapshot;
   const annotations = observed.deployment.metadata.annotations ?? {};
@@ -45,7 +45,7 @@ export function startRelease(
       ...(annotations[CHANGED_BY] === undefined ? {} : { changedBy: annotations[CHANGED_BY].slice(0, 253) }),
       ...(annotations[COMMIT] === undefined ? {} : { commit: annotations[COMMIT].slice(0, 64) }),
     },
-    plan: planSnapshot(observed.deployment, observed.settings.settleMs, stable === undefined),
+    plan: planSnapshot(observed.deployment, checks, observed.settings.settleMs, stable === undefined),
   };
   const object: KubeObject = {
     apiVersion: API_VERSION,
@@ -64,7 +64,7 @@ export function startRelease(
     fieldManager: FIELD_MANAGER.children,
     dryRun: true,
   };
-  const queries = queryTrials(observed.deployment, snapshot);
+  const queries = queryTrials(owner, checks.specs, snapshot);
   const trial: readonly Action[] = queries.length === 0 ? [] : [{ type: 'TryQueries', queries }];
   return {
     actions: [rehearsal, ...trial, { type: 'Create', object }],

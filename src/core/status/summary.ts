@@ -120,7 +120,7 @@ function whence(scene: Scene, revision: string): string {
 /** The conditions that a summary amounts to. */
 export function statements(scene: Scene, serving: Side | undefined, summary: Summary): readonly Statement[] {
   const { phase, ready, motion, reason, message } = summary;
-  const { target, observed } = scene;
+  const { target, checks, observed } = scene;
   const available = serving !== undefined && readyPods(scene, serving.revision) > 0;
   const all: Statement[] = [
     { type: 'Ready', status: ready ? 'True' : 'False', reason, message },
@@ -139,7 +139,9 @@ export function statements(scene: Scene, serving: Side | undefined, summary: Sum
         },
   ];
   const refused = observed.route?.acceptance;
-  if (target.state === 'Refused') all.push({ type: 'Accepted', status: 'False', reason: target.reason, message: target.message });
+  // What cannot judge the next release is told before there is one; it takes nothing from what serves or is being released.
+  const refusal = target.state === 'Refused' ? target : checks.refusal;
+  if (refusal) all.push({ type: 'Accepted', status: 'False', reason: refusal.reason, message: refusal.message });
   else if (refused?.state === 'Refused') all.push({ type: 'Accepted', status: 'False', reason: 'RouteRefused', message: refused.message });
   else {
     const said = sayApproximations(scene);

@@ -1,9 +1,9 @@
 // The CRDs on a real API server: every bound and every rule, each with an object that it takes and one that it refuses.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { load } from 'js-yaml';
+import { load, loadAll } from 'js-yaml';
 import type { Field, Schema } from '../../../src/api/schema.ts';
 import { describe as split, fieldsOf, readCrds } from '../../../src/api/schema.ts';
 import type { Answer } from '../../support/apiAccess.ts';
@@ -140,6 +140,7 @@ describe.each(kinds)('%s', (plural, crd) => {
     const full = fullObject(plural);
     const created = await tryCreate(plural, full);
     expect([created.status, created.body['spec']]).toEqual([201, full.spec]);
+    if (!full.status) return;
     const { status, body } = await tryValue(plural, 'status', full.status);
     expect([status, body['status']]).toEqual([200, full.status]);
   });
@@ -185,7 +186,8 @@ describe.each(kinds)('%s', (plural, crd) => {
   }, 60_000);
 
   test('refuses an unknown field at every level', async () => {
-    const levels = ['spec', 'status', ...fields.filter(({ schema }) => schema.properties !== undefined).map(({ place }) => place)];
+    const tops = Object.keys(crd.schema.properties ?? {}).filter((top) => ['spec', 'status'].includes(top));
+    const levels = [...tops, ...fields.filter(({ schema }) => schema.properties !== undefined).map(({ place }) => place)];
     const items = fields.filter(({ schema }) => schema.items?.properties !== undefined).map(({ place }) => `${place}[0]`);
     for (const level of [...levels, ...items]) {
       const { status, message } = await tryValue(plural, `${level}.nonsense`, 1);
@@ -299,8 +301,11 @@ describe('kubectl apply --server-side', () => {
 describe('kubectl get', () => {
   test('tells the story in one line for each object', async () => {
     const objects = kinds.map(([plural]) => [plural, fullObject(plural)] as const);
-    for (const [plural, object] of objects) await replace(plural, { ...(await create(plural, object)), ...statusOf(object) }, '/status');
-    const output = await server.kubectl(['get', 'mver,mdep,mrel', '-n', namespace]);
+    for (const [plural, object] of objects) {
+      const created = await create(plural, object);
+      if (object.status) await replace(plural, { ...created, ...statusOf(object) }, '/status');
+    }
+    const output = await server.kubectl(['get', 'mver,mdep,mrel,cset', '-n', namespace]);
     for (const [plural, object] of objects) await remove(plural, object);
     const cells = output
       .split('\n')
@@ -313,8 +318,29 @@ describe('kubectl get', () => {
       ['modeldeployment.plimsoll.dev/fraud', 'fraud', '1.3.2', '1.3.2', '5', 'Holding', 'Pass'],
       ['NAME', 'DEPLOYMENT', 'FROM', 'TO', 'PHASE', 'OUTCOME', 'REASON'],
       ['modelrelease.plimsoll.dev/fraud-r7', 'fraud', '1.3.2', '1.3.2', 'Holding', 'RolledBack', 'ErrorRateWorse'],
+      ['NAME'],
+      ['checkset.plimsoll.dev/platform'],
     ]);
   }, 30_000);
+});
+
+describe('deploy/examples', () => {
+  const files = readdirSync(join(root, 'deploy/examples')).filter((name) => name.endsWith('.yaml'));
+  const ours = files.flatMap((file) =>
+    (loadAll(readFileSync(join(root, 'deploy/examples', file), 'utf8')) as Body[])
+      .filter(({ apiVersion }) => apiVersion.startsWith('plimsoll.dev/'))
+      .map((object) => [file, object] as const),
+  );
+
+  test('has one of each kind that people write', () => {
+    expect(new Set(ours.map(([, { kind }]) => kind))).toEqual(new Set(['ModelVersion', 'ModelDeployment', 'CheckSet']));
+  });
+
+  test.each(ours)('%s is taken', async (_, object) => {
+    const { plural } = crds.find(({ kind }) => kind === object.kind)!;
+    const { status, message } = await tryCreate(plural as Plural, object);
+    expect([status, message]).toEqual([201, '']);
+  });
 });
 
 function changed(object: Body, change: Readonly<Record<string, unknown>>): Body {

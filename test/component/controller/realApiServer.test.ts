@@ -167,7 +167,7 @@ describe('a misspelt field', () => {
   });
 
   test('of a kind of ours is refused too, in status as in spec', async () => {
-    const crds = ['modelversions', 'modeldeployments', 'modelreleases'].map((plural) => `crd/${plural}.plimsoll.dev`);
+    const crds = ['modelversions', 'modeldeployments', 'modelreleases', 'checksets'].map((plural) => `crd/${plural}.plimsoll.dev`);
     await server.kubectl(['create', '-k', join(import.meta.dirname, '../../../crds')]);
     await server.kubectl(['wait', '--for=condition=established', '--timeout=30s', ...crds]);
     const full = fullObject('modelversions');

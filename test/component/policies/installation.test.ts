@@ -108,7 +108,7 @@ describe('the roles', () => {
     expect(words.filter((word) => /[*]|secret|impersonate|escalate|bind/.test(word))).toEqual([]);
   });
 
-  test('for people give no write but that of versions, deployments and control; only the right to view comes by itself', () => {
+  test('for people give no write but that of versions, deployments, check sets and control; only the right to view comes by itself', () => {
     const written = roles
       .filter(({ metadata }) => metadata.name.startsWith('plimsoll-') && metadata.name !== 'plimsoll-lease')
       .map(({ metadata, rules = [] }) => [
@@ -117,7 +117,7 @@ describe('the roles', () => {
       ]);
     expect(Object.fromEntries(written)).toEqual({
       'plimsoll-view': [],
-      'plimsoll-edit': ['modelversions', 'modeldeployments'],
+      'plimsoll-edit': ['modelversions', 'modeldeployments', 'checksets'],
       'plimsoll-release-manager': ['modelreleases'],
     });
     const aggregated = roles.filter(({ metadata }) => Object.keys(metadata.labels ?? {}).some((label) => label.includes('aggregate-to')));

@@ -6,7 +6,7 @@ import type { StoredObject } from '../apiStore.ts';
 import type { Behaviour, World } from '../world.ts';
 import type { Fault } from './api.ts';
 import type { GatewayMood, MetricsMood } from './gateway.ts';
-import { deploymentObject, NAME, NAMESPACE, type DeploymentSpec } from './objects.ts';
+import { checkSetObject, deploymentObject, NAME, NAMESPACE, type DeploymentSpec } from './objects.ts';
 
 export const CHILD_KINDS = ['deployment', 'service', 'podDisruptionBudget', 'controllerRevision', 'endpointSlice', 'httpRoute'] as const;
 export const FAULTS = ['Refused', 'Conflict', 'Invalid', 'Busy', 'TimedOut', 'Lost', 'KillBefore', 'KillAfter', 'Stall', 'Delay'] as const;
@@ -16,6 +16,7 @@ export const EDITS = [
   'Image',
   'Steps',
   'Checks',
+  'CheckSets',
   'Hostnames',
   'Paused',
   'Retry',
@@ -38,6 +39,8 @@ export type Act =
   | Acts<'Metrics', { readonly mood: MetricsMood }>
   | Acts<'Gateway', { readonly mood: GatewayMood }>
   | Acts<'Traffic', { readonly requestsPerSecond: number }>
+  /** A set of checks is written or written anew: a good one, or one that has a check of the deployment's own name; or it is deleted. */
+  | Acts<'CheckSet', { readonly choice: number }>
   | Acts<'Replicas', { readonly replicas: number }>
   | Acts<'Edit', { readonly edit: Edit; readonly choice: number }>
   /** What a person asks of the newest release, by its record. */
@@ -97,6 +100,11 @@ const PLAYERS: Players = {
   Release: ({ world }, { version }) => {
     if (world.existing) world.release(version);
   },
+  CheckSet: ({ world }, { choice }) => {
+    const name = [CHECK_SET.check, 'errors'][choice % 3];
+    if (name === undefined) world.api.remove(RESOURCE.checkSet, NAMESPACE, CHECK_SET.name);
+    else putCheckSet(world, name);
+  },
   Replicas: ({ world }, { replicas }) => {
     if (world.existing) world.edit({ replicas });
   },
@@ -145,6 +153,13 @@ export function calm(world: World): void {
   world.wake();
 }
 
+const CHECK_SET = { name: 'platform', check: 'failures' } as const;
+
+/** The set of checks that a spec may name, with a check of this name or, if none is given, one that stands in nobody's way. */
+export function putCheckSet(world: World, check: string = CHECK_SET.check): void {
+  world.api.put(checkSetObject(CHECK_SET.name, [{ name: check, errorRate: {} }]) as unknown as StoredObject);
+}
+
 function chooseFault(world: World, kinds: readonly FaultKind[], ms: number): Fault | undefined {
   const kind = kinds[Math.floor(world.random() * kinds.length)];
   if (kind === 'Stall') return { stallMs: Math.floor(world.random() ** 2 * ms) };
@@ -177,6 +192,8 @@ function edited(world: World, edit: Edit, choice: number): Partial<DeploymentSpe
     }
     case 'Checks':
       return { analysis: { ...analysis, minRequests: 50 + choice, checks: [{ name: 'errors', errorRate: {} }] } };
+    case 'CheckSets':
+      return { analysis: { ...analysis, checkSets: isEven ? [CHECK_SET.name] : [] } };
     case 'Paused':
       return { rollout: { ...rollout, paused: isEven } };
     case 'Retry':

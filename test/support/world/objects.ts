@@ -1,4 +1,5 @@
 // The objects that users bring into a simulated world.
+import type { CheckSet } from '../../../src/api/generated/checkset.ts';
 import type { ModelDeployment } from '../../../src/api/generated/modeldeployment.ts';
 import type { ModelVersion } from '../../../src/api/generated/modelversion.ts';
 import { API_VERSION } from '../../../src/api/names.ts';
@@ -43,6 +44,10 @@ export function deploymentObject(spec: Partial<DeploymentSpec> = {}): ModelDeplo
     metadata: { name: NAME, namespace: NAMESPACE },
     spec: { ...SPEC, ...spec },
   };
+}
+
+export function checkSetObject(name: string, checks: CheckSet['spec']['checks']): CheckSet {
+  return { apiVersion: API_VERSION, kind: 'CheckSet', metadata: { name, namespace: NAMESPACE }, spec: { checks } };
 }
 
 /** A version as the operator leaves it once its bytes are pinned, `state` for one that is not; `remade` often made anew with other bytes. */

@@ -1,4 +1,5 @@
 // An operator in a simulated world: the real observe, plan and apply over caches that may lag behind, with a memory that dies with it.
+import type { CheckSet } from '../../../src/api/generated/checkset.ts';
 import type { ModelDeployment } from '../../../src/api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../../src/api/generated/modelrelease.ts';
 import type { ModelVersion } from '../../../src/api/generated/modelversion.ts';
@@ -70,6 +71,7 @@ const ASK_AGAIN_MS = 60_000;
 const WATCHED: readonly ResourceType[] = [
   RESOURCE.modelVersion,
   RESOURCE.modelDeployment,
+  RESOURCE.checkSet,
   RESOURCE.modelRelease,
   RESOURCE.deployment,
   RESOURCE.service,
@@ -260,6 +262,7 @@ function cachesAt(api: WorldApi, atMs: (type: ResourceType) => number): Caches {
   return {
     versions: cache(RESOURCE.modelVersion, (object) => project.own(object) as unknown as ModelVersion, false),
     deployments: cache(RESOURCE.modelDeployment, (object) => project.own(object) as unknown as ModelDeployment, false),
+    checkSets: cache(RESOURCE.checkSet, (object) => project.own(object) as unknown as CheckSet, false),
     releases: cache(RESOURCE.modelRelease, (object) => project.own(object) as unknown as ModelRelease),
     workloads: cache(RESOURCE.deployment, project.workload),
     services: cache(RESOURCE.service, project.service),

@@ -27,7 +27,7 @@ interface Crd {
 }
 
 const schemas = new Map(
-  ['modelversions', 'modeldeployments', 'modelreleases'].map((plural) => {
+  ['modelversions', 'modeldeployments', 'modelreleases', 'checksets'].map((plural) => {
     const text = readFileSync(new URL(`../../../crds/plimsoll.dev_${plural}.yaml`, import.meta.url), 'utf8');
     return [plural, (load(text) as Crd).spec.versions[0]!.schema.openAPIV3Schema] as const;
   }),

@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import type { StoredObject } from '../apiStore.ts';
 import { createWorld, type Behaviour, type World } from '../world.ts';
-import { calm, CHILD_KINDS, EDITS, FAULTS, happen, type Act, type Stage } from './acts.ts';
-import { deploymentObject, type DeploymentSpec } from './objects.ts';
+import { calm, CHILD_KINDS, EDITS, FAULTS, happen, putCheckSet, type Act, type Stage } from './acts.ts';
+import { deploymentObject, SPEC as USUAL, type DeploymentSpec } from './objects.ts';
 
 /** One act, `afterMs` after the one before. */
 export type Timed = { readonly afterMs: number; readonly act: Act };
@@ -14,6 +14,8 @@ export interface Story {
   readonly lags: readonly number[];
   /** How requests reach the pods; absent: through a gateway. */
   readonly traffic?: DeploymentSpec['traffic'] | undefined;
+  /** Whether the deployment names a set of checks, which is there at first. */
+  readonly hasSet?: boolean;
   /** Only with a gateway. */
   readonly capacity?: Capacity;
   /** How the first version is from the beginning. */
@@ -59,12 +61,13 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     weight: 3,
     arbitrary: of('Lag', {
       operator,
-      kind: fc.constantFrom('all', 'httpRoute', 'modelRelease', 'deployment', 'endpointSlice', 'controllerRevision'),
+      kind: fc.constantFrom('all', 'httpRoute', 'modelRelease', 'deployment', 'endpointSlice', 'controllerRevision', 'checkSet'),
       ms: fc.constantFrom(0, 1000, 20_000),
     }),
   },
   { weight: 2, arbitrary: of('Metrics', { mood: fc.constantFrom('Works', 'Down', 'Empty', 'NotANumber', 'Late') }) },
   { weight: 2, arbitrary: of('Gateway', { mood: fc.constantFrom('Accepts', 'Refuses', 'Silent') }) },
+  { weight: 2, arbitrary: of('CheckSet', { choice }) },
   { weight: 2, arbitrary: of('Replicas', { replicas: fc.integer({ min: 1, max: 5 }) }) },
   { weight: 2, arbitrary: of('Restart', { ms: fc.constantFrom(0, 3000) }) },
   of('Outage', { ms: fc.constantFrom(60_000, 900_000) }),
@@ -92,6 +95,7 @@ export const story: fc.Arbitrary<Story> = fc.record(
     capacity: fc.constantFrom<Capacity>(undefined, undefined, { stable: 'Release' }, { candidate: 'Full' }),
     first: fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: behaviour }),
     acts: fc.array(fc.record({ afterMs, act }, PLAIN), { minLength: 4, maxLength: 20, size: 'max' }),
+    hasSet: fc.constantFrom(false, false, true),
   },
   PLAIN,
 );
@@ -117,9 +121,13 @@ export function stepsOf({ acts }: Story, world: World): number {
 }
 
 /** Plays a story to its end. Throws when anything that must hold does not. */
-export async function play({ seed, lags, traffic, capacity, first = {}, acts }: Story): Promise<World> {
+export async function play({ seed, lags, traffic, hasSet = false, capacity, first = {}, acts }: Story): Promise<World> {
   const world = createWorld({ seed, scattered: true, byPods: traffic !== undefined, lags: lags.map((ms) => () => ms) });
-  const spec = traffic ? { ...SPEC, traffic } : { ...SPEC, rollout: { ...SPEC.rollout, ...(capacity ? { capacity } : {}) } };
+  const spec = {
+    ...(traffic ? { ...SPEC, traffic } : { ...SPEC, rollout: { ...SPEC.rollout, ...(capacity ? { capacity } : {}) } }),
+    ...(hasSet ? { analysis: { ...USUAL.analysis, checkSets: ['platform'] } } : {}),
+  };
+  if (hasSet) putCheckSet(world);
   const stage: Stage = { world, spec, restore: undefined };
   world.behave('1', first);
   world.serve('1', spec);
@@ -157,6 +165,7 @@ async function quiesce(world: World): Promise<void> {
 /** Everything works, and a version that was never seen is wanted. */
 async function promoteGood(world: World, spec: Partial<DeploymentSpec>): Promise<void> {
   for (const known of ['1', '2', '3']) world.behave(known, { fate: 'Ready', probe: 'Passed', errorRate: 0.002, slowRate: 0.01 });
+  putCheckSet(world);
   if (!world.existing) world.api.put(deploymentObject(spec) as unknown as StoredObject);
   await world.run(60_000);
   world.edit({ rollout: SPEC.rollout });

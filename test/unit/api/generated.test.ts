@@ -106,8 +106,8 @@ describe.each(cases)('the CRD of %s', (_, crd) => {
 
   test('has the conditions that the hand-written type says', () => {
     const conditions = fields.find(({ path }) => path === 'status.conditions')?.schema.items;
-    // A ModelRelease is a record: it has an outcome and no conditions.
-    if (conditions === undefined && crd.kind === 'ModelRelease') return;
+    // A ModelRelease is a record: it has an outcome and no conditions. A CheckSet has no status at all.
+    if (conditions === undefined && ['ModelRelease', 'CheckSet'].includes(crd.kind)) return;
     expect(Object.keys(conditions?.properties ?? {})).toEqual([
       'type',
       'status',
@@ -118,6 +118,16 @@ describe.each(cases)('the CRD of %s', (_, crd) => {
     ]);
     expect(conditions?.required).toEqual(['type', 'status', 'lastTransitionTime', 'reason', 'message']);
   });
+});
+
+test('a check is the same in a CheckSet and in a ModelDeployment, and its name as unique', () => {
+  const [inSet, inDeployment] = (['CheckSet', 'ModelDeployment'] as const).map((kind) => {
+    const { schema } = crds.find((crd) => crd.kind === kind)!;
+    const place = kind === 'CheckSet' ? 'spec.checks' : 'spec.analysis.checks';
+    return fieldsOf(schema).find(({ path }) => path === place)!.schema;
+  });
+  const shared = ({ items, maxItems, 'x-kubernetes-validations': rules, 'x-kubernetes-list-type': merged }: Schema) => ({ items, maxItems, rules, merged });
+  expect(shared(inSet!)).toEqual(shared(inDeployment!));
 });
 
 function isBounded(schema: Schema): boolean {

@@ -61,6 +61,14 @@ export function settingsOf(spec: CheckSpec): { readonly type: string; readonly s
   throw new Error(`check ${spec.name} has no kind that this operator knows, though the schema admits no other`);
 }
 
+/** Whether a check as a user writes it can certify a candidate. One of a kind that this operator does not know cannot. */
+export function canCertify(spec: CheckSpec): boolean {
+  return [...KINDS.values()].some(({ settings, make }) => {
+    const found = settings(spec);
+    return found !== undefined && make({ name: spec.name, isOptional: false }, found).certifies;
+  });
+}
+
 /** A check as a release keeps it. */
 export function readCheck(base: Base, type: string, settings: Settings): Check {
   const kind = KINDS.get(type);
