@@ -75,7 +75,7 @@ describe('an installation', () => {
   });
 
   test('says what of it is outside of namespaces', () => {
-    expect(describeClusterWide(base)).toMatch(/3 CustomResourceDefinitions.*4 ClusterRoles, 1? ?ClusterRoleBinding/);
+    expect(describeClusterWide(base)).toMatch(/4 CustomResourceDefinitions.*4 ClusterRoles, 1? ?ClusterRoleBinding/);
     expect(describeClusterWide(base)).toMatch(/ValidatingAdmissionPolicies/);
     expect(describeClusterWide(base)).not.toMatch(/Namespace|Deployment/);
   });

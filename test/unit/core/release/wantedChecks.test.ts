@@ -94,14 +94,14 @@ describe('no release starts with', () => {
   test('checks that nobody counts for', () => {
     expect(refusal(wanted({ checks: [LAG, ERRORS], checkSets: ['speed', 'load'] }, { speed: [SLOW, TAIL], load: many('b', 1) }, NO_COUNTS))).toEqual([
       'ChecksNotCountable',
-      'check errors of spec.analysis.checks and checks slow, tail of CheckSet speed could never be judged: without spec.traffic.gateway the model servers must count requests, and those of preset custom do not in a way that Plimsoll reads; give checks with queries of your own only, take CheckSet speed out of spec.analysis.checkSets, or route through a gateway',
+      'check errors of spec.analysis.checks and checks slow, tail of CheckSet speed could never be judged: without spec.traffic.gateway the model servers must count requests, and preset custom does not say in which metrics those do; name the server in spec.runtime.custom.metrics, give checks with queries of your own only, take CheckSet speed out of spec.analysis.checkSets, or route through a gateway',
     ]);
   });
 
   test('the defaults where nobody counts', () => {
     expect(refusal(wanted({}, {}, NO_COUNTS))).toEqual([
       'ChecksNotCountable',
-      'checks errors, latency of the defaults could never be judged: without spec.traffic.gateway the model servers must count requests, and those of preset custom do not in a way that Plimsoll reads; give checks with queries of your own only, or route through a gateway',
+      'checks errors, latency of the defaults could never be judged: without spec.traffic.gateway the model servers must count requests, and preset custom does not say in which metrics those do; name the server in spec.runtime.custom.metrics, give checks with queries of your own only, or route through a gateway',
     ]);
     expect(wanted({ checkSets: ['load'] }, { load: [LAG] }, NO_COUNTS).refusal).toBeUndefined();
   });
