@@ -1,9 +1,10 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime, parseTime, sayDuration } from '../time.ts';
-import type { Action } from '../observed.ts';
+import type { Action, PlanEvent } from '../observed.ts';
 import { candidatePods, shrinkStable } from './capacity.ts';
 import { isAsked, pause, pauseOf, sayWho } from './control.ts';
 import type { Evaluation } from './evaluation.ts';
+import { forecastRelease, sayForecast } from './forecast.ts';
 import type { Parameters, Step } from './parameters.ts';
 import { bringUp, ensureRevision, snapshotOf } from './pods.ts';
 import { sayPower } from './power.ts';
@@ -54,7 +55,7 @@ function goTo(
     );
   if (!shifted) return shift(scene, release, progress, step, index, shrink);
   const { route } = scene.observed;
-  if (route?.acceptance.state === 'Accepted') return beginHold(scene, progress, parameters, step, index, written.atMs);
+  if (route?.acceptance.state === 'Accepted') return beginHold(scene, progress, parameters, evaluation, step, index, written.atMs);
   const deadline = written.atMs + parameters.progressDeadlineMs;
   const said = route?.acceptance.message ?? 'the route is gone';
   if (scene.now < deadline) {
@@ -126,12 +127,22 @@ function shift(
 }
 
 /** Evidence counts from the first look after the gateway's statistics and one scrape have caught up with the new weight. */
-function beginHold(scene: Scene, progress: Progress, parameters: Parameters, step: Step, index: number, shiftedAtMs: number): Turn {
+function beginHold(
+  scene: Scene,
+  progress: Progress,
+  parameters: Parameters,
+  evaluation: Evaluation,
+  step: Step,
+  index: number,
+  shiftedAtMs: number,
+): Turn {
   const { intervalMs, settleMs } = parameters;
   const fromMs = Math.ceil((scene.now + settleMs) / intervalMs) * intervalMs;
   const closed = closeWindow(progress, shiftedAtMs);
   const from = formatTime(fromMs);
-  const message = `holding at ${step.weight} % for ${sayDuration(step.holdMs)}, and until the checks allow more`;
+  const expected = closed.windows === undefined ? expectEvidence(scene, parameters, evaluation) : undefined;
+  const held = `holding at ${step.weight} % for ${sayDuration(step.holdMs)}, and until the checks allow more`;
+  const message = expected === undefined ? held : `${held}; ${expected.message}`;
   const holding: Progress = {
     ...enter(closed, scene.now, 'Holding', message, step.weight),
     decision: 'Shift',
@@ -139,7 +150,15 @@ function beginHold(scene: Scene, progress: Progress, parameters: Parameters, ste
     windows: [...(closed.windows ?? []), { step: index, weight: step.weight, from }],
     evidenceSince: closed.evidenceSince ?? from,
   };
-  return act(withoutUnavailable(holding), [], []);
+  return act(withoutUnavailable(holding), [], expected === undefined ? [] : [expected]);
+}
+
+/** How long the evidence will take, told once: when the first hold begins, whose write of the status tells it no more. */
+function expectEvidence(scene: Scene, parameters: Parameters, evaluation: Evaluation): PlanEvent | undefined {
+  const forecast = forecastRelease(parameters, evaluation.checks, scene.observed.samples, scene.now);
+  if (!forecast) return undefined;
+  const message = sayForecast(forecast, parameters.minRequests);
+  return forecast.late ? { type: 'Warning', reason: 'EvidenceLate', message } : { type: 'Normal', reason: 'EvidenceForecast', message };
 }
 
 function withoutUnavailable(progress: Progress): Progress {
