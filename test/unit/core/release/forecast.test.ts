@@ -16,7 +16,7 @@ describe('what evidence a release may expect', () => {
     await world.run(20_000);
     expect(world.newest().status?.message).toBe(message);
     await world.until(() => world.newest().status?.step === 1);
-    expect(world.newest().status?.message).toBe('holding at 25 % for 50s, and until the checks allow more');
+    expect(world.newest().status?.message).toBe('holding at 25 % for 20s, and until the checks allow more');
     await ended(world);
     expect(world.events.filter(({ reason }) => reason.startsWith('Evidence'))).toHaveLength(1);
     world.assertSound();
