@@ -2,7 +2,9 @@
 // The only reader of process.env and process.argv.
 import { readFileSync } from 'node:fs';
 
-const USAGE = 'usage: plimsoll operator | resolve | fetch | tag';
+const USAGE =
+  'usage: plimsoll operator | resolve | fetch | tag          in the cluster\n' +
+  '       plimsoll explain | replay [--help]                 in a terminal';
 const OLDEST_NODE = [22, 19] as const;
 
 async function main(): Promise<number> {
@@ -14,6 +16,9 @@ async function main(): Promise<number> {
   switch (process.argv[2]) {
     case 'operator':
       return operate();
+    case 'explain':
+    case 'replay':
+      return runWithCluster(process.argv[2]);
     case 'resolve':
     case 'fetch':
     case 'tag':
@@ -52,6 +57,16 @@ async function operate(): Promise<number> {
   } finally {
     await closeLogger();
   }
+}
+
+/** Commands for people that ask a cluster. */
+async function runWithCluster(name: 'explain' | 'replay'): Promise<number> {
+  const { runClusterCommand } = await import('./cli/clusterCommands.ts');
+  const { createClusterInput } = await import('./cli/cluster.ts');
+  const { text, complaint, code } = await runClusterCommand(name, process.argv.slice(3), createClusterInput(process.stdin, Date.now));
+  process.stdout.write(text);
+  process.stderr.write(complaint);
+  return code;
 }
 
 /** The short programs write lines for people: their output is read with `kubectl logs`. */
