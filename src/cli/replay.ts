@@ -104,7 +104,7 @@ function checkData(samples: readonly CheckSamples[]): void {
 /** Of a finished release its record; of one that runs the status of the ModelDeployment, which is newer. */
 function recordedOf(release: ModelRelease, deployment: ModelDeployment | undefined): readonly Recorded[] {
   const live = deployment?.status?.release === release.metadata.name && !isFinished(release) ? deployment.status.verdicts : undefined;
-  if (live) return live.map(({ check, verdict = '', explanation = '' }) => ({ name: check, verdict, explanation }));
+  if (live) return live.map(({ check, verdict, explanation = '' }) => ({ name: check, verdict, explanation }));
   return (release.status?.checks ?? []).map(({ name, verdict, explanation = '' }) => ({ name, verdict, explanation }));
 }
 

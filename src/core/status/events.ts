@@ -46,7 +46,7 @@ export function verdictEvents({ status }: ModelDeployment, actions: readonly Act
   if (write?.type !== 'ApplyStatus') return [];
   const written = write.object['status'] as ModelDeployment['status'];
   const before: Verdicts = status?.release === written?.release ? (status?.verdicts ?? []) : [];
-  return (written?.verdicts ?? []).flatMap(({ check, verdict = '', explanation = '' }): readonly PlanEvent[] => {
+  return (written?.verdicts ?? []).flatMap(({ check, verdict, explanation = '' }): readonly PlanEvent[] => {
     const old = before.find((told) => told.check === check)?.verdict ?? '';
     const reason = DOUBTS.get(verdict);
     const message = `check ${check}: ${explanation}`;
