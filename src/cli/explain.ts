@@ -46,7 +46,7 @@ export async function runExplain(words: readonly string[], input: ClusterInput):
   return { text: renderExplanation({ deployment, releases, now, ...found }), code: 0 };
 }
 
-/** How long the evidence takes of the release that runs, or of one that would begin now, and what the checks of one that runs say at this moment. */
+/** How long evidence takes for the release that runs, or for one that would begin now; and what the checks say, if one runs. */
 async function askPrometheus(
   url: string,
   deployment: ModelDeployment,

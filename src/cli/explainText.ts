@@ -74,7 +74,7 @@ function sayNow({ spec, status }: ModelDeployment, release: ModelRelease | undef
 
 /** Conditions that are not as one would have them, but for those that say the same as what is being done. */
 function sayConditions({ status, metadata }: ModelDeployment): readonly string[] {
-  const isOld = status?.observedGeneration !== undefined && metadata.generation !== undefined && status.observedGeneration < metadata.generation;
+  const isOld = (status?.observedGeneration ?? Infinity) < (metadata.generation ?? 0);
   const bad = (status?.conditions ?? []).filter(({ type, status: value }) =>
     ['Available', 'Accepted', 'DependenciesMatch'].includes(type) ? value !== 'True' : type === 'Stalled' && value === 'True',
   );
@@ -93,7 +93,8 @@ function sayChecks({ deployment: { status }, judged }: Explained, release: Model
   return checks.map(({ name }) => {
     const said = verdicts.find(({ check }) => check === name);
     const since = said?.at === undefined ? '' : ` since ${said.at}`;
-    return said ? `${name}: ${said.verdict}${since}. ${said.explanation ?? ''}` : `${name}: nothing yet, the candidate has had no traffic that counts.`;
+    if (!said) return `${name}: nothing yet, the candidate has had no traffic that counts.`;
+    return `${name}: ${said.verdict}${since}. ${said.explanation ?? ''}`;
   });
 }
 
@@ -109,7 +110,11 @@ function sayNext(explained: Explained, release: ModelRelease): readonly string[]
     case 'Preparing':
     case 'Scaling':
     case 'Shifting':
-      return [...asked, `Once that is done: ${sayStep(release, status?.step ?? 0)}. Pods and route have ${plan.progressDeadline} for it.`, guard];
+      return [
+        ...asked,
+        `Once that is done: ${sayStep(release, status?.step ?? 0)}. Pods and route have ${plan.progressDeadline} for it.`,
+        guard,
+      ];
     case 'Holding':
     case 'Paused':
       return [...asked, ...sayHold(release, deployment, now), guard];
@@ -137,12 +142,14 @@ function sayHold({ spec, status }: ModelRelease, deployment: ModelDeployment, no
   if (control?.action === 'Pause') return ['Nothing, until spec.control.action of the release is Run.'];
   if (deployment.spec.rollout?.paused === true) return ['Nothing, until spec.rollout.paused of the ModelDeployment is removed.'];
   const needs = plan.checks.length === 0 ? '' : `, if ${sayNeeds(plan, index)}`;
-  const isOver = now >= overMs;
-  const when = isOver ? `The hold of step ${index + 1} of ${plan.steps.length} is over` : `${sayWhen(overMs, now)} the hold of step ${index + 1} of ${plan.steps.length} is over`;
+  const which = `hold of step ${index + 1} of ${plan.steps.length} is over`;
+  const when = now >= overMs ? `The ${which}` : `${sayWhen(overMs, now)} the ${which}`;
   const what = nextStep(plan, index);
-  const late = plan.onInconclusive === 'Rollback' ? 'it is rolled back as inconclusive' : 'it pauses at this weight, and goes on by itself when the evidence comes';
+  const paused = 'it pauses at this weight, and goes on by itself when the evidence comes';
+  const late = plan.onInconclusive === 'Rollback' ? 'it is rolled back as inconclusive' : paused;
   const early = plan.fastPromote === true ? ['It goes on before that as soon as every check has certified the candidate.'] : [];
-  const deadline = now < deadlineMs ? `${sayWhen(deadlineMs, now)}, if that is still not so, ${late}.` : `Since ${formatTime(deadlineMs)}, ${late}.`;
+  const isDue = now >= deadlineMs;
+  const deadline = isDue ? `Since ${formatTime(deadlineMs)}, ${late}.` : `${sayWhen(deadlineMs, now)}, if that is still not so, ${late}.`;
   return [`${when}. Then ${what}${needs}.`, ...early, ...(plan.checks.length === 0 ? [] : [deadline])];
 }
 
@@ -150,7 +157,8 @@ type Plan = ModelRelease['spec']['plan'];
 
 function sayNeeds(plan: Plan, index: number): string {
   const isLast = index === plan.steps.length - 1;
-  const requests = plan.evidence === 'Nobody' || plan.minRequests === 0 ? [] : [`the candidate has answered ${plan.minRequests} requests in this step`];
+  const isCounted = plan.evidence !== 'Nobody' && plan.minRequests > 0;
+  const requests = isCounted ? [`the candidate has answered ${plan.minRequests} requests in this step`] : [];
   const certified = plan.promoteWhen === 'Certified' && isLast ? ['every check that can has certified it'] : [];
   return [...requests, 'no check is suspect or without data', ...certified].join(', and ');
 }
@@ -161,20 +169,23 @@ function nextStep({ steps }: Plan, index: number): string {
 }
 
 function sayStep({ spec }: ModelRelease, index: number): string {
-  const step = spec.plan.steps[index];
-  return step ? `step ${index + 1} of ${spec.plan.steps.length}, ${step.weight} % of the requests for at least ${step.hold}` : 'all requests';
+  const { steps } = spec.plan;
+  const step = steps[index];
+  return step ? `step ${index + 1} of ${steps.length}, ${step.weight} % of the requests for at least ${step.hold}` : 'all requests';
 }
 
 function sayWatching({ status }: ModelRelease, { spec }: ModelDeployment, now: number): string {
   const promotedMs = parseTime(status?.promotedAt);
   if (promotedMs === undefined) return 'The release ends when the version before is kept no longer.';
   const untilMs = promotedMs + durationMs(spec.rollout?.keepPrevious?.for, '0s');
-  return `${sayWhen(untilMs, now)} the version before goes, and the release ends. Until then what speaks against the new one rolls it back.`;
+  const until = 'Until then what speaks against the new one rolls it back.';
+  return `${sayWhen(untilMs, now)} the version before goes, and the release ends. ${until}`;
 }
 
 function sayRest({ deployment, releases }: Explained): readonly string[] {
   const last = releases.at(-1);
-  const told = last && isFinished(last) ? [`The last release, ${last.metadata.name}, ended as ${last.status?.outcome ?? 'unknown'}: ${last.status?.message ?? ''}`] : [];
+  const { outcome = 'unknown', message = '' } = last?.status ?? {};
+  const told = last && isFinished(last) ? [`The last release, ${last.metadata.name}, ended as ${outcome}: ${message}`] : [];
   const ready = deployment.status?.conditions?.find(({ type }) => type === 'Ready');
   const next = ready?.status === 'True' ? ['Nothing, until the spec asks for something else.'] : [];
   return [...next, ...told];

@@ -44,14 +44,17 @@ export interface Comparison {
 export async function runReplay(words: readonly string[], input: ClusterInput): Promise<Output> {
   const { values, json, files } = parseOptions(longOptions(words), DEFAULTS);
   const [name] = files;
-  if (name === undefined || files.length > 1) throw new Refusal(`${files.length} releases are named; name one, as kubectl get mrel shows them`);
+  if (name === undefined || files.length > 1)
+    throw new Refusal(`${files.length} releases are named; name one, as kubectl get mrel shows them`);
   if ((values.rows === '') === (values.prometheus === '')) throw new Refusal('give either --prometheus URL or --rows FILE.json');
   const stored = values.rows === '' ? await readFromCluster(name, values, input) : readRows(values.rows, await input.read(values.rows));
-  if (stored.release.metadata.name !== name) throw new Refusal(`${quote(values.rows)} is of release ${quote(stored.release.metadata.name)}`);
+  const { metadata } = stored.release;
+  if (metadata.name !== name) throw new Refusal(`${quote(values.rows)} is of release ${quote(metadata.name)}`);
   if (values.save !== '') await input.write(values.save, writeRows(stored));
   const compared = compare(stored, input.now());
   const code = compared.every(agrees) ? 0 : 1;
-  return { text: json ? `${JSON.stringify({ release: name, agrees: code === 0, checks: compared }, undefined, 2)}\n` : render(stored, compared), code };
+  const text = json ? JSON.stringify({ release: name, agrees: code === 0, checks: compared }, undefined, 2) : render(stored, compared);
+  return { text: json ? `${text}\n` : text, code };
 }
 
 async function readFromCluster(name: string, values: Readonly<typeof DEFAULTS>, input: ClusterInput): Promise<Stored> {
@@ -61,7 +64,8 @@ async function readFromCluster(name: string, values: Readonly<typeof DEFAULTS>, 
   if (!release) throw new Refusal(`there is no ModelRelease ${quote(name)} in namespace ${quote(namespace)}; -n names another one`);
   const deployment = await deploymentOf(cluster, namespace, release.spec.deployment);
   const releases = await releasesOf(cluster, namespace, release.spec.deployment);
-  const slot: Slot | undefined = values['stable-slot'] === '' ? undefined : readWord<Slot>('stable-slot', values['stable-slot'], ['a', 'b']);
+  const given = values['stable-slot'];
+  const slot = given === '' ? undefined : readWord<Slot>('stable-slot', given, ['a', 'b']);
   const places = placesFor(release, releases, deployment, slot);
   checkWindows(release);
   const before = releases.filter(({ spec }) => spec.number < release.spec.number);
@@ -98,7 +102,8 @@ function checkWindows({ metadata, status }: ModelRelease): void {
 
 function checkData(samples: readonly CheckSamples[]): void {
   if (samples.some(({ ticks }) => ticks.some(hasData))) return;
-  throw new Refusal(`Prometheus has nothing of this release. ${samples.find(({ problem }) => problem !== undefined)?.problem ?? ''}`.trim());
+  const { problem = '' } = samples.find((one) => one.problem !== undefined) ?? {};
+  throw new Refusal(`Prometheus has nothing of this release. ${problem}`.trim());
 }
 
 /** Of a finished release its record; of one that runs the status of the ModelDeployment, which is newer. */
@@ -139,11 +144,12 @@ const LONGEST_SENTENCE = 1000;
 
 export function render({ release, samples }: Stored, compared: readonly Comparison[]): string {
   const { metadata, spec, status } = release;
-  const looks = samples.reduce<readonly number[]>((most, { ticks }) => (ticks.length > most.length ? ticks.map(({ atMs }) => atMs) : most), []);
+  const [longest = []] = samples.map(({ ticks }) => ticks).toSorted((a, b) => b.length - a.length);
+  const [first, last] = [longest[0], longest.at(-1)];
   const end = status?.finishedAt === undefined ? `runs (${status?.phase ?? 'Preparing'})` : `ended as ${status.outcome ?? 'unknown'}`;
   const told = status?.message === undefined ? '' : `: ${status.message}`;
   const differing = compared.filter((one) => !agrees(one)).map(({ name }) => name);
-  const span = looks.length === 0 ? 'no looks' : `${looks.length} looks from ${formatTime(looks[0] ?? 0)} to ${formatTime(looks.at(-1) ?? 0)}`;
+  const span = first && last ? `${longest.length} looks from ${formatTime(first.atMs)} to ${formatTime(last.atMs)}` : 'no looks';
   return [
     wrap(clean(`Release ${metadata.name}: version ${spec.to.version} ${end}${told}`, LONGEST_SENTENCE), 0),
     wrap(`${span}, one each ${spec.plan.interval}.`, 0),

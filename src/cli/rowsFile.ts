@@ -59,7 +59,8 @@ function readRecorded(value: unknown): Recorded {
 function readSamples(value: unknown): CheckSamples {
   const { check, ticks, boundaryMs, problem } = record(value, 'samples');
   const read = list(ticks, 'samples.ticks').map(readTick);
-  if (read.some(({ atMs }, index) => index > 0 && atMs <= (read[index - 1]?.atMs ?? -Infinity))) throw new Error('samples.ticks are not in the order of time');
+  const isDisordered = read.some(({ atMs }, index) => index > 0 && atMs <= (read[index - 1]?.atMs ?? -Infinity));
+  if (isDisordered) throw new Error('samples.ticks are not in the order of time');
   return {
     check: string(check, 'samples.check'),
     ticks: read,

@@ -39,9 +39,15 @@ export interface WeightForecast {
   readonly certifiedMs: number | undefined;
 }
 
-export type Late =
-  | { readonly what: 'requests'; readonly step: number; readonly weight: number; readonly takesMs: number; readonly givenMs: number }
-  | { readonly what: 'certificates'; readonly step: number; readonly weight: number; readonly takesMs: number | undefined; readonly givenMs: number };
+export interface Late {
+  readonly what: 'requests' | 'certificates';
+  /** Index of the step. */
+  readonly step: number;
+  readonly weight: number;
+  /** Undefined when it never comes. */
+  readonly takesMs: number | undefined;
+  readonly givenMs: number;
+}
 
 /** Looks beyond which nobody waits. */
 const MOST_LOOKS = 2 ** 20;
@@ -101,7 +107,8 @@ interface Certificates {
 const UNCERTIFIED: Certificates = { ratio: NO_CERTIFICATE, rate: NO_CERTIFICATE };
 
 /** Certificates after so many looks more at a weight. They are linear in the counts, so that all looks at one weight are one row. */
-function after({ rate = 0, phi, config }: Pace, before: Certificates, requestsPerLook: number, weight: number, looks: number): Certificates {
+function after(pace: Pace, before: Certificates, requestsPerLook: number, weight: number, looks: number): Certificates {
+  const { rate = 0, phi, config } = pace;
   const arm = (share: number) => ({ requests: looks * requestsPerLook * share, bad: looks * requestsPerLook * share * rate });
   const row: Row = { stable: arm(1 - weight / 100), candidate: arm(weight / 100) };
   const step = (state: CertificateState, term: Term): CertificateState => stepCertificate(state, term);
@@ -113,7 +120,12 @@ function reaches({ ratio, rate }: Certificates, { alphaPromote, floor }: Analysi
   return certificate(ratio) >= need || certificate(rate) >= need || floor >= 1;
 }
 
-function lateIn(plan: EvidencePlan, weights: readonly WeightForecast[], paces: readonly Pace[], requestsPerSecond: number): Late | undefined {
+function lateIn(
+  plan: EvidencePlan,
+  weights: readonly WeightForecast[],
+  paces: readonly Pace[],
+  requestsPerSecond: number,
+): Late | undefined {
   const { steps, intervalMs, evidenceDeadlineMs, isCertifying } = plan;
   const of = (weight: number): WeightForecast | undefined => weights.find((one) => one.weight === weight);
   for (const [step, { weight, holdMs }] of steps.entries()) {

@@ -13,8 +13,8 @@ const Z10 = -1.2816;
 const SKEWED = (Z10 * Z10 - 1) / 6;
 
 /**
- * The smallest r such that a candidate with r times stable's rate would have been rolled back with a probability of about 90 % on these very
- * rows, by this metric alone at level `config.alpha`; undefined when no r up to 100 would have been.
+ * The smallest r such that a candidate with r times stable's rate would have been rolled back with a probability of about 90 % on these
+ * very rows, by this metric alone at level `config.alpha`; undefined when no r up to 100 would have been.
  *
  * The candidate's bad events are taken to be as few as the 10 % quantile of their sum allows, spread evenly over its requests, and pushed
  * through the real process. Their variance is that of independent events times the burst factor. Stable keeps what it counted.

@@ -6,7 +6,7 @@ import type { CheckResult } from './evaluation.ts';
 import { TRAFFIC } from './measures.ts';
 import type { Parameters } from './parameters.ts';
 
-/** What a release may expect, from what was measured before `beforeMs`; undefined where it waits for no evidence, or nothing is known yet. */
+/** What a release may expect, from what was measured before `beforeMs`; undefined where it waits for no evidence or nothing is known. */
 export function forecastRelease(
   parameters: Parameters,
   results: readonly CheckResult[],
@@ -29,13 +29,17 @@ const MOST_WEIGHTS = 5;
 export function sayForecast({ requestsPerSecond, weights, late }: Forecast, minRequests: number): string {
   if (requestsPerSecond <= 0) return 'no request was counted before the release, so no evidence is to be expected';
   const [slowest] = weights.toSorted((a, b) => b.requestsMs - a.requestsMs);
-  const certified = weights.flatMap(({ weight, certifiedMs }) => (certifiedMs === undefined ? [] : [`${sayAbout(certifiedMs)} at ${weight} %`]));
+  const certified = weights
+    .flatMap(({ weight, certifiedMs }) => (certifiedMs === undefined ? [] : [`${sayAbout(certifiedMs)} at ${weight} %`]))
+    .slice(-MOST_WEIGHTS)
+    .join(', ');
   const said = [
     ...(slowest && minRequests > 0 ? [`${minRequests} requests at ${slowest.weight} % take ${sayAbout(slowest.requestsMs)}`] : []),
-    ...(certified.length === 0 ? [] : [`a candidate that is no different is certified after about ${certified.slice(-MOST_WEIGHTS).join(', ')}`]),
+    ...(certified === '' ? [] : [`a candidate that is no different is certified after about ${certified}`]),
     ...(late ? [sayLate(late, minRequests)] : []),
   ];
-  return said.length === 0 ? `there are ${sayRate(requestsPerSecond)} requests/s` : `at ${sayRate(requestsPerSecond)} requests/s: ${said.join('; ')}`;
+  const rate = `${sayRate(requestsPerSecond)} requests/s`;
+  return said.length === 0 ? `there are ${rate}` : `at ${rate}: ${said.join('; ')}`;
 }
 
 function sayLate({ what, step, weight, takesMs, givenMs }: Late, minRequests: number): string {

@@ -3,7 +3,7 @@ import type { Comparison } from './checks/kind.ts';
 import type { CheckResult } from './evaluation.ts';
 import { clip } from './progress.ts';
 
-/** How many times as bad a candidate would have been caught with 90 % probability, to two digits; undefined when none up to 100 times would. */
+/** How many times as bad a candidate would have been caught with 90 % probability, to two digits; undefined when none up to 100 would. */
 export function catches90({ rows, history, config, alpha }: Comparison): string | undefined {
   const ratio = catchableRatio(rows, history, { ...config, alpha });
   return ratio === undefined ? undefined : String(Number(ratio.toPrecision(2)));

@@ -21,7 +21,11 @@ export interface Places {
  * the status of the ModelDeployment names. Undefined where that is gone, or where records are missing in between. `releases`: those of
  * the deployment in ascending number, this one included.
  */
-export function placesOf(release: ModelRelease, releases: readonly ModelRelease[], deployment: ModelDeployment | undefined): Places | undefined {
+export function placesOf(
+  release: ModelRelease,
+  releases: readonly ModelRelease[],
+  deployment: ModelDeployment | undefined,
+): Places | undefined {
   const slot = deployment?.status?.stable?.slot;
   const since = releases.filter(({ spec }) => spec.number >= release.spec.number);
   const isWhole = since.every(({ spec }, index) => spec.number === release.spec.number + index);

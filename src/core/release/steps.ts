@@ -27,7 +27,7 @@ export function takeSteps(scene: Scene, release: ModelRelease, progress: Progres
   if (!step) return goTo(scene, release, progress, parameters, evaluation, 0);
   const isHolding =
     progress.step === index && openWindow(progress) !== undefined && weightOf(scene, release.spec.to.revision) === step.weight;
-  return isHolding ? hold(scene, release, progress, parameters, evaluation, index) : goTo(scene, release, progress, parameters, evaluation, index);
+  return (isHolding ? hold : goTo)(scene, release, progress, parameters, evaluation, index);
 }
 
 /** Brings the candidate to step `index`: capacity before weight, and evidence only after the gateway has taken the weight over. */
@@ -262,5 +262,6 @@ function whyPromoted(release: ModelRelease, { checks, steps }: Parameters, evalu
   if (checks.length === 0) return 'promoted without evidence, as asked: it has no checks, its pods are Ready and it answered the probe';
   if (steps.every(({ weight }) => weight === 0)) return 'every step was held without traffic, so nothing was compared; no limit was exceeded';
   const power = sayPower(evaluation.checks);
-  return `every step was held, and no check (${checks.map(({ name }) => name).join(', ')}) spoke against it${power === undefined ? '' : `; ${power}`}`;
+  const unopposed = `every step was held, and no check (${checks.map(({ name }) => name).join(', ')}) spoke against it`;
+  return power === undefined ? unopposed : `${unopposed}; ${power}`;
 }

@@ -38,8 +38,8 @@ const DOUBTS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * What a status that is about to be written says of the checks that the one before did not: an Event for each change, and none at a restart,
- * because the status is what was told.
+ * What a status that is about to be written says of the checks that the one before did not: an Event for each change, and none at a
+ * restart, because the status is what was told.
  */
 export function verdictEvents({ status }: ModelDeployment, actions: readonly Action[]): readonly PlanEvent[] {
   const write = actions.find((action) => action.type === 'ApplyStatus' && action.object.kind === 'ModelDeployment');
