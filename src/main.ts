@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 
 const USAGE =
   'usage: plimsoll operator | resolve | fetch | tag          in the cluster\n' +
-  '       plimsoll simulate | analyze [--help]               in a terminal';
+  '       plimsoll simulate | analyze [--help]               in a terminal\n' +
+  '       plimsoll explain | replay [--help]                 beside a cluster';
 const OLDEST_NODE = [22, 19] as const;
 
 async function main(): Promise<number> {
@@ -16,6 +17,9 @@ async function main(): Promise<number> {
   switch (process.argv[2]) {
     case 'operator':
       return operate();
+    case 'explain':
+    case 'replay':
+      return runWithCluster(process.argv[2]);
     case 'resolve':
     case 'fetch':
     case 'tag':
@@ -57,6 +61,16 @@ async function operate(): Promise<number> {
   } finally {
     await closeLogger();
   }
+}
+
+/** Commands for people that ask a cluster. */
+async function runWithCluster(name: 'explain' | 'replay'): Promise<number> {
+  const { runClusterCommand } = await import('./cli/clusterCommands.ts');
+  const { createClusterInput } = await import('./cli/cluster.ts');
+  const { text, complaint, code } = await runClusterCommand(name, process.argv.slice(3), createClusterInput(process.stdin, Date.now));
+  process.stdout.write(text);
+  process.stderr.write(complaint);
+  return code;
 }
 
 /** The short programs write lines for people: their output is read with `kubectl logs`. */

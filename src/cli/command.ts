@@ -23,3 +23,17 @@ export class Refusal extends Error {}
 
 /** Exit code of a command that was asked for something that it cannot do. */
 export const REFUSED = 2;
+
+/** What the caller prints: `complaint` is for the standard error. */
+export type Answer = Output & { readonly complaint: string };
+
+/** Runs a command, or prints its usage. A refusal is an answer, not an error. */
+export async function answerCommand(name: string, words: readonly string[], usage: string, run: () => Output | Promise<Output>): Promise<Answer> {
+  if (words.includes('--help')) return { text: usage, code: 0, complaint: '' };
+  try {
+    return { ...(await run()), complaint: '' };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { text: '', code: REFUSED, complaint: `plimsoll ${name}: ${error.message}\n` };
+  }
+}

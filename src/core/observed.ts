@@ -6,6 +6,7 @@ import type {
 } from '../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../api/generated/modelrelease.ts';
 import type { ModelVersion } from '../api/generated/modelversion.ts';
+import type { Bounds } from './analysis/bounds.ts';
 import type { CheckSamples, MeasureRequest, Slot } from './analysis/measurement.ts';
 import type { FiringAlert } from './analysis/alert.ts';
 import type { PromqlResult } from './analysis/promql.ts';
@@ -255,6 +256,10 @@ export interface CheckView {
   readonly check: string;
   readonly verdict: string;
   readonly logE: number | undefined;
+  /** Burst factor that divides the newest evidence. */
+  readonly phi: number | undefined;
+  /** Computed when asked: they cost more than all the rest of a pass. */
+  readonly bounds: (() => Bounds) | undefined;
   /** Newest value of a limit's query. */
   readonly value: number | undefined;
   readonly stable: { readonly requests: number; readonly bad: number } | undefined;

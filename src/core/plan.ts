@@ -26,7 +26,7 @@ import { heedEvidence } from './release/verdict.ts';
 import { isWatching, watch } from './release/watch.ts';
 import { evaluateWatch } from './release/watchEvaluation.ts';
 import { deploymentStatus } from './status/deploymentStatus.ts';
-import { troubleEvents } from './status/events.ts';
+import { troubleEvents, verdictEvents } from './status/events.ts';
 import { shortageEvents } from './status/shortage.ts';
 import { viewOf } from './status/view.ts';
 import { writeStatus } from './status/write.ts';
@@ -194,5 +194,7 @@ function assemble(
   view: Plan['view'],
 ): Plan {
   const requeueAfterMs = wakeAtMs === undefined ? undefined : Math.max(0, wakeAtMs - scene.now);
-  return { actions, events: [...events, ...troubleEvents(scene.observed.deployment, actions)], requeueAfterMs, measure, view };
+  const { deployment } = scene.observed;
+  const told = [...events, ...verdictEvents(deployment, actions), ...troubleEvents(deployment, actions)];
+  return { actions, events: told, requeueAfterMs, measure, view };
 }

@@ -27,9 +27,9 @@ export function deploymentView(observed: Observed, view: View): DeploymentView {
     stable: side(status?.stable),
     candidate: side(candidate),
     combinedLogE: view.logE,
-    checks: view.checks.map(({ check, verdict, logE, value, stable, candidate: tried }) => {
+    checks: view.checks.map(({ check, verdict, logE, phi, bounds, value, stable, candidate: tried }) => {
       const [word = verdict, reason] = verdict.split('/');
-      return { check, verdict: word, reason, logE, value, stable, candidate: tried };
+      return { check, verdict: word, reason, logE, phi, bounds, value, stable, candidate: tried };
     }),
   };
 }

@@ -18,10 +18,24 @@ export interface CheckView {
   readonly reason?: string | undefined;
   /** Natural logarithm of the check's e-value; checks that compare have one. */
   readonly logE?: number | undefined;
+  /** Burst factor that divides the newest evidence. */
+  readonly phi?: number | undefined;
+  /** Of a check that compares shares of bad events. Costly, so it is asked at a scrape and not at every pass. */
+  readonly bounds?: (() => BoundsView) | undefined;
   /** Latest value of a `limit` check's query. */
   readonly value?: number | undefined;
   readonly stable?: ArmView | undefined;
   readonly candidate?: ArmView | undefined;
+}
+
+/** Confidence bounds of how bad the candidate is. */
+export interface BoundsView {
+  /** At least so many times stable's rate; 0 = nothing is certain. */
+  readonly ratioLower: number;
+  /** At most so many times stable's rate; null = no bound. */
+  readonly ratioUpper: number | null;
+  /** At most this rate. */
+  readonly rateUpper: number;
 }
 
 export interface RevisionView {
@@ -75,18 +89,27 @@ const USUAL_ENDS = [
 /** Half a minute to a day. */
 const RELEASE_BUCKETS_SECONDS = [30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400];
 
-/** Registers the metrics about ModelDeployments in `registry` and returns the functions that feed them. */
-export function createDeploymentMetrics(registry: Registry): DeploymentMetrics {
-  const gauges = createGauges(registry);
+/** Registers the metrics about ModelDeployments in `registry` and returns the functions that feed them. `monotonicMs` never goes back. */
+export function createDeploymentMetrics(registry: Registry, monotonicMs: () => number): DeploymentMetrics {
+  const bounds = createBoundsCache(monotonicMs);
+  const show = (view: DeploymentView): void => {
+    const object = objectKey(view.namespace, view.name);
+    owner.replaceGauges(object, samplesOf(gauges, view, bounds.known(object)));
+  };
+  const gauges = createGauges(registry, () => bounds.refresh().forEach(show));
   const { releases, releaseDuration, rollbacks } = createReleaseMetrics(registry);
   const owner = createSeriesOwner();
   return {
     recordDeployment: (view) => {
       const object = objectKey(view.namespace, view.name);
-      owner.replaceGauges(object, samplesOf(gauges, view));
+      bounds.record(object, view);
+      show(view);
       for (const end of USUAL_ENDS) owner.count(object, releases, { namespace: view.namespace, deployment: view.name, ...end }, 0);
     },
-    forgetDeployment: (namespace, name) => owner.forget(objectKey(namespace, name)),
+    forgetDeployment: (namespace, name) => {
+      bounds.forget(objectKey(namespace, name));
+      owner.forget(objectKey(namespace, name));
+    },
     recordReleaseEnd: ({ namespace, deployment, outcome, failureClass = '', durationSeconds }) => {
       owner.count(objectKey(namespace, deployment), releases, { namespace, deployment, outcome, class: failureClass }, 1);
       releaseDuration.observe({ outcome, class: failureClass }, durationSeconds);
@@ -98,11 +121,18 @@ export function createDeploymentMetrics(registry: Registry): DeploymentMetrics {
 
 type DeploymentGauges = ReturnType<typeof createGauges>;
 
-function createGauges(registry: Registry) {
-  const gauge = (name: string, help: string, labels: readonly string[]): Gauge =>
-    new Gauge({ name: `plimsoll_${name}`, help, labelNames: ['namespace', 'deployment', ...labels], registers: [registry] });
+/** `onScrape` is called before any of them is read: prom-client asks metrics in the order in which they were made. */
+function createGauges(registry: Registry, onScrape: () => void) {
+  const gauge = (name: string, help: string, labels: readonly string[], collect?: () => void): Gauge =>
+    new Gauge({
+      name: `plimsoll_${name}`,
+      help,
+      labelNames: ['namespace', 'deployment', ...labels],
+      registers: [registry],
+      ...(collect && { collect }),
+    });
   return {
-    phase: gauge('deployment_phase', 'Always 1, on the phase that the deployment is in now.', ['phase']),
+    phase: gauge('deployment_phase', 'Always 1, on the phase that the deployment is in now.', ['phase'], onScrape),
     weight: gauge('traffic_weight_percent', 'Percent of the requests that the route gives to this side or, without a gateway, that its Ready pods get.', ['role']),
     ready: gauge('ready_replicas', 'Pods of this side that are ready.', ['role']),
     revision: gauge('revision_info', 'Always 1, on the version and revision of each side now.', ['role', 'version', 'revision']),
@@ -113,6 +143,18 @@ function createGauges(registry: Registry) {
     ]),
     verdict: gauge('check_verdict', "Always 1, on the check's verdict now and the reason for it.", ['check', 'verdict', 'reason']),
     logE: gauge('check_log_e_value', "Natural logarithm of the check's e-value: evidence that the candidate is worse.", ['check']),
+    phi: gauge('check_burst_factor', 'About how many bad requests come together; the evidence is divided by it.', ['check']),
+    ratioLower: gauge(
+      'check_ratio_lower',
+      "The candidate's share of bad requests is at least so many times stable's; 0 if nothing is certain.",
+      ['check'],
+    ),
+    ratioUpper: gauge(
+      'check_ratio_upper',
+      "The candidate's share of bad requests is at most so many times stable's; absent if there is no bound.",
+      ['check'],
+    ),
+    rateUpper: gauge('check_rate_upper', "The candidate's share of bad requests is at most this.", ['check']),
     value: gauge('check_value', "Latest value of a limit check's query.", ['check']),
     combinedLogE: gauge('release_log_e_value', 'Natural logarithm of the combined e-value, which decides on a rollback.', []),
   };
@@ -143,13 +185,68 @@ function createReleaseMetrics(registry: Registry) {
   };
 }
 
-function samplesOf(gauges: DeploymentGauges, view: DeploymentView): readonly Sample[] {
+type KnownBounds = ReadonlyMap<string, BoundsView>;
+
+interface BoundsCache {
+  /** The newest view of an object, whose bounds are wanted. */
+  readonly record: (object: string, view: DeploymentView) => void;
+  readonly forget: (object: string) => void;
+  /** Bounds of its checks that were computed last. */
+  readonly known: (object: string) => KnownBounds;
+  /** Computes the bounds of those that have waited longest, and gives the views whose bounds are new. */
+  readonly refresh: () => readonly DeploymentView[];
+}
+
+/** Time of a scrape that goes into bounds; at least one release gets its own. */
+const BOUNDS_MS = 50;
+/** Views hold all rows of a release until their bounds are known: beyond so many they would be a burden. */
+const MOST_WAITING = 200;
+
+/** Bounds are computed at most once for each look, at a scrape, and with many releases in turn: all at once would hold up everything. */
+function createBoundsCache(monotonicMs: () => number): BoundsCache {
+  const waiting = new Map<string, DeploymentView>();
+  const known = new Map<string, KnownBounds>();
+  const forget = (object: string): void => {
+    waiting.delete(object);
+    known.delete(object);
+  };
+  return {
+    record: (object, view) => {
+      if (!view.checks.some(({ bounds }) => bounds)) forget(object);
+      else if (waiting.has(object) || waiting.size < MOST_WAITING) waiting.set(object, view);
+    },
+    forget,
+    known: (object) => known.get(object) ?? new Map<string, BoundsView>(),
+    refresh: () => {
+      const untilMs = monotonicMs() + BOUNDS_MS;
+      const refreshed: DeploymentView[] = [];
+      for (const [object, view] of waiting) {
+        if (refreshed.length > 0 && monotonicMs() >= untilMs) break;
+        waiting.delete(object);
+        known.set(object, boundsOf(view));
+        refreshed.push(view);
+      }
+      return refreshed;
+    },
+  };
+}
+
+function boundsOf({ checks }: DeploymentView): KnownBounds {
+  return new Map(
+    checks.flatMap(({ check, bounds }) => {
+      const found = bounds?.();
+      return found ? [[check, { ratioLower: found.ratioLower, ratioUpper: found.ratioUpper, rateUpper: found.rateUpper }] as const] : [];
+    }),
+  );
+}
+
+function samplesOf(gauges: DeploymentGauges, view: DeploymentView, known: KnownBounds): readonly Sample[] {
   const base = { namespace: view.namespace, deployment: view.name };
   return [
     { gauge: gauges.phase, labels: { ...base, phase: view.phase }, value: 1 },
     ...(view.stable === undefined ? [] : sideSamples(gauges, { ...base, role: 'stable' }, view.stable, 100 - view.weight)),
     ...(view.candidate === undefined ? [] : sideSamples(gauges, { ...base, role: 'candidate' }, view.candidate, view.weight)),
-    ...view.checks.flatMap((check) => checkSamples(gauges, { ...base, check: check.check }, check)),
+    ...view.checks.flatMap((check) => checkSamples(gauges, { ...base, check: check.check }, check, known.get(check.check))),
     ...optionalSample(gauges.combinedLogE, base, view.combinedLogE),
   ];
 }
@@ -162,7 +259,12 @@ function sideSamples(gauges: DeploymentGauges, labels: Sample['labels'], side: R
   ];
 }
 
-function checkSamples(gauges: DeploymentGauges, labels: Sample['labels'], check: CheckView): readonly Sample[] {
+function checkSamples(
+  gauges: DeploymentGauges,
+  labels: Sample['labels'],
+  check: CheckView,
+  bounds: BoundsView | undefined,
+): readonly Sample[] {
   const arm = (role: string, view: ArmView | undefined): readonly Sample[] => [
     ...optionalSample(gauges.requests, { ...labels, role }, view?.requests),
     ...optionalSample(gauges.bad, { ...labels, role }, view?.bad),
@@ -170,6 +272,10 @@ function checkSamples(gauges: DeploymentGauges, labels: Sample['labels'], check:
   return [
     { gauge: gauges.verdict, labels: { ...labels, verdict: check.verdict, reason: check.reason ?? '' }, value: 1 },
     ...optionalSample(gauges.logE, labels, check.logE),
+    ...optionalSample(gauges.phi, labels, check.phi),
+    ...optionalSample(gauges.ratioLower, labels, bounds?.ratioLower),
+    ...optionalSample(gauges.ratioUpper, labels, bounds?.ratioUpper ?? undefined),
+    ...optionalSample(gauges.rateUpper, labels, bounds?.rateUpper),
     ...optionalSample(gauges.value, labels, check.value),
     ...arm('stable', check.stable),
     ...arm('candidate', check.candidate),

@@ -21,7 +21,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   if (options.processMetrics) collectDefaultMetrics({ register: registry });
   return {
-    ...createDeploymentMetrics(registry),
+    ...createDeploymentMetrics(registry, options.monotonicMs),
     ...createOperatorMetrics(registry, options, options.monotonicMs),
     registry,
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),

@@ -75,9 +75,9 @@ type State = {
   token?: string;
 };
 
-/** Starts on a free port of 127.0.0.1. */
-export async function startApiServer(): Promise<FakeApiServer> {
-  const state: State = { store: new ApiStore(), watchers: new Set(), injections: [] };
+/** Starts on a free port of 127.0.0.1. `now`: when objects are made that are made now. */
+export async function startApiServer(now: () => number = Date.now): Promise<FakeApiServer> {
+  const state: State = { store: new ApiStore(now), watchers: new Set(), injections: [] };
   const requests: SeenRequest[] = [];
   const server = createServer((request, response) => {
     answer(state, requests, request, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));

@@ -3,11 +3,13 @@
 import { PORTS } from '../../deploy/local/cluster/index.ts';
 import type { ModelRelease } from '../../src/api/generated/modelrelease.ts';
 import type { CheckSamples, MeasureRequest, Slot, Tick } from '../../src/core/analysis/measurement.ts';
+import { hasData } from '../../src/core/analysis/rows.ts';
 import { evaluate } from '../../src/core/release/evaluation.ts';
 import { measuresOf } from '../../src/core/release/measures.ts';
 import { parametersOf } from '../../src/core/release/parameters.ts';
 import { readBuiltIn } from '../../src/metrics/builtin.ts';
 import { REQUESTS } from '../../src/metrics/envoyGateway.ts';
+import { readSamples } from '../../src/metrics/past.ts';
 import { createPrometheus, type Prometheus } from '../../src/metrics/prometheus.ts';
 import type { Span } from '../../src/metrics/readings.ts';
 
@@ -55,16 +57,10 @@ function wishesOf(release: ModelRelease, places: Places): readonly MeasureReques
 }
 
 async function readAll(prometheus: Prometheus, release: ModelRelease, places: Places, untilMs: number): Promise<readonly CheckSamples[]> {
-  return await Promise.all(
-    wishesOf(release, places).map(async ({ check, measurand, intervalMs, fromMs }) => {
-      const span = {
-        fromMs: Math.ceil(fromMs / intervalMs) * intervalMs,
-        toMs: Math.floor(untilMs / intervalMs) * intervalMs,
-        stepMs: intervalMs,
-      };
-      return { check, ticks: await read(prometheus, span, measurand) };
-    }),
-  );
+  const samples = await readSamples(prometheus, wishesOf(release, places), untilMs);
+  const silent = samples.find(({ ticks }) => !ticks.some(hasData));
+  if (silent) throw new Error(`Prometheus has no data to replay: ${silent.problem ?? 'no answer'}`);
+  return samples;
 }
 
 async function read(prometheus: Prometheus, span: Span, measurand: MeasureRequest['measurand']): Promise<readonly Tick[]> {

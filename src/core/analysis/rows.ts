@@ -88,6 +88,17 @@ export function hasData(tick: Tick): boolean {
   return arms.some((arm) => arm.length > 0) && arms.every((arm) => arm.length === 0 || arm.some(isUsable));
 }
 
+/** Requests per second of both arms together at the looks up to `untilMs`; undefined unless two of them have data. */
+export function requestRate(ticks: readonly Tick[], untilMs: number): number | undefined {
+  const counted = ticks.filter((tick) => tick.atMs <= untilMs && hasData(tick));
+  const [first, last] = [counted[0], counted.at(-1)];
+  if (first === undefined || last === undefined || first === last) return undefined;
+  const known = nothingKnown();
+  const deltas = counted.flatMap((tick) => cleanRow(countLook(known, tick)) ?? []);
+  const requests = deltas.reduce((sum, { stable, candidate }) => sum + stable.requests + candidate.requests, 0);
+  return requests / ((last.atMs - first.atMs) / 1000);
+}
+
 /** What was last counted, by instance. Every look moves it on: copies of it, at each look anew, were half the time of a pass. */
 interface Known {
   readonly stable: ArmKnown;

@@ -1,11 +1,13 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { formatTime, parseTime, sayDuration } from '../time.ts';
-import type { Action } from '../observed.ts';
+import type { Action, PlanEvent } from '../observed.ts';
 import { candidatePods, shrinkStable } from './capacity.ts';
 import { isAsked, pause, pauseOf, sayWho } from './control.ts';
 import type { Evaluation } from './evaluation.ts';
+import { forecastRelease, sayForecast } from './forecast.ts';
 import type { Parameters, Step } from './parameters.ts';
 import { bringUp, ensureRevision, snapshotOf } from './pods.ts';
+import { sayPower } from './power.ts';
 import { act, closeWindow, enter, openWindow, wait, WORTH_TELLING_MS, type Progress, type Turn } from './progress.ts';
 import { promote } from './promotion.ts';
 import { rollBack } from './rollback.ts';
@@ -17,25 +19,32 @@ import { shiftTraffic, weightOf } from './traffic.ts';
  * because the route was written first: a status that lags behind repeats nothing.
  */
 export function takeSteps(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, evaluation: Evaluation): Turn {
-  if (isAsked(release, 'Promote')) return goToPromotion(scene, release, progress, parameters);
+  if (isAsked(release, 'Promote')) return goToPromotion(scene, release, progress, parameters, evaluation);
   const written = routeDecision(scene, release);
-  if (!written) return goTo(scene, release, progress, parameters, 0);
+  if (!written) return goTo(scene, release, progress, parameters, evaluation, 0);
   const index = Number(written.detail);
   const step = parameters.steps[index];
-  if (!step) return goTo(scene, release, progress, parameters, 0);
+  if (!step) return goTo(scene, release, progress, parameters, evaluation, 0);
   const isHolding =
     progress.step === index && openWindow(progress) !== undefined && weightOf(scene, release.spec.to.revision) === step.weight;
-  return isHolding ? hold(scene, release, progress, parameters, evaluation, index) : goTo(scene, release, progress, parameters, index);
+  return (isHolding ? hold : goTo)(scene, release, progress, parameters, evaluation, index);
 }
 
 /** Brings the candidate to step `index`: capacity before weight, and evidence only after the gateway has taken the weight over. */
-function goTo(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, index: number): Turn {
+function goTo(
+  scene: Scene,
+  release: ModelRelease,
+  progress: Progress,
+  parameters: Parameters,
+  evaluation: Evaluation,
+  index: number,
+): Turn {
   const step = parameters.steps[index];
   const written = routeDecision(scene, release);
   const shifted = written?.detail === String(index) && weightOf(scene, release.spec.to.revision) === step?.weight;
   const why = shifted ? undefined : pauseOf(scene, release);
   if (why !== undefined) return pause(scene, release, progress, why);
-  if (!step) return goToPromotion(scene, release, progress, parameters);
+  if (!step) return goToPromotion(scene, release, progress, parameters, evaluation);
   const shrink = shifted ? [] : shrinkStable(scene, release);
   const scaling = scale(scene, release, progress, parameters, candidatePods(scene, step.weight), shrink);
   if (scaling) return scaling;
@@ -46,7 +55,7 @@ function goTo(scene: Scene, release: ModelRelease, progress: Progress, parameter
     );
   if (!shifted) return shift(scene, release, progress, step, index, shrink);
   const { route } = scene.observed;
-  if (route?.acceptance.state === 'Accepted') return beginHold(scene, progress, parameters, step, index, written.atMs);
+  if (route?.acceptance.state === 'Accepted') return beginHold(scene, progress, parameters, evaluation, step, index, written.atMs);
   const deadline = written.atMs + parameters.progressDeadlineMs;
   const said = route?.acceptance.message ?? 'the route is gone';
   if (scene.now < deadline) {
@@ -118,12 +127,22 @@ function shift(
 }
 
 /** Evidence counts from the first look after the gateway's statistics and one scrape have caught up with the new weight. */
-function beginHold(scene: Scene, progress: Progress, parameters: Parameters, step: Step, index: number, shiftedAtMs: number): Turn {
+function beginHold(
+  scene: Scene,
+  progress: Progress,
+  parameters: Parameters,
+  evaluation: Evaluation,
+  step: Step,
+  index: number,
+  shiftedAtMs: number,
+): Turn {
   const { intervalMs, settleMs } = parameters;
   const fromMs = Math.ceil((scene.now + settleMs) / intervalMs) * intervalMs;
   const closed = closeWindow(progress, shiftedAtMs);
   const from = formatTime(fromMs);
-  const message = `holding at ${step.weight} % for ${sayDuration(step.holdMs)}, and until the checks allow more`;
+  const expected = closed.windows === undefined ? expectEvidence(scene, parameters, evaluation) : undefined;
+  const held = `holding at ${step.weight} % for ${sayDuration(step.holdMs)}, and until the checks allow more`;
+  const message = expected === undefined ? held : `${held}; ${expected.message}`;
   const holding: Progress = {
     ...enter(closed, scene.now, 'Holding', message, step.weight),
     decision: 'Shift',
@@ -131,7 +150,15 @@ function beginHold(scene: Scene, progress: Progress, parameters: Parameters, ste
     windows: [...(closed.windows ?? []), { step: index, weight: step.weight, from }],
     evidenceSince: closed.evidenceSince ?? from,
   };
-  return act(withoutUnavailable(holding), [], []);
+  return act(withoutUnavailable(holding), [], expected === undefined ? [] : [expected]);
+}
+
+/** How long the evidence will take, told once: when the first hold begins, whose write of the status tells it no more. */
+function expectEvidence(scene: Scene, parameters: Parameters, evaluation: Evaluation): PlanEvent | undefined {
+  const forecast = forecastRelease(parameters, evaluation.checks, scene.observed.samples, scene.now);
+  if (!forecast) return undefined;
+  const message = sayForecast(forecast, parameters.minRequests);
+  return forecast.late ? { type: 'Warning', reason: 'EvidenceLate', message } : { type: 'Normal', reason: 'EvidenceForecast', message };
 }
 
 function withoutUnavailable(progress: Progress): Progress {
@@ -158,7 +185,7 @@ function hold(
   const isEarly = scene.now < overAtMs;
   if (isEarly && !(parameters.isFast && evaluation.isCertified)) return { ...wait(holding, overAtMs), actions };
   const missing = missingEvidence(evaluation, parameters, index);
-  if (missing === undefined) return goTo(scene, release, progress, parameters, index + 1);
+  if (missing === undefined) return goTo(scene, release, progress, parameters, evaluation, index + 1);
   if (isEarly) return { ...wait(holding, overAtMs), actions };
   const deadlineMs = overAtMs + parameters.evidenceDeadlineMs;
   if (scene.now < deadlineMs) return { ...wait(holding, deadlineMs), actions };
@@ -225,14 +252,16 @@ function missingWithoutTraffic({ checks }: Evaluation, parameters: Parameters, i
   return silent && index === parameters.steps.length - 1 ? `check ${silent.name} has no value, and all traffic would come next` : undefined;
 }
 
-function goToPromotion(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters): Turn {
+function goToPromotion(scene: Scene, release: ModelRelease, progress: Progress, parameters: Parameters, evaluation: Evaluation): Turn {
   const scaling = scale(scene, release, progress, parameters, scene.size, shrinkStable(scene, release));
-  return scaling ?? promote(scene, release, progress, whyPromoted(release, parameters));
+  return scaling ?? promote(scene, release, progress, whyPromoted(release, parameters, evaluation));
 }
 
-function whyPromoted(release: ModelRelease, { checks, steps }: Parameters): string {
+function whyPromoted(release: ModelRelease, { checks, steps }: Parameters, evaluation: Evaluation): string {
   if (isAsked(release, 'Promote')) return sayWho(release, 'promoted');
   if (checks.length === 0) return 'promoted without evidence, as asked: it has no checks, its pods are Ready and it answered the probe';
   if (steps.every(({ weight }) => weight === 0)) return 'every step was held without traffic, so nothing was compared; no limit was exceeded';
-  return `every step was held, and no check (${checks.map(({ name }) => name).join(', ')}) spoke against it`;
+  const power = sayPower(evaluation.checks);
+  const unopposed = `every step was held, and no check (${checks.map(({ name }) => name).join(', ')}) spoke against it`;
+  return power === undefined ? unopposed : `${unopposed}; ${power}`;
 }

@@ -87,9 +87,12 @@ function stepWeight(release: ModelRelease, progress: Progress): number {
   return release.spec.plan.steps[progress.step ?? -1]?.weight ?? 0;
 }
 
+/** An operator that has just begun and has not asked yet knows no better than what the status says. */
 function verdicts(scene: Scene, evaluation: Evaluation, before: Status | undefined): NonNullable<Status['verdicts']> {
+  const asked = new Set(scene.observed.samples.flatMap(({ check, ticks }) => (ticks.length > 0 ? [check] : [])));
   return evaluation.checks.map((result) => {
-    const known = before?.verdicts?.find(({ check, verdict }) => check === result.name && verdict === result.verdict);
+    const isKnown = (verdict: string | undefined): boolean => verdict === result.verdict || !asked.has(result.name);
+    const known = before?.verdicts?.find(({ check, verdict }) => check === result.name && isKnown(verdict));
     return known ?? { check: result.name, verdict: result.verdict, explanation: clip(result.explain(), 512), at: formatTime(scene.now) };
   });
 }

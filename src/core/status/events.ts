@@ -27,3 +27,31 @@ function troublesIn(conditions: Conditions): readonly Condition[] {
   const mismatch = packages?.status === 'False' && packages.reason !== trouble?.reason ? packages : undefined;
   return [trouble, mismatch].filter((condition) => condition !== undefined);
 }
+
+type Verdicts = NonNullable<NonNullable<ModelDeployment['status']>['verdicts']>;
+
+/** Verdicts that somebody may want to look at before they decide anything, with the reason of their Event. */
+const DOUBTS: ReadonlyMap<string, string> = new Map([
+  ['Inconclusive/Suspect', 'CheckSuspect'],
+  ['Inconclusive/NoData', 'CheckNoData'],
+  ['Inconclusive/SplitMismatch', 'CheckSplitMismatch'],
+]);
+
+/**
+ * What a status that is about to be written says of the checks that the one before did not: an Event for each change, and none at a
+ * restart, because the status is what was told.
+ */
+export function verdictEvents({ status }: ModelDeployment, actions: readonly Action[]): readonly PlanEvent[] {
+  const write = actions.find((action) => action.type === 'ApplyStatus' && action.object.kind === 'ModelDeployment');
+  if (write?.type !== 'ApplyStatus') return [];
+  const written = write.object['status'] as ModelDeployment['status'];
+  const before: Verdicts = status?.release === written?.release ? (status?.verdicts ?? []) : [];
+  return (written?.verdicts ?? []).flatMap(({ check, verdict, explanation = '' }): readonly PlanEvent[] => {
+    const old = before.find((told) => told.check === check)?.verdict ?? '';
+    const reason = DOUBTS.get(verdict);
+    const message = `check ${check}: ${explanation}`;
+    if (verdict === old) return [];
+    if (reason !== undefined) return [{ type: 'Warning', reason, message }];
+    return DOUBTS.has(old) && verdict !== 'Fail' ? [{ type: 'Normal', reason: 'CheckRecovered', message }] : [];
+  });
+}

@@ -16,11 +16,13 @@ const view: View = {
   weight: 25,
   logE: 1.5,
   checks: [
-    { check: 'queue', verdict: 'Pass', logE: undefined, value: 7, stable: undefined, candidate: undefined },
+    { check: 'queue', verdict: 'Pass', logE: undefined, phi: undefined, bounds: undefined, value: 7, stable: undefined, candidate: undefined },
     {
       check: 'errors',
       verdict: 'Inconclusive/Collecting',
       logE: 1.5,
+      phi: 1.25,
+      bounds: () => ({ ratioLower: 0, ratioUpper: 4, rateUpper: 0.1 }),
       value: undefined,
       stable: { requests: 90, bad: 1 },
       candidate: { requests: 30, bad: 2 },
@@ -39,7 +41,7 @@ describe('a deployment in /metrics', () => {
       candidate: undefined,
       checks: [
         { check: 'queue', verdict: 'Pass', value: 7 },
-        { check: 'errors', verdict: 'Inconclusive', reason: 'Collecting', logE: 1.5, candidate: { requests: 30, bad: 2 } },
+        { check: 'errors', verdict: 'Inconclusive', reason: 'Collecting', logE: 1.5, phi: 1.25, candidate: { requests: 30, bad: 2 } },
       ],
     });
   });

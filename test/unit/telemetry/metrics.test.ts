@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { DeploymentView } from '../../../src/telemetry/deploymentMetrics.ts';
+import type { BoundsView, DeploymentView } from '../../../src/telemetry/deploymentMetrics.ts';
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts';
 
 const opened: Metrics[] = [];
@@ -100,6 +100,70 @@ describe('the gauges of a deployment', () => {
     expect(await scrape(metrics, 'plimsoll_check_verdict')).toEqual([
       `plimsoll_check_verdict{${OF_FRAUD},check="errors",verdict="Fail",reason="Worse"} 1`,
     ]);
+  });
+});
+
+describe('the bounds of a check', () => {
+  const bounded = (name: string, bounds: () => BoundsView): DeploymentView => ({
+    ...HOLDING,
+    name,
+    checks: [{ check: 'errors', verdict: 'Inconclusive', phi: 1.5, bounds }],
+  });
+  const upper = async (metrics: Metrics): Promise<readonly string[]> =>
+    (await scrape(metrics, 'plimsoll_check_rate_upper')).map((line) => line.replace(/^.*deployment="(\w+)".*} /, '$1 '));
+
+  test('are asked at a scrape, once for each look', async () => {
+    let asked = 0;
+    const metrics = open();
+    const bounds = (): BoundsView => ({ ratioLower: 0, ratioUpper: ++asked, rateUpper: 0.25 });
+    metrics.recordDeployment(bounded('fraud', bounds));
+    metrics.recordDeployment(bounded('fraud', bounds));
+    expect(asked).toBe(0);
+    const first = await scrape(metrics, OF_FRAUD, 'check="errors"');
+    expect(first.filter((line) => !line.includes('verdict')).toSorted()).toEqual([
+      `plimsoll_check_burst_factor{${OF_FRAUD},check="errors"} 1.5`,
+      `plimsoll_check_rate_upper{${OF_FRAUD},check="errors"} 0.25`,
+      `plimsoll_check_ratio_lower{${OF_FRAUD},check="errors"} 0`,
+      `plimsoll_check_ratio_upper{${OF_FRAUD},check="errors"} 1`,
+    ]);
+    expect(await scrape(metrics, OF_FRAUD, 'check="errors"')).toEqual(first);
+    expect(asked).toBe(1);
+    metrics.recordDeployment(bounded('fraud', bounds));
+    expect(await scrape(metrics, 'ratio_upper')).toEqual([`plimsoll_check_ratio_upper{${OF_FRAUD},check="errors"} 2`]);
+  });
+
+  test('that are none have no series', async () => {
+    const metrics = open();
+    metrics.recordDeployment(bounded('fraud', () => ({ ratioLower: 0, ratioUpper: null, rateUpper: 1 })));
+    expect(await upper(metrics)).toEqual(['fraud 1']);
+    expect(await scrape(metrics, 'ratio_upper')).toEqual([]);
+  });
+
+  test('take no more than their time of a scrape: those that waited longest come first, and the others keep their last ones', async () => {
+    let [now, round] = [0, 1];
+    const metrics = open(() => now);
+    const costly = (): BoundsView => {
+      now += 30;
+      return { ratioLower: 0, ratioUpper: null, rateUpper: round };
+    };
+    const record = (): void => ['a', 'b', 'c'].forEach((name) => metrics.recordDeployment(bounded(name, costly)));
+    record();
+    expect(await upper(metrics)).toEqual(['a 1', 'b 1']);
+    round = 2;
+    record();
+    expect((await upper(metrics)).toSorted()).toEqual(['a 2', 'b 1', 'c 2']);
+  });
+
+  test('go with the release, also before anybody asked', async () => {
+    const metrics = open();
+    metrics.recordDeployment(bounded('fraud', () => ({ ratioLower: 0, ratioUpper: 2, rateUpper: 1 })));
+    await scrape(metrics);
+    metrics.recordDeployment(bounded('fraud', () => ({ ratioLower: 0, ratioUpper: 2, rateUpper: 1 })));
+    metrics.recordDeployment(STEADY);
+    expect(await scrape(metrics, 'check=')).toEqual([]);
+    metrics.recordDeployment(bounded('fraud', () => ({ ratioLower: 0, ratioUpper: 2, rateUpper: 1 })));
+    metrics.forgetDeployment('risk', 'fraud');
+    expect(await scrape(metrics, OF_FRAUD)).toEqual([]);
   });
 });
 

@@ -23,7 +23,7 @@ export const COMPARE: CheckKind<NonNullable<CheckSpec['compare']>, CompareOption
   }),
   accuses: () => true,
   certifies: () => true,
-  judge: (check, evidence) => compareRates(ratesOf(evidence), check, 0),
+  judge: (check, evidence, context) => compareRates(ratesOf(evidence), check, 0, context),
   watch: (check, evidence, last) => holdAgainstBaseline(ratesOf(evidence), check, last),
 };
 

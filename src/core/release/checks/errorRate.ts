@@ -14,6 +14,6 @@ export const ERROR_RATE: CheckKind<NonNullable<CheckSpec['errorRate']>, Margins>
   measure: (_, { arms }) => ({ type: 'errors', arms }),
   accuses: () => true,
   certifies: () => true,
-  judge: (check, evidence) => compareRates(evidence.rows(), check, 0),
+  judge: (check, evidence, context) => compareRates(evidence.rows(), check, 0, context),
   watch: (check, evidence, last) => holdAgainstBaseline(evidence.rows(), check, last),
 };

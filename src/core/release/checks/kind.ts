@@ -1,8 +1,10 @@
 import type { ModelDeployment } from '../../../api/generated/modeldeployment.ts';
 import type { Voice } from '../../analysis/decide.ts';
+import type { AnalysisConfig } from '../../analysis/config.ts';
 import type { Totals } from '../../analysis/analyse.ts';
 import type { Arms, Measurand } from '../../analysis/measurement.ts';
 import type { PromqlNames } from '../../analysis/promql.ts';
+import type { RawCounts, Row } from '../../analysis/row.ts';
 import type { CheckEvidence } from '../evidence.ts';
 
 /** What a kind of check is, from the user's words to the verdict. Each kind has a file of its own beside this one; kinds.ts lists them. */
@@ -42,6 +44,18 @@ export interface Finding {
   readonly figures: Figures;
   /** Its part in the combined evidence, which alone may fail a release on statistics. */
   readonly voice?: Voice;
+  /** Of a check that compares shares of bad events: what its verdict was made from, for questions that cost more than the verdict. */
+  readonly comparison?: Comparison;
+}
+
+/** Two versions by their shares of bad events. */
+export interface Comparison {
+  readonly rows: readonly Row[];
+  /** Stable's intervals before the release. */
+  readonly history: readonly RawCounts[];
+  readonly config: AnalysisConfig;
+  /** Level at which this check alone rolls back. */
+  readonly alpha: number;
 }
 
 /** Whom a check is about. */

@@ -4,7 +4,7 @@ import type { Counts, Row } from '../../analysis/row.ts';
 import { durationMs } from '../../time.ts';
 import type { CheckEvidence } from '../evidence.ts';
 import { addBins, histogramRows, quantile, total, type HistogramRows } from './bins.ts';
-import type { CheckKind, CheckSpec, Finding, Settings } from './kind.ts';
+import type { CheckKind, CheckSpec, Finding, JudgeContext, Settings } from './kind.ts';
 import { marginSettings, readMargins, type Margins } from './settings.ts';
 import { accusation, compareRates, holdAgainstBaseline, holdRate, verdictOf } from './twoArms.ts';
 
@@ -38,16 +38,16 @@ export const LATENCY: CheckKind<NonNullable<CheckSpec['latency']>, LatencyOption
       : { type: 'latencies', arms },
   accuses: () => true,
   certifies: ({ wish }) => wish.kind !== 'Any',
-  judge: ({ wish }, evidence) => {
+  judge: ({ wish }, evidence, context) => {
     switch (wish.kind) {
       case 'Threshold':
-        return compareRates(evidence.rows(), wish, TOLERANCE);
+        return compareRates(evidence.rows(), wish, TOLERANCE, context);
       case 'Fixed':
         return holdRate(ownOf(evidence), 1 - wish.quantile, [], sayFixed(wish));
       case 'Factor':
-        return compareQuantile(wish, histogramRows(evidence.vectors()));
+        return compareQuantile(wish, histogramRows(evidence.vectors()), context);
       case 'Any':
-        return compareAll(histogramRows(evidence.vectors()));
+        return compareAll(histogramRows(evidence.vectors()), context);
     }
   },
   watch: ({ wish }, evidence, last) => {
@@ -90,12 +90,12 @@ function boundaryFor({ quantile: part, factor }: Factor, { history, edges }: His
 }
 
 /** Floor 1 - q and no margin: a pass says that the candidate's quantile is within the boundary, or no worse than stable beyond it. */
-function compareQuantile(wish: Factor, histogram: HistogramRows): Finding {
+function compareQuantile(wish: Factor, histogram: HistogramRows, context: JudgeContext): Finding {
   const boundary = boundaryFor(wish, histogram);
   if (boundary === undefined) return noBoundary(wish, histogram);
   const rows = histogram.rows.map(({ window, row }) => ({ window, row: slowRow(row, boundary.ms, histogram.edges) }));
   const history = histogram.history.map((bins) => slowCounts(bins, boundary.ms, histogram.edges));
-  return compareRates({ rows, history }, { margin: 0, floor: 1 - wish.quantile }, TOLERANCE, sayFactor(wish, boundary));
+  return compareRates({ rows, history }, { margin: 0, floor: 1 - wish.quantile }, TOLERANCE, context, sayFactor(wish, boundary));
 }
 
 function watchQuantile(wish: Factor, histogram: HistogramRows, last: number): Finding {
@@ -121,13 +121,13 @@ function noBoundary({ quantile: part, factor }: Factor, { history, edges, rows }
 }
 
 /** At every boundary at once. */
-function compareAll({ edges, rows: timed, history }: HistogramRows): Finding {
+function compareAll({ edges, rows: timed, history }: HistogramRows, context: JudgeContext): Finding {
   const rows = timed.map(({ row }) => row);
   const series = slowerSeries(rows, history, TOLERANCE, DEFAULT_ANALYSIS.phiMax);
   const word = accusation(series, rows.map((row) => row && { requests: total(row.candidate), bad: 0 }), DEFAULT_ANALYSIS.alpha);
   const worst = (): { readonly edge: number; readonly finding: Finding } | undefined =>
     edges
-      .map((edge) => ({ edge, finding: atEdge(edge, edges, timed, history) }))
+      .map((edge) => ({ edge, finding: atEdge(edge, edges, timed, history, context) }))
       .reduce<{ edge: number; finding: Finding } | undefined>(
         (most, one) => (most === undefined || (one.finding.figures.logE ?? 0) > (most.finding.figures.logE ?? 0) ? one : most),
         undefined,
@@ -145,12 +145,19 @@ function compareAll({ edges, rows: timed, history }: HistogramRows): Finding {
   };
 }
 
-function atEdge(edge: number, edges: readonly number[], timed: HistogramRows['rows'], history: readonly Bins[]): Finding {
+function atEdge(
+  edge: number,
+  edges: readonly number[],
+  timed: HistogramRows['rows'],
+  history: readonly Bins[],
+  context: JudgeContext,
+): Finding {
   const rows = timed.map(({ window, row }) => ({ window, row: slowRow(row, edge, edges) }));
   return compareRates(
     { rows, history: history.map((bins) => slowCounts(bins, edge, edges)) },
     { margin: TOLERANCE, floor: 0 },
     TOLERANCE,
+    context,
   );
 }
 

@@ -5,7 +5,7 @@ import { isSuspicious, NOTHING_SEEN, rejects, stepEvidence } from '../../analysi
 import { judgeRate } from '../../analysis/rate.ts';
 import type { Counts, RawCounts, Row } from '../../analysis/row.ts';
 import { explain, formatEvidence, roundUp } from '../../analysis/words.ts';
-import type { Figures, Finding, Verdict } from './kind.ts';
+import type { Figures, Finding, JudgeContext, Verdict } from './kind.ts';
 import type { Margins } from './settings.ts';
 
 /** Rows of one check with the windows that they lie in. */
@@ -16,7 +16,13 @@ export interface WindowedRows {
 }
 
 /** A share of bad events, compared between the two versions. `prefix` says what is bad, where the name of the check does not. */
-export function compareRates({ rows: timed, history }: WindowedRows, { margin, floor }: Margins, tolerance: number, prefix = ''): Finding {
+export function compareRates(
+  { rows: timed, history }: WindowedRows,
+  { margin, floor }: Margins,
+  tolerance: number,
+  { alpha }: JudgeContext,
+  prefix = '',
+): Finding {
   const rows = timed.map(({ row }) => row);
   const config: AnalysisConfig = { ...DEFAULT_ANALYSIS, tolerance: Math.min(tolerance, margin), margin, floor };
   const judgement = judge(rows, history, config);
@@ -25,6 +31,7 @@ export function compareRates({ rows: timed, history }: WindowedRows, { margin, f
     explain: () => `${prefix}${explain(judgement, bounds(rows, history, config), config)}`,
     figures: figuresOf(judgement),
     voice: judgement,
+    comparison: { rows, history, config, alpha },
   };
 }
 

@@ -199,3 +199,41 @@ describe('an alert', () => {
     expect((await ended(world)).status?.outcome).toBe('Promoted');
   });
 });
+
+describe('a verdict that changes', () => {
+  const told = (world: Awaited<ReturnType<typeof releasing>>): readonly string[] =>
+    world.events.filter(({ reason }) => reason.startsWith('Check')).map(({ type, reason, message }) => `${type} ${reason} ${message}`);
+
+  test('is told once by an Event, however many looks say the same and after a restart, and so is its end', async () => {
+    const checks = [{ name: 'queue', limit: { query: 'max(queue{revision="{{revision}}"})', max: '10', for: '1h' } }];
+    const world = await servingWorld({ analysis: { interval: '5s', minRequests: 100, checks } });
+    let value = 1;
+    world.gateway.values = () => value;
+    world.release('2');
+    await holdingAt(world, 5);
+    await world.run(20_000);
+    value = 99;
+    await world.run(20_000);
+    world.restart();
+    await world.run(20_000);
+    expect(told(world)).toEqual(['Warning CheckSuspect check queue: value 99, which must be at most 10']);
+    value = 2;
+    await world.run(20_000);
+    expect(told(world).slice(1)).toEqual(['Normal CheckRecovered check queue: value 2, which must be at most 10']);
+    value = NaN;
+    await world.run(20_000);
+    expect(told(world).slice(2)).toEqual([expect.stringMatching(/^Warning CheckNoData check queue: no data: /)]);
+  });
+
+  test('to a failure is told by the roll-back alone', async () => {
+    const world = await releasing({ errorRate: 0.5 });
+    await ended(world);
+    expect(told(world).filter((event) => !event.startsWith('Warning CheckSuspect'))).toEqual([]);
+  });
+
+  test('of a good version is nothing to tell', async () => {
+    const world = await releasing();
+    await ended(world);
+    expect(told(world)).toEqual([]);
+  });
+});

@@ -192,3 +192,32 @@ function placeOf(object: object | undefined): string {
     (object as { readonly status?: { readonly phase?: string; readonly weight?: number } } | undefined)?.status ?? {};
   return `${phase}/${weight}`;
 }
+
+describe('what a promotion is worth', () => {
+  test('is told by the regression that would have been caught, in the sentence and in the record', async () => {
+    const world = await releasing();
+    const release = await ended(world);
+    const said = /^.*a candidate ([0-9.]+) times as bad in errors or ([0-9.]+) times as bad in latency would have been caught with 90 % probability$/;
+    const [, errors, latency] = said.exec(release.status?.message ?? '') ?? [];
+    expect(Number(errors)).toBeGreaterThan(1);
+    expect(release.status?.checks?.map(({ evidence }) => evidence?.['catches90'])).toEqual([errors, latency]);
+    world.assertSound();
+  });
+
+  test('is not asked at any other moment', async () => {
+    const world = await releasing();
+    await holdingAt(world, 50);
+    expect(world.newest().status?.checks).not.toEqual([]);
+    expect(JSON.stringify(world.newest().status)).not.toContain('catches90');
+  });
+
+  test('stays in the record while the version before is kept', async () => {
+    const world = await releasing({}, { rollout: { steps: [{ weight: 50, hold: '5m' }], keepPrevious: { for: '2m' } } });
+    await world.until(() => world.newest().status?.phase === 'Watching');
+    const told = (): unknown => world.newest().status?.checks?.map(({ evidence }) => evidence?.['catches90']);
+    const before = told();
+    expect(before).toEqual([expect.any(String), expect.any(String)]);
+    expect((await ended(world)).status?.outcome).toBe('Promoted');
+    expect(told()).toEqual(before);
+  });
+});

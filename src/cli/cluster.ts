@@ -1,0 +1,98 @@
+// What commands that need a cluster have of the world.
+
+import { writeFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { KubeConfig } from '@kubernetes/client-node';
+import type { ModelDeployment } from '../api/generated/modeldeployment.ts';
+import type { ModelRelease } from '../api/generated/modelrelease.ts';
+import { RESOURCE } from '../api/resources.ts';
+import type { KubeClient } from '../controller/client.ts';
+import { createSystemClock } from '../controller/clock.ts';
+import { KubeError } from '../controller/errors.ts';
+import { createKubeClient } from '../controller/kubeClient.ts';
+import { quote } from '../core/version/text.ts';
+import { createPrometheus, type Prometheus } from '../metrics/prometheus.ts';
+import { Refusal, type Input } from './command.ts';
+import { readInput } from './input.ts';
+
+export interface ClusterInput extends Input {
+  /** The cluster of the user's kubeconfig, as kubectl finds it. Throws a Refusal when there is none. */
+  readonly cluster: () => Cluster;
+  readonly now: () => number;
+  /** Makes or replaces a file. Throws a Refusal that names it. */
+  readonly write: (file: string, text: string) => Promise<void>;
+}
+
+export interface Cluster {
+  readonly client: KubeClient;
+  /** That of the present context. */
+  readonly namespace: string;
+}
+
+/** The real world. `now` is the wall clock. */
+export function createClusterInput(standardInput: Readable, now: () => number, loadKubeConfig = loadDefault): ClusterInput {
+  return {
+    read: (file) => readInput(file, standardInput),
+    now,
+    cluster: () => {
+      const kubeConfig = loadKubeConfig();
+      const context = kubeConfig.getContextObject(kubeConfig.getCurrentContext());
+      return { client: createKubeClient(kubeConfig, { clock: createSystemClock(now) }), namespace: context?.namespace ?? 'default' };
+    },
+    write: async (file, text) => {
+      try {
+        await writeFile(file, text);
+      } catch (error) {
+        throw new Refusal(`${quote(file)} cannot be written: ${(error as Error).message}`);
+      }
+    },
+  };
+}
+
+function loadDefault(): KubeConfig {
+  const kubeConfig = new KubeConfig();
+  try {
+    kubeConfig.loadFromDefault();
+  } catch (error) {
+    throw new Refusal(`the kubeconfig cannot be read: ${(error as Error).message}; KUBECONFIG names its file, as for kubectl`);
+  }
+  return kubeConfig;
+}
+
+/** `-n` is the only short option, and kubectl's. */
+export function longOptions(words: readonly string[]): readonly string[] {
+  return words.map((word) => (word === '-n' ? '--namespace' : word));
+}
+
+/** A client that waits longer than the operator's: a person asks for many looks at once. Throws a Refusal for what is no address. */
+export function openPrometheus(url: string): Prometheus {
+  try {
+    return createPrometheus({ url, now: () => performance.now(), timeoutMs: 30_000 });
+  } catch {
+    throw new Refusal(`--prometheus is ${quote(url)}: write an address such as http://127.0.0.1:9090`);
+  }
+}
+
+/** Releases of a ModelDeployment in ascending number. */
+export async function releasesOf({ client }: Cluster, namespace: string, deployment: string): Promise<readonly ModelRelease[]> {
+  const { items } = await asked(() => client.list(RESOURCE.modelRelease, { namespace }));
+  const releases = items as unknown as readonly ModelRelease[];
+  return releases.filter(({ spec }) => spec.deployment === deployment).toSorted((a, b) => a.spec.number - b.spec.number);
+}
+
+export async function deploymentOf({ client }: Cluster, namespace: string, name: string): Promise<ModelDeployment | undefined> {
+  return (await asked(() => client.get({ resource: RESOURCE.modelDeployment, namespace, name }))) as ModelDeployment | undefined;
+}
+
+export async function releaseOf({ client }: Cluster, namespace: string, name: string): Promise<ModelRelease | undefined> {
+  return (await asked(() => client.get({ resource: RESOURCE.modelRelease, namespace, name }))) as ModelRelease | undefined;
+}
+
+/** A failure of the API server, or of the way there, as a sentence. */
+async function asked<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw error instanceof KubeError ? new Refusal(error.message) : error;
+  }
+}
