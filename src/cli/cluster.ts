@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { KubeConfig } from '@kubernetes/client-node';
+import type { CheckSet } from '../api/generated/checkset.ts';
 import type { ModelDeployment } from '../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../api/generated/modelrelease.ts';
 import { RESOURCE } from '../api/resources.ts';
@@ -71,6 +72,12 @@ export function openPrometheus(url: string): Prometheus {
   } catch {
     throw new Refusal(`--prometheus is ${quote(url)}: write an address such as http://127.0.0.1:9090`);
   }
+}
+
+/** CheckSets of a namespace by name. */
+export async function checkSetsOf({ client }: Cluster, namespace: string): Promise<ReadonlyMap<string, CheckSet>> {
+  const { items } = await asked(() => client.list(RESOURCE.checkSet, { namespace }));
+  return new Map((items as unknown as readonly CheckSet[]).map((set) => [set.metadata.name, set]));
 }
 
 /** Releases of a ModelDeployment in ascending number. */

@@ -1,5 +1,6 @@
 // plimsoll explain: what a ModelDeployment is doing, what it waits for, what comes next, and what a person can do.
 
+import type { CheckSet } from '../api/generated/checkset.ts';
 import type { ModelDeployment } from '../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../api/generated/modelrelease.ts';
 import { evaluate } from '../core/release/evaluation.ts';
@@ -7,10 +8,11 @@ import { forecastRelease, sayForecast } from '../core/release/forecast.ts';
 import { activeRelease } from '../core/release/ledger.ts';
 import { parametersOf, planSnapshot } from '../core/release/parameters.ts';
 import { placesWith, requestsOf } from '../core/release/replay.ts';
+import { wantedChecks } from '../core/release/wantedChecks.ts';
 import { formatTime, parseTime } from '../core/time.ts';
 import { quote } from '../core/version/text.ts';
 import { readSamples } from '../metrics/past.ts';
-import { deploymentOf, longOptions, openPrometheus, releasesOf, type ClusterInput } from './cluster.ts';
+import { checkSetsOf, deploymentOf, longOptions, openPrometheus, releasesOf, type ClusterInput } from './cluster.ts';
 import { Refusal, type Output } from './command.ts';
 import { renderExplanation, type Explained } from './explainText.ts';
 import { parseOptions } from './options.ts';
@@ -42,7 +44,9 @@ export async function runExplain(words: readonly string[], input: ClusterInput):
   if (!deployment) throw new Refusal(`there is no ModelDeployment ${quote(name)} in namespace ${quote(namespace)}; -n names another one`);
   const releases = await releasesOf(cluster, namespace, name);
   const now = input.now();
-  const found = values.prometheus === '' ? {} : await askPrometheus(values.prometheus, deployment, releases, now);
+  const isAsked = values.prometheus !== '';
+  const release = isAsked ? (activeRelease(releases) ?? releaseOfNow(deployment, await checkSetsOf(cluster, namespace), now)) : undefined;
+  const found = release ? await askPrometheus(values.prometheus, deployment, releases, release, now) : {};
   return { text: renderExplanation({ deployment, releases, now, ...found }), code: 0 };
 }
 
@@ -51,12 +55,12 @@ async function askPrometheus(
   url: string,
   deployment: ModelDeployment,
   releases: readonly ModelRelease[],
+  release: ModelRelease,
   now: number,
 ): Promise<Pick<Explained, 'forecast' | 'judged'>> {
   const slot = deployment.status?.stable?.slot;
-  const active = activeRelease(releases);
-  const release = active ?? releaseOfNow(deployment, now);
-  if (!release || slot === undefined) return {};
+  if (slot === undefined) return {};
+  const isActive = activeRelease(releases) === release;
   const parameters = parametersOf(release);
   const { windows = [], evidenceSince, promotedAt } = release.status ?? {};
   if (promotedAt !== undefined) return {};
@@ -69,14 +73,18 @@ async function askPrometheus(
     const problem = samples.find(({ problem: why }) => why !== undefined)?.problem;
     if (!forecast) return problem === undefined ? {} : { forecast: `nothing can be said: ${problem}` };
     const judged = checks.map(({ name, verdict, explain }) => ({ check: name, verdict, explanation: explain() }));
-    return { forecast: sayForecast(forecast, parameters.minRequests), ...(active && windows.length > 0 ? { judged } : {}) };
+    return { forecast: sayForecast(forecast, parameters.minRequests), ...(isActive && windows.length > 0 ? { judged } : {}) };
   } finally {
     prometheus.close();
   }
 }
 
 /** What the spec would do if a release began now. Nothing is counted of its candidate, which does not exist. */
-function releaseOfNow(deployment: ModelDeployment, now: number): ModelRelease | undefined {
+function releaseOfNow(
+  deployment: ModelDeployment,
+  checkSets: ReadonlyMap<string, CheckSet>,
+  now: number,
+): ModelRelease | undefined {
   const { metadata, status, apiVersion } = deployment;
   const { version, digest, revision } = status?.stable ?? {};
   if (version === undefined || digest === undefined || revision === undefined) return undefined;
@@ -90,7 +98,7 @@ function releaseOfNow(deployment: ModelDeployment, now: number): ModelRelease | 
       from: { version, digest, revision },
       to: { version, digest, revision: 'none' },
       cause: { type: 'Version' },
-      plan: planSnapshot(deployment, SETTLE_MS, false),
+      plan: planSnapshot(deployment, wantedChecks({ deployment, checkSets }), SETTLE_MS, false),
     },
   };
 }
