@@ -1,37 +1,30 @@
 // What the evidence of real requests says at 200 requests/s: equal versions are not rolled back for errors that both have, and come in
 // bursts; a version with five times as many is found at a weight of 5 %.
-import { setTimeout as sleep } from 'node:timers/promises';
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { PORTS } from '../../deploy/local/cluster/index.ts';
 import type { LoadRecord } from '../../deploy/local/load/figures.ts';
-import { QUICK_ROLLOUT, Scenario } from '../support/scenario.ts';
+import type { ModelRelease } from '../../src/api/generated/modelrelease.ts';
+import { kubeconfig } from '../support/cluster.ts';
+import { BURSTY, openEvidence } from '../support/evidenceScene.ts';
+import type { Scenario } from '../support/scenario.ts';
 
-const RATE = 200;
-/** So many looks, for the burst factor, before a release begins. */
-const HISTORY_LOOKS = 12;
 const STORY_MS = 400_000;
-const CHECKS = [{ name: 'errors', errorRate: { relativeMargin: '50%', absoluteFloor: '0.1%' } }];
 
-/** A scene in which version 1 serves, under load for long enough to be known. */
-async function begin(title: string, intervalSeconds: number, behaviours: Readonly<Record<string, object>>, weights: readonly [number, string][]): Promise<{ scene: Scenario; records: LoadRecord[] }> {
-  const scene = await Scenario.open(title);
-  const records: LoadRecord[] = [];
-  await Promise.all(Object.entries(behaviours).map(async ([version, behaviour]) => await scene.version(version, behaviour)));
-  await scene.deploy('1', {
-    rollout: { ...QUICK_ROLLOUT, steps: weights.map(([weight, hold]) => ({ weight, hold })), evidenceDeadline: '10m' },
-    analysis: { interval: `${intervalSeconds}s`, minRequests: 50, checks: CHECKS },
-  });
-  await scene.ready(90_000);
-  scene.load(RATE, { onRecord: (record) => records.push(record) });
-  await sleep(HISTORY_LOOKS * intervalSeconds * 1000);
-  return { scene, records };
+/** What a user sees of a command for the terminal. */
+async function plimsoll(...words: readonly string[]): Promise<string> {
+  const main = resolve(import.meta.dirname, '../../src/main.ts');
+  const { stdout } = await promisify(execFile)(process.execPath, [main, ...words], { env: { ...process.env, KUBECONFIG: kubeconfig() } });
+  return stdout;
 }
 
 describe('two versions whose errors are the same: 0.5 %, in bursts of four', () => {
-  const bursty = { failPercent: 0.125, failBurst: 4 };
   let scene: Scenario;
 
   beforeAll(async () => {
-    ({ scene } = await begin('aa', 2, { '1': bursty, '2': bursty, '3': bursty }, [[5, '10s'], [25, '10s'], [50, '10s']]));
+    ({ scene } = await openEvidence('aa', 2, { '1': BURSTY, '2': BURSTY, '3': BURSTY }, [[5, '10s'], [25, '10s'], [50, '10s']]));
   }, STORY_MS);
 
   afterAll(async () => {
@@ -51,9 +44,10 @@ describe('a version with five times as many errors, at 5 %', () => {
   const INTERVAL_SECONDS = 5;
   let scene: Scenario;
   let records: LoadRecord[];
+  let release: ModelRelease;
 
   beforeAll(async () => {
-    ({ scene, records } = await begin('five-times', INTERVAL_SECONDS, { '1': { failPercent: 0.5 }, '2': { failPercent: 2.5 } }, [[5, '10m']]));
+    ({ scene, records } = await openEvidence('five-times', INTERVAL_SECONDS, { '1': { failPercent: 0.5 }, '2': { failPercent: 2.5 } }, [[5, '10m']]));
   }, STORY_MS);
 
   afterAll(async () => {
@@ -63,7 +57,7 @@ describe('a version with five times as many errors, at 5 %', () => {
   test('is rolled back within 40 looks, with its figures', async () => {
     const started = Date.now();
     await scene.release('2');
-    const release = await scene.finished(2, (LOOKS + 8) * INTERVAL_SECONDS * 1000);
+    release = await scene.finished(2, (LOOKS + 8) * INTERVAL_SECONDS * 1000);
     const errors = release.status?.checks?.find(({ name }) => name === 'errors');
     expect(release.status).toMatchObject({ outcome: 'RolledBack', class: 'Evidence', reason: 'ErrorRateWorse' });
     expect(errors?.explanation).toMatch(/^candidate \d+\/\d+ vs stable \d+\/\d+: e=[\d^.]+ >= 100, ratio >= [\d.]+ with 99% confidence/);
@@ -72,4 +66,18 @@ describe('a version with five times as many errors, at 5 %', () => {
     const failed = met.filter(({ status }) => status !== 200).length;
     console.log(`5x errors at 5 %: ${errors?.evidence?.['looks']} looks, ${Math.round((Date.now() - started) / 1000)} s, ${met.length} requests met it, ${failed} failed`);
   }, STORY_MS);
+
+  test('is judged the same by replay, from Prometheus alone', async () => {
+    const words = ['-n', scene.namespace, '--prometheus', `http://127.0.0.1:${PORTS.prometheus}`];
+    const said = await plimsoll('replay', release.metadata.name, ...words);
+    expect(said).toContain(release.status?.checks?.[0]?.explanation?.slice(0, 40));
+    expect(said).toMatch(/agree/);
+  }, 60_000);
+
+  test('is told by explain, with how long evidence would take for the next one', async () => {
+    const words = ['-n', scene.namespace, '--prometheus', `http://127.0.0.1:${PORTS.prometheus}`];
+    const said = await plimsoll('explain', scene.name, ...words);
+    expect(said).toMatch(/RolledBack/);
+    expect(said).toMatch(/at (19|20)\d(\.\d)? requests\/s/);
+  }, 60_000);
 });

@@ -145,6 +145,29 @@ describe('the test model server', () => {
     expect(failed).toBeLessThan(200);
   });
 
+  test('fails in bursts, but answers a probe of zeros', async () => {
+    const { url } = await start({ features: 1, failPercent: 5, failBurst: 4 });
+    const statuses: number[] = [];
+    for (let sent = 0; sent < 600; sent += 1) {
+      const response = await infer(url, [sent % 2]);
+      await response.arrayBuffer();
+      statuses.push(response.status);
+    }
+    expect(new Set(statuses.filter((_, sent) => sent % 2 === 0))).toEqual(new Set([200]));
+    const ones = statuses.filter((_, sent) => sent % 2 === 1);
+    const first = ones.indexOf(500);
+    expect(ones.slice(first, first + 4)).toEqual([500, 500, 500, 500]);
+  });
+
+  test('counts its answers by class, and those that are wrong', async () => {
+    const { url, metrics } = await start({ features: 1, wrongPercent: 100, zeroPercent: 100 });
+    for (let sent = 0; sent < 3; sent += 1) await (await infer(url, [7])).arrayBuffer();
+    const text = await (await fetch(metrics)).text();
+    expect(text).toContain('predictions_total{class="0"} 3');
+    expect(text).toContain('\nlabelled_predictions_total 3\n');
+    expect(text).toContain('\nwrong_predictions_total 3\n');
+  });
+
   test('is slow, or never ready, or crashes, when the model says so', async () => {
     const slow = await start({ features: 1, latencyMs: 150 });
     const started = performance.now();

@@ -40,7 +40,8 @@ type settings struct {
 // model is the content of the model's file: how this version behaves.
 type model struct {
 	Features int `json:"features"`
-	// FailPercent of the requests get a 500, chosen at random.
+	// FailPercent of the requests get a 500, chosen at random; unless it is all of them, not those of zeros alone,
+	// which is what a probe sends.
 	FailPercent float64 `json:"failPercent"`
 	// FailBurst requests fail in a row, once one is chosen to; so failures come together, as they do in the world.
 	FailBurst int `json:"failBurst"`
@@ -72,6 +73,15 @@ type server struct {
 
 func chance(percent float64) bool {
 	return rand.Float64()*100 < percent
+}
+
+func allZero(numbers []float64) bool {
+	for _, number := range numbers {
+		if number != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *server) failsAtRandom() bool {
@@ -182,7 +192,7 @@ func (s *server) predict(in input) ([]int, error) {
 	if limit := s.model.FailWhenFirstAtLeast; limit != nil && numbers[0] >= *limit {
 		return nil, fmt.Errorf("found unknown category %g", numbers[0])
 	}
-	if s.failsAtRandom() {
+	if (s.model.FailPercent >= 100 || !allZero(numbers)) && s.failsAtRandom() {
 		return nil, errors.New("this version fails at random")
 	}
 	answers := make([]int, in.Shape[0])
