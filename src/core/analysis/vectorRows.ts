@@ -76,23 +76,29 @@ function nothingKnown(): Known {
  * only a fall below half is a restart; a series that goes back by less says nothing until it is beyond where it was.
  */
 function countArm(known: Known, arm: ArmVectors, other: ArmVectors, order: readonly number[], mayFall: readonly boolean[]): number[] {
-  const increments = mayFall.map(() => 0);
-  const appears = mayFall.map((_, place) => known.filled.size > 0 && !known.filled.has(place));
-  for (const [series, values] of Object.entries(arm)) {
-    const now = arrange(values, order, mayFall);
+  const increments = new Array<number>(mayFall.length).fill(0);
+  const isKnown = known.filled.size > 0;
+  const filled = new Set(known.filled);
+  for (const series of Object.keys(arm)) {
+    const now = arrange(arm[series] ?? [], order, mayFall);
     const last = known.values.get(series);
-    const falls = (most: number): boolean => now.some((value, place) => mayFall[place] !== true && value < most * (last?.[place] ?? NaN));
-    const hasRestarted = falls(0.5);
-    if (!hasRestarted && falls(1)) continue;
-    now.forEach((value, place) => {
-      if (Number.isNaN(value)) return;
-      const before = hasRestarted ? 0 : (last?.[place] ?? NaN);
-      increments[place] = (increments[place] ?? 0) + value - (Number.isNaN(before) ? (appears[place] === true ? 0 : value) : before);
+    const isBelow = (part: number): boolean => now.some((value, place) => !mayFall[place] && value < part * (last?.[place] ?? NaN));
+    const goesBack = last !== undefined && isBelow(1);
+    const hasRestarted = goesBack && isBelow(0.5);
+    if (goesBack && !hasRestarted) continue;
+    for (const [place, value] of now.entries()) {
+      const before = last?.[place] ?? NaN;
+      if (Number.isNaN(value)) {
+        now[place] = before;
+        continue;
+      }
+      const base = hasRestarted || (Number.isNaN(before) && isKnown && !filled.has(place)) ? 0 : before;
+      increments[place] = (increments[place] ?? 0) + (Number.isNaN(base) ? 0 : value - base);
       known.filled.add(place);
-    });
-    known.values.set(series, last === undefined ? now : now.map((value, place) => (Number.isNaN(value) ? (last[place] ?? NaN) : value)));
+    }
+    known.values.set(series, now);
   }
-  const idle = mayFall.map(() => 0);
+  const idle = new Array<number>(mayFall.length).fill(0);
   for (const series of Object.keys(other)) if (!known.values.has(series)) known.values.set(series, idle);
   return increments;
 }
