@@ -1,6 +1,7 @@
 import type { CountingServer } from '../analysis/servers.ts';
 import type { Routing } from '../traffic/routing.ts';
 import type { CheckSpec } from './checks/kind.ts';
+import { checkOf } from './checks/kinds.ts';
 
 /** Who counts the requests of the two versions: the gateway, or the model servers, which are of this kind. */
 export type Counting = 'Gateway' | CountingServer | 'Nobody';
@@ -16,8 +17,8 @@ export function countingBy(routing: Routing, server: CountingServer | undefined,
 }
 
 /** Whether a check is about requests that somebody has to count. */
-export function comparesRequests({ errorRate, latency, rate, split }: CheckSpec): boolean {
-  return [errorRate, latency, split].some((kind) => kind !== undefined) || (rate !== undefined && rate.total === undefined);
+export function comparesRequests(spec: CheckSpec): boolean {
+  return checkOf(spec)?.basis === 'Requests';
 }
 
 /** Whether it needs to know which requests failed. */

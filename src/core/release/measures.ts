@@ -7,6 +7,7 @@ import type { Owner } from '../resources/children.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
 import type { CheckSpec, Subject } from './checks/kind.ts';
+import { checkOf } from './checks/kinds.ts';
 import type { Parameters } from './parameters.ts';
 
 /** Always measured, whatever the checks are: how many requests each arm answered. No check can have this name. */
@@ -54,18 +55,6 @@ export function queryTrials(
 ): readonly QueryTrial[] {
   const names = { namespace, deployment: name, revision, version };
   return checks.flatMap((check) =>
-    templatesOf(check).map((template) => ({ check: check.name, query: substitutePromql(template, names) })),
+    (checkOf(check)?.queries ?? []).map((template) => ({ check: check.name, query: substitutePromql(template, names) })),
   );
-}
-
-/** What a check asks in PromQL of the user's own. */
-function templatesOf({ compare, score, limit, rate, shift }: CheckSpec): readonly string[] {
-  const templates = [
-    compare?.bad, compare?.total,
-    score?.count, score?.sum, score?.sumOfSquares, score?.histogram,
-    limit?.query,
-    rate?.bad, rate?.total,
-    shift?.counts,
-  ];
-  return templates.flatMap((template) => template ?? []);
 }

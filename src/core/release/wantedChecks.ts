@@ -4,7 +4,7 @@ import { presetOf } from '../resources/presets.ts';
 import type { Snapshot } from '../resources/revision.ts';
 import { routingOf } from '../traffic/routing.ts';
 import type { CheckSpec } from './checks/kind.ts';
-import { canCertify } from './checks/kinds.ts';
+import { checkOf } from './checks/kinds.ts';
 import { comparesRequests, countingBy, needsFailures, type Counting } from './counting.ts';
 
 /** The checks that a release would keep if it started now: those of the spec, then those of the CheckSets that it names, as it names them. */
@@ -69,7 +69,7 @@ function findRefusal(
   const uncountable =
     findUnsplit(written, deployment) ?? findUncountable(written, runtime.preset, counting) ?? findIncomparable(written, counting, serving);
   if (uncountable !== undefined) return refused('ChecksNotCountable', uncountable);
-  const isCertified = analysis?.promoteWhen !== 'Certified' || written.some(({ spec }) => canCertify(spec));
+  const isCertified = analysis?.promoteWhen !== 'Certified' || written.some(({ spec }) => checkOf(spec)?.certifies === true);
   return isCertified ? undefined : refused('NothingCertifies', sayNothingCertifies(written));
 }
 

@@ -16,6 +16,7 @@ export const COMPARE: CheckKind<NonNullable<CheckSpec['compare']>, CompareOption
   settings: ({ bad, total, ...spec }) => ({ bad, total, ...marginSettings(spec, '1%') }),
   read: (settings) => ({ bad: settings['bad'] ?? '', total: settings['total'] ?? '', ...readMargins(settings) }),
   basis: () => 'Counters',
+  queries: ({ bad, total }) => [bad, total],
   measure: ({ bad, total }, { stable, candidate }) => ({
     type: 'counters',
     stable: columnsFor({ total, bad }, stable),

@@ -84,6 +84,8 @@ export interface CheckKind<Spec, Options> {
   readonly settings: (spec: Spec) => Settings;
   readonly read: (settings: Settings) => Options;
   readonly basis: (options: Options) => Basis;
+  /** What it asks in PromQL of the user's own, with placeholders; absent where it asks nothing of the kind. */
+  readonly queries?: (options: Options) => readonly string[];
   readonly measure: (options: Options, subject: Subject) => Measurand;
   /** Whether it has a part in the bound on false roll-backs, which is shared among those that have. */
   readonly accuses: (options: Options) => boolean;
@@ -101,6 +103,7 @@ export interface Check {
   readonly isOptional: boolean;
   readonly reason: string;
   readonly basis: Basis;
+  readonly queries: readonly string[];
   readonly accuses: boolean;
   readonly certifies: boolean;
   readonly measure: (subject: Subject) => Measurand;

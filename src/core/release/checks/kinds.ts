@@ -42,6 +42,7 @@ function entry<Spec, Options>(kind: CheckKind<Spec, Options>, specOf: (spec: Che
         ...base,
         reason: kind.reason,
         basis: kind.basis(options),
+        queries: kind.queries?.(options) ?? [],
         accuses: kind.accuses(options),
         certifies: kind.certifies(options),
         measure: (subject) => kind.measure(options, subject),
@@ -61,12 +62,13 @@ export function settingsOf(spec: CheckSpec): { readonly type: string; readonly s
   throw new Error(`check ${spec.name} has no kind that this operator knows, though the schema admits no other`);
 }
 
-/** Whether a check as a user writes it can certify a candidate. One of a kind that this operator does not know cannot. */
-export function canCertify(spec: CheckSpec): boolean {
-  return [...KINDS.values()].some(({ settings, make }) => {
+/** A check as a user writes it, ready to be asked about; undefined for one of a kind that this operator does not know. */
+export function checkOf(spec: CheckSpec): Check | undefined {
+  for (const { settings, make } of KINDS.values()) {
     const found = settings(spec);
-    return found !== undefined && make({ name: spec.name, isOptional: false }, found).certifies;
-  });
+    if (found !== undefined) return make({ name: spec.name, isOptional: spec.optional ?? false }, found);
+  }
+  return undefined;
 }
 
 /** A check as a release keeps it. */

@@ -27,6 +27,7 @@ export const LIMIT: CheckKind<NonNullable<CheckSpec['limit']>, LimitOptions> = {
     forMs: settings['for'] === undefined ? undefined : durationMs(settings['for'], ''),
   }),
   basis: () => 'Value',
+  queries: ({ promql }) => [promql],
   measure: ({ promql }, { candidate }) => ({ type: 'value', promql: queryFor(promql, candidate) }),
   accuses: () => false,
   certifies: () => false,

@@ -19,6 +19,7 @@ export const RATE: CheckKind<NonNullable<CheckSpec['rate']>, RateOptions> = {
     limit: readPercent(atMost),
   }),
   basis: ({ queries }) => (queries === undefined ? 'Requests' : 'Counters'),
+  queries: ({ queries }) => Object.values(queries ?? {}),
   measure: ({ queries }, { arms, candidate }) =>
     queries === undefined
       ? { type: 'errors', arms }

@@ -34,6 +34,7 @@ export const SCORE: CheckKind<NonNullable<CheckSpec['score']>, ScoreOptions> = {
     margin: readPercent(settings['margin']),
   }),
   basis: () => 'Counters',
+  queries: ({ queries }) => Object.values(queries),
   measure: ({ queries }, { stable, candidate }) => ({
     type: 'counters',
     stable: columnsFor(queries, stable),

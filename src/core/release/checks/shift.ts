@@ -28,6 +28,7 @@ export const SHIFT: CheckKind<NonNullable<CheckSpec['shift']>, ShiftOptions> = {
     rollsBack: settings['whenShifted'] === 'Rollback',
   }),
   basis: () => 'Counters',
+  queries: ({ counts }) => [counts],
   measure: ({ counts, bin }, { stable, candidate }) => ({
     type: 'counters',
     stable: columnsFor({ counts }, stable),
