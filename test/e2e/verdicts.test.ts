@@ -7,8 +7,8 @@ import type { ModelRelease } from '../../src/api/generated/modelrelease.ts';
 import { failuresOfOthers } from '../support/diary.ts';
 import { QUICK_ANALYSIS, QUICK_ROLLOUT, Scenario } from '../support/scenario.ts';
 
-const RATE = 200;
-const STORY_MS = 240_000;
+const RATE = 100;
+const STORY_MS = 300_000;
 const LATENCY_MS = 10;
 /** Counters of the model's own, of one version: its pods are named after its revision. */
 const own = (metric: string): string => `${metric}{namespace="{{namespace}}", pod=~"{{deployment}}-{{revision}}-.*"}`;
@@ -55,7 +55,7 @@ async function deploy(version: string, hold: string): Promise<void> {
 /** One in a hundred takes its time to be told from chance; all else is found, or not, within a short hold. */
 async function released(version: string, number: number, hold = '20s'): Promise<ModelRelease> {
   await deploy(version, hold);
-  return await scene.finished(number, 150_000);
+  return await scene.finished(number, 200_000);
 }
 
 function report(title: string, release: ModelRelease): void {
@@ -69,7 +69,7 @@ function checkOf(release: ModelRelease, name: string): NonNullable<NonNullable<M
 }
 
 test('a slow tail, 1 % of the requests 20 times slower, is found at the boundary where it lies', async () => {
-  const release = await released('slow-tail', 2, '2m');
+  const release = await released('slow-tail', 2, '3m');
   report('slow tail', release);
   expect(release.status).toMatchObject({ outcome: 'RolledBack', reason: 'LatencyWorse' });
   expect(checkOf(release, 'latency')?.explanation).toMatch(/^slower than \d+ ms: candidate \d+\/\d+ vs stable \d+\/\d+: e=/);

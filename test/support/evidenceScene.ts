@@ -5,7 +5,7 @@ import { QUICK_ROLLOUT, Scenario, type Behaviour } from './scenario.ts';
 
 const RATE = 200;
 /** So many looks, for the burst factor, before a release begins. */
-const HISTORY_LOOKS = 12;
+const HISTORY_LOOKS = 11;
 const CHECKS = [{ name: 'errors', errorRate: { relativeMargin: '50%', absoluteFloor: '0.1%' } }];
 
 /** 0.5 % of the requests fail, four in a row. */
