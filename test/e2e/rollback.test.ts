@@ -8,9 +8,20 @@ import { durationMs } from '../../src/core/time.ts';
 import { failuresOfOthers, keepDiary, type Diary } from '../support/diary.ts';
 import { killOperator, operatorLeads } from '../support/operator.ts';
 import { findFirstFailure, type FirstFailure } from '../support/replay.ts';
-import { Scenario } from '../support/scenario.ts';
+import { QUICK_ROLLOUT, Scenario } from '../support/scenario.ts';
 
 const RATE = 50;
+/** The first step is held for long enough that a busy machine's late scrapes are evidence before the share grows. */
+const SPEC = {
+  rollout: {
+    ...QUICK_ROLLOUT,
+    steps: [
+      { weight: 5, hold: '15s' },
+      { weight: 25, hold: '4s' },
+      { weight: 50, hold: '4s' },
+    ],
+  },
+};
 const REACTION_MS = 1000;
 const QUIET_MS = 20_000;
 const STORY_MS = 240_000;
@@ -54,7 +65,7 @@ beforeAll(async () => {
     scene.version('3.0.0', { latencyMs: 120 }),
     scene.version('4.0.0'),
   ]);
-  await scene.deploy('1.0.0');
+  await scene.deploy('1.0.0', SPEC);
   await scene.ready();
   diary = await keepDiary(scene);
   load = scene.load(RATE, { onRecord: (record) => records.push(record) });
@@ -123,7 +134,7 @@ describe('a version that fails on three of ten inputs', () => {
     'is not tried again, neither for the same spec applied anew nor after a restart of the operator',
     async () => {
       const before = (await scene.releases()).map(({ metadata }) => metadata.uid);
-      await scene.deploy('2.0.0');
+      await scene.deploy('2.0.0', SPEC);
       await killOperator();
       await operatorLeads();
       await sleep(QUIET_MS);
