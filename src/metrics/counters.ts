@@ -1,5 +1,6 @@
 // Counters of the user's own: each query is asked for both versions, and its series are kept apart, so that a pod that restarts is noticed.
 import type { ArmVectors, Columns, Measurand, Tick } from '../core/analysis/measurement.ts';
+import { hasData } from '../core/analysis/rows.ts';
 import type { Prometheus } from './prometheus.ts';
 import type { Series } from './prometheusAnswer.ts';
 import { askSpan, empty, looks, RANGE_VECTOR, type Reading, type Span } from './readings.ts';
@@ -16,14 +17,25 @@ export async function readCounters(prometheus: Prometheus, span: Span, { stable,
   if ('problem' in before) return { ticks: [], problem: before.problem };
   if ('problem' in now) return { ticks: [], problem: now.problem };
   const columns = [...new Set([...before.columns, ...now.columns])];
-  const ticks = looks(span).map((atMs): Tick => ({
-    ...empty(atMs),
-    vectors: { columns, stable: vectorsAt(before, atMs, columns), candidate: vectorsAt(now, atMs, columns) },
-  }));
-  const { vectors } = ticks.at(-1) ?? {};
-  const [isSilent, isNew] = [vectors?.stable, vectors?.candidate].map((arm) => Object.keys(arm ?? {}).length === 0);
-  if (isSilent === true && isNew === true) return { ticks, problem: 'The queries give no series, for neither version.' };
-  return { ticks };
+  const asks = bin === undefined ? Object.keys(candidate) : [];
+  const silentAt = (atMs: number): string | undefined => asks.find((column) => !hasColumn(before, atMs, column) && !hasColumn(now, atMs, column));
+  const ticks = looks(span).map((atMs): Tick => {
+    if (silentAt(atMs) !== undefined) return empty(atMs);
+    return { ...empty(atMs), vectors: { columns, stable: vectorsAt(before, atMs, columns), candidate: vectorsAt(now, atMs, columns) } };
+  });
+  const silent = silentAt(span.toMs);
+  if (silent !== undefined) return { ticks, problem: noSeries(silent) };
+  const newest = ticks.at(-1);
+  return newest === undefined || hasData(newest) ? { ticks } : { ticks, problem: 'The query gives no series, for neither version.' };
+}
+
+/** A query that finds nothing may be misspelt; counted as none, it would certify every candidate. */
+function noSeries(column: string): string {
+  return `Query ${column} gives no series, for neither version: it is misspelt, or its counter begins with the first event; let it begin at 0, or add "or 0 * (...)" with a query that has series.`;
+}
+
+function hasColumn({ values }: Arm, atMs: number, column: string): boolean {
+  return [...(values.get(atMs)?.values() ?? [])].some((series) => series.has(column));
 }
 
 interface Arm {

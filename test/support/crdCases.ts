@@ -264,6 +264,11 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
     message: 'promoteWhen Certified needs a check that can certify, which is errorRate, compare, score, rate, or latency with slowerThan or p99AtMost',
   },
   {
+    title: 'certificates without traffic',
+    change: { [STEPS]: [{ weight: 0, hold: '1h' }] },
+    message: 'promoteWhen Certified needs a step with traffic; at weight 0 nothing can be certified',
+  },
+  {
     title: 'a split without a gateway',
     change: { ...WITHOUT_GATEWAY, 'spec.traffic': { replicaShare: {} }, [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', split: {} }] },
     message: 'a check of kind split needs traffic.gateway; without one the number of pods makes the shares',

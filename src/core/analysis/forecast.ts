@@ -1,5 +1,5 @@
 // How long evidence will take, from the traffic and the failures that there were before a release: everything goes on as it did, the
-// candidate is no different, and nothing scatters. Half of the real releases take longer.
+// candidate is no different, and nothing scatters. No bound: some releases take longer.
 
 import { burstFactor, startBurst } from './burst.ts';
 import type { AnalysisConfig } from './config.ts';

@@ -46,6 +46,8 @@ export function hasVectors({ stable, candidate }: Vectors): boolean {
 /** What is known of one arm: the last value of each column by series, and the columns in which the arm has had anything. */
 interface Known {
   readonly values: Map<string, readonly number[]>;
+  /** Newer values that contradict them and are not believed yet. */
+  readonly doubted: Map<string, readonly number[]>;
   readonly filled: Set<number>;
 }
 
@@ -66,14 +68,14 @@ function counter(columns: readonly string[], signed: readonly string[]): (tick: 
 }
 
 function nothingKnown(): Known {
-  return { values: new Map(), filled: new Set() };
+  return { values: new Map(), doubted: new Map(), filled: new Set() };
 }
 
 /**
  * What an arm counted since it was last known, by column. A series that is seen for the first time is a baseline and adds nothing, with two
  * exceptions, in which it began at 0: where the other arm has had the same series (a gateway makes an arm's counters at its first request),
  * and where the arm was known and has had nothing in this column (a counter of failures that appears with the first failure). As in rows.ts
- * only a fall below half is a restart; a series that goes back by less says nothing until it is beyond where it was.
+ * only a fall below half is a restart; a series that goes back by less is believed at the second look that goes on from there.
  */
 function countArm(known: Known, arm: ArmVectors, other: ArmVectors, order: readonly number[], mayFall: readonly boolean[]): number[] {
   const increments = new Array<number>(mayFall.length).fill(0);
@@ -81,11 +83,17 @@ function countArm(known: Known, arm: ArmVectors, other: ArmVectors, order: reado
   const filled = new Set(known.filled);
   for (const series of Object.keys(arm)) {
     const now = arrange(arm[series] ?? [], order, mayFall);
-    const last = known.values.get(series);
-    const isBelow = (part: number): boolean => now.some((value, place) => !mayFall[place] && value < part * (last?.[place] ?? NaN));
-    const goesBack = last !== undefined && isBelow(1);
-    const hasRestarted = goesBack && isBelow(0.5);
-    if (goesBack && !hasRestarted) continue;
+    const isBelow = (part: number, values: readonly number[] | undefined): boolean =>
+      now.some((value, place) => !mayFall[place] && value < part * (values?.[place] ?? NaN));
+    const hasRestarted = isBelow(0.5, known.values.get(series));
+    const doubted = known.doubted.get(series);
+    const isDoubtful = !hasRestarted && isBelow(1, known.values.get(series));
+    if (isDoubtful && (doubted === undefined || isBelow(1, doubted))) {
+      known.doubted.set(series, now);
+      continue;
+    }
+    const last = isDoubtful ? doubted : known.values.get(series);
+    known.doubted.delete(series);
     for (const [place, value] of now.entries()) {
       const before = last?.[place] ?? NaN;
       if (Number.isNaN(value)) {

@@ -51,7 +51,9 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
   const traffic = evidence(TRAFFIC);
   const { rows } = traffic.rows();
   const isCounted = !isDue || parameters.counting === 'Nobody' || traffic.isFresh;
-  const needed = failed.filter(({ name, verdict }) => verdict !== 'Inconclusive/NoData' || !isOptional(checks, name));
+  const speaking = failed.filter(({ name, verdict }) => verdict !== 'Inconclusive/NoData' || !isOptional(checks, name));
+  // Where all are optional and silent, nothing was judged.
+  const needed = speaking.length > 0 ? speaking : failed;
   const verdict = overall(needed, combined.isSuspicious, isUnattributed(rows, windows, now), isCounted);
   return {
     verdict,
@@ -99,7 +101,7 @@ function judgeCheck(check: Check, evidence: CheckEvidence, context: JudgeContext
   return result.verdict === 'Inconclusive/NoData' ? { ...result, verdict: 'Inconclusive/Collecting' } : result;
 }
 
-export interface Combined {
+interface Combined {
   readonly logE: number | undefined;
   readonly isRejected: boolean;
   readonly isSuspicious: boolean;
@@ -108,7 +110,7 @@ export interface Combined {
 }
 
 /** What the checks with a voice say together, at level `alpha`. */
-export function combineVoices(results: readonly CheckResult[], alpha: number): Combined {
+function combineVoices(results: readonly CheckResult[], alpha: number): Combined {
   const speaking = results.flatMap((result) => (result.voice ? [{ result, voice: result.voice }] : []));
   if (speaking.length === 0) return { logE: undefined, isRejected: false, isSuspicious: false, strongest: undefined };
   const voices = speaking.map(({ voice }) => voice);

@@ -212,7 +212,8 @@ function keepCapacity(scene: Scene, release: ModelRelease, step: Step): readonly
 function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: number): string | undefined {
   if (evaluation.verdict === 'Fail') return 'a check failed';
   if (parameters.checks.length === 0) return undefined;
-  if (parameters.steps[index]?.weight === 0) return missingWithoutTraffic(evaluation, parameters, index);
+  if (parameters.steps[index]?.weight === 0)
+    return missingWithoutTraffic(evaluation, parameters, index) ?? missingCertificate(evaluation, parameters, index);
   switch (evaluation.verdict) {
     case 'Inconclusive/NoData':
       return 'there are no data for every check';
@@ -230,7 +231,7 @@ function missingEvidence(evaluation: Evaluation, parameters: Parameters, index: 
   }
 }
 
-/** Only the last step with traffic waits for certificates: more traffic brings them sooner. */
+/** Only the last step waits for certificates: more traffic brings them sooner. Without any traffic they never come. */
 function missingCertificate({ isCertified, checks }: Evaluation, { promoteWhen, steps, checks: wanted }: Parameters, index: number): string | undefined {
   if (promoteWhen === 'NotWorse' || isCertified || index < steps.length - 1) return undefined;
   const certifying = wanted.filter((check) => check.certifies).map(({ name }) => name);
@@ -243,12 +244,11 @@ function missingCertificate({ isCertified, checks }: Evaluation, { promoteWhen, 
  * its data. Where all traffic comes next nobody else would, and lack of data must not promote.
  */
 function missingWithoutTraffic({ checks }: Evaluation, parameters: Parameters, index: number): string | undefined {
-  const limits = checks.filter(({ name }) =>
-    parameters.checks.some((check) => check.name === name && check.basis === 'Value'),
-  );
+  const limits = checks.filter(({ name }) => parameters.checks.some((check) => check.name === name && check.basis === 'Value'));
+  const isOptional = (name: string): boolean => parameters.checks.some((check) => check.name === name && check.isOptional);
   const suspect = limits.find(({ verdict }) => verdict === 'Inconclusive/Suspect');
   if (suspect) return `check ${suspect.name} is suspect`;
-  const silent = limits.find(({ verdict }) => verdict === 'Inconclusive/NoData');
+  const silent = limits.find(({ name, verdict }) => verdict === 'Inconclusive/NoData' && !isOptional(name));
   return silent && index === parameters.steps.length - 1 ? `check ${silent.name} has no value, and all traffic would come next` : undefined;
 }
 

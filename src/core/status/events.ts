@@ -9,13 +9,18 @@ const TOLD = ['VersionMissing', 'RoutePending'];
 
 /** What `kubectl describe` should show of a status that is about to be written: that the spec cannot be carried out, once for each cause. */
 export function troubleEvents({ status }: ModelDeployment, actions: readonly Action[]): readonly PlanEvent[] {
-  const write = actions.find((action) => action.type === 'ApplyStatus' && action.object.kind === 'ModelDeployment');
-  if (write?.type !== 'ApplyStatus') return [];
+  const written = writtenStatus(actions);
+  if (!written) return [];
   const before = troublesIn(status?.conditions);
   const isNews = ({ reason, message }: Condition): boolean => !before.some((told) => told.reason === reason && told.message === message);
-  return troublesIn((write.object['status'] as ModelDeployment['status'])?.conditions)
+  return troublesIn(written.conditions)
     .filter(isNews)
     .map(({ reason, message }) => ({ type: 'Warning', reason, message }));
+}
+
+function writtenStatus(actions: readonly Action[]): ModelDeployment['status'] {
+  const write = actions.find((action) => action.type === 'ApplyStatus' && action.object.kind === 'ModelDeployment');
+  return write?.type === 'ApplyStatus' ? (write.object['status'] as ModelDeployment['status']) : undefined;
 }
 
 function troublesIn(conditions: Conditions): readonly Condition[] {
@@ -42,11 +47,10 @@ const DOUBTS: ReadonlyMap<string, string> = new Map([
  * restart, because the status is what was told.
  */
 export function verdictEvents({ status }: ModelDeployment, actions: readonly Action[]): readonly PlanEvent[] {
-  const write = actions.find((action) => action.type === 'ApplyStatus' && action.object.kind === 'ModelDeployment');
-  if (write?.type !== 'ApplyStatus') return [];
-  const written = write.object['status'] as ModelDeployment['status'];
-  const before: Verdicts = status?.release === written?.release ? (status?.verdicts ?? []) : [];
-  return (written?.verdicts ?? []).flatMap(({ check, verdict, explanation = '' }): readonly PlanEvent[] => {
+  const written = writtenStatus(actions);
+  if (!written) return [];
+  const before: Verdicts = status?.release === written.release ? (status?.verdicts ?? []) : [];
+  return (written.verdicts ?? []).flatMap(({ check, verdict, explanation = '' }): readonly PlanEvent[] => {
     const old = before.find((told) => told.check === check)?.verdict ?? '';
     const reason = DOUBTS.get(verdict);
     const message = `check ${check}: ${explanation}`;

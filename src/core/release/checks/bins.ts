@@ -34,11 +34,6 @@ export function histogramRows({ columns, rows, history }: VectorRows): Histogram
   };
 }
 
-/** Rows of bins that are counted one by one, in the order in which they were seen. */
-export function plainRows({ rows, history }: VectorRows): Pick<HistogramRows, 'rows' | 'history'> {
-  return { rows, history };
-}
-
 /** All bins together. */
 export function total(bins: Bins): number {
   return bins.reduce((sum, count) => sum + count, 0);

@@ -2,7 +2,7 @@ import { DEFAULT_ANALYSIS } from '../../analysis/config.ts';
 import { shiftSeries } from '../../analysis/distribution.ts';
 import { psi } from '../../analysis/divergence.ts';
 import { formatEvidence, roundDown } from '../../analysis/words.ts';
-import { addBins, histogramRows, plainRows, total } from './bins.ts';
+import { addBins, histogramRows, total } from './bins.ts';
 import type { CheckKind, CheckSpec } from './kind.ts';
 import { columnsFor, given } from './settings.ts';
 import { accusation, verdictOf } from './twoArms.ts';
@@ -39,7 +39,7 @@ export const SHIFT: CheckKind<NonNullable<CheckSpec['shift']>, ShiftOptions> = {
   certifies: () => false,
   judge: ({ bin, rollsBack }, evidence) => {
     const vectors = evidence.vectors();
-    const { rows: timed, history } = bin === 'le' ? histogramRows(vectors) : plainRows(vectors);
+    const { rows: timed, history } = bin === 'le' ? histogramRows(vectors) : vectors;
     const rows = timed.map(({ row }) => row);
     const series = shiftSeries(rows, history, TOLERANCE, DEFAULT_ANALYSIS.phiMax);
     const counted = rows.flatMap((row) => row ?? []);

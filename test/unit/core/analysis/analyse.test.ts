@@ -101,21 +101,23 @@ describe('more bad events of the candidate', () => {
       rows: items.map(({ value }) => value),
       worse: items.map(({ value: { stable, candidate }, more }) => ({ stable, candidate: { ...candidate, bad: candidate.bad + more } })),
     }));
-  const slack = (value: number): number => 1e-9 * Math.max(1, Math.abs(value));
+  // As the golden vectors are compared: sums of hundreds of millions cancel out, and leave their last digits.
+  const slack = (value: number, rows: readonly { readonly candidate: { readonly requests: number } }[]): number =>
+    (rows.some(({ candidate }) => candidate.requests > 1e7) ? 1e-6 : 1e-9) * Math.max(1, Math.abs(value));
 
   test('never lower ln e after any row', () => {
     fc.assert(fc.property(worsened, history, ({ rows, worse }, past) => {
       const before = judge(rows, past, config).series;
-      judge(worse, past, config).series.forEach((logE, i) => expect(logE).toBeGreaterThanOrEqual(before[i]! - slack(before[i]!)));
+      judge(worse, past, config).series.forEach((logE, i) => expect(logE).toBeGreaterThanOrEqual(before[i]! - slack(before[i]!, rows)));
     }));
   });
 
   test('never lower a bound', () => {
     fc.assert(fc.property(worsened, history, ({ rows, worse }, past) => {
       const [before, after] = [bounds(rows, past, config), bounds(worse, past, config)];
-      expect(after.ratioLower).toBeGreaterThanOrEqual(before.ratioLower - slack(before.ratioLower));
+      expect(after.ratioLower).toBeGreaterThanOrEqual(before.ratioLower - slack(before.ratioLower, rows));
       expect(after.ratioUpper ?? Infinity).toBeGreaterThanOrEqual((before.ratioUpper ?? 1e4) * (1 - 1e-9));
-      expect(after.rateUpper).toBeGreaterThanOrEqual(before.rateUpper - slack(before.rateUpper));
+      expect(after.rateUpper).toBeGreaterThanOrEqual(before.rateUpper - slack(before.rateUpper, rows));
     }));
   });
 });

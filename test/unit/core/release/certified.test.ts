@@ -30,6 +30,14 @@ describe('promoteWhen', () => {
     expect((await ended(world)).status).toMatchObject({ outcome: 'Promoted', checks: [{ name: 'errors', verdict: 'Pass' }] });
   });
 
+  test('Certified: without traffic nothing is certified, and nothing promoted', async () => {
+    const rollout = { steps: [{ weight: 0, hold: '20s' }], evidenceDeadline: '10m' };
+    const world = await releasing({ errorRate: 0 }, { ...analysis({ checks: ERRORS, promoteWhen: 'Certified' }), rollout });
+    await world.until(() => world.newest().status?.phase === 'Paused');
+    expect(world.newest().status?.message).toContain('errors had not certified the candidate');
+    expect(world.weight('2')).toBe(0);
+  });
+
   test('is kept by the release that began with it', async () => {
     const world = await releasing({ errorRate: 0.002 }, analysis({ promoteWhen: 'Certified' }));
     await holdingAt(world, 5);

@@ -192,6 +192,12 @@ describe('compare', () => {
   });
 });
 
+test('checks that are all optional and silent judge nothing, and that is no pass', () => {
+  const spec: CheckSpec = { name: 'accuracy', optional: true, compare: { bad: 'b', total: 't' } };
+  const silent = vectorTicks(['total', 'bad'], 40, () => [0, 0]).map((tick) => ({ ...tick, vectors: { columns: [], stable: {}, candidate: {} } }));
+  expect(judged([[spec, silent]], 40)).toMatchObject({ verdict: 'Inconclusive/NoData', isCertified: false });
+});
+
 describe('rate', () => {
   test('holds the candidate alone against its limit', () => {
     const spec: CheckSpec = { name: 'slo', rate: { atMost: '1%' } };
