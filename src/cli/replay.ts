@@ -73,7 +73,7 @@ async function readFromCluster(name: string, values: Readonly<typeof DEFAULTS>, 
   try {
     const requests = reading(release, () => requestsOf(release, before, places));
     const samples = await readSamples(prometheus, requests, parseTime(release.status?.finishedAt) ?? input.now());
-    checkData(samples);
+    checkData(release, samples);
     return { release, recorded: recordedOf(release, deployment), samples };
   } finally {
     prometheus.close();
@@ -100,10 +100,14 @@ function checkWindows({ metadata, status }: ModelRelease): void {
   throw new Refusal(`release ${quote(metadata.name)} has no span of time whose metrics count, so there is nothing to replay`);
 }
 
-function checkData(samples: readonly CheckSamples[]): void {
+function checkData({ spec }: ModelRelease, samples: readonly CheckSamples[]): void {
   if (samples.some(({ ticks }) => ticks.some(hasData))) return;
   const { problem = '' } = samples.find((one) => one.problem !== undefined) ?? {};
-  throw new Refusal(`Prometheus has nothing of this release. ${problem}`.trim());
+  const scraped =
+    spec.plan.metrics === 'Scrape'
+      ? ' The operator read its numbers from the servers themselves (spec.analysis.metrics.scrape); only a Prometheus that scraped them too knows them.'
+      : '';
+  throw new Refusal(`Prometheus has nothing of this release. ${problem}`.trim() + scraped);
 }
 
 /** Of a finished release its record; of one that runs the status of the ModelDeployment, which is newer. */

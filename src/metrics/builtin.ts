@@ -1,9 +1,10 @@
 // The built-in measurands (`requests`, `errors`, `slowerThan`, `latencies`) of many releases, in a number of questions that does not grow
 // with them.
 import type { Measurand } from '../core/analysis/measurement.ts';
-import type { Prometheus } from './prometheus.ts';
 import { findBoundaries, readCountArms, readLatencyArms, readSlowArms } from './readings.ts';
-import type { CountWish, Reading, SlowWish, Span } from './readings.ts';
+import type { CountWish, SlowWish } from './readings.ts';
+import type { Reading, Span } from './span.ts';
+import type { SeriesStore } from './store.ts';
 
 export type BuiltIn = Exclude<Measurand, { readonly type: 'value' | 'counters' }>;
 
@@ -24,17 +25,17 @@ export interface BuiltInReading extends Reading {
  * histograms, and one for boundaries while any is unknown.
  */
 export async function readBuiltIn(
-  prometheus: Prometheus,
+  store: SeriesStore,
   span: Span,
   wishes: readonly BuiltInWish[],
 ): Promise<readonly BuiltInReading[]> {
   const readings = new Map<BuiltInWish, BuiltInReading>();
   const counted = wishes.flatMap(countWish);
-  const counts = readCountArms(prometheus, span, counted);
+  const counts = readCountArms(store, span, counted);
   const whole = wishes.flatMap((wish) => (wish.measurand.type === 'latencies' ? [{ wish, arms: wish.measurand.arms, ...intervalOf(wish) }] : []));
-  const latencies = readLatencyArms(prometheus, span, whole);
-  const slow = await withBoundaries(prometheus, span, wishes, readings);
-  for (const [index, reading] of (await readSlowArms(prometheus, span, slow)).entries()) {
+  const latencies = readLatencyArms(store, span, whole);
+  const slow = await withBoundaries(store, span, wishes, readings);
+  for (const [index, reading] of (await readSlowArms(store, span, slow)).entries()) {
     const asked = slow[index];
     if (asked !== undefined) readings.set(asked.wish, withBoundary(reading, asked.boundaryMs));
   }
@@ -60,14 +61,14 @@ function intervalOf({ intervalMs }: BuiltInWish): { readonly intervalMs?: number
 
 /** The latency wishes whose boundary is known or was found now; for the others the reason is put into `readings`. */
 async function withBoundaries(
-  prometheus: Prometheus,
+  store: SeriesStore,
   span: Span,
   wishes: readonly BuiltInWish[],
   readings: Map<BuiltInWish, BuiltInReading>,
 ): Promise<(SlowWish & { readonly wish: BuiltInWish })[]> {
   const slow = wishes.flatMap((wish) => (wish.measurand.type === 'slowerThan' ? [{ wish, ...wish.measurand }] : []));
   const unknown = slow.filter(({ wish }) => wish.boundaryMs === undefined);
-  const found = new Map((await findBoundaries(prometheus, span.toMs, unknown)).map((boundary, index) => [unknown[index]?.wish, boundary]));
+  const found = new Map((await findBoundaries(store, span.toMs, unknown)).map((boundary, index) => [unknown[index]?.wish, boundary]));
   return slow.flatMap(({ wish, arms }) => {
     const boundary = wish.boundaryMs === undefined ? found.get(wish) : { ms: wish.boundaryMs };
     if (boundary !== undefined && 'ms' in boundary) return [{ wish, arms, boundaryMs: boundary.ms, ...intervalOf(wish) }];

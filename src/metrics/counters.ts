@@ -3,7 +3,8 @@ import type { ArmVectors, Columns, Measurand, Tick } from '../core/analysis/meas
 import { hasData } from '../core/analysis/rows.ts';
 import type { Prometheus } from './prometheus.ts';
 import type { Series } from './prometheusAnswer.ts';
-import { askSpan, empty, looks, RANGE_VECTOR, type Reading, type Span } from './readings.ts';
+import { askSpan, empty, looks, type Reading, type Span } from './span.ts';
+import { RANGE_VECTOR } from './value.ts';
 
 export type CountersWish = Extract<Measurand, { readonly type: 'counters' }>;
 

@@ -4,15 +4,23 @@
 // backendRefs that never change place, so slot a is always backend/0 and slot b backend/1.
 import type { RouteArms, Slot } from '../core/analysis/measurement.ts';
 import type { Series } from './prometheusAnswer.ts';
+import { alternation, type Matcher, type Selection } from './selection.ts';
 import {
-  alternation, boundaryMatcher, collectBoundaries, collectErrors, collectHistogram, collectSlower, oneOf, quote, split, withScrapeTimes,
+  boundaryMatchers, collectBoundaries, collectErrors, collectHistogram, collectSlower, forBoundaries, split, withScrapeTimes,
 } from './series.ts';
-import type { HistogramSamples, SeriesQuery, SeriesSamples, SeriesSource } from './series.ts';
+import type { HistogramSamples, Question, SeriesQuery, SeriesSamples, SeriesSource } from './series.ts';
 
 /** Requests by class of response. Not `upstream_rq_total`, which leaves refused connections out; they are failures that users see. */
 export const REQUESTS = 'envoy_cluster_upstream_rq_xx';
 /** Milliseconds from the request's arrival at Envoy to the response's last byte. Envoy fills it in every 5 s, so it lags. */
 export const LATENCY = 'envoy_cluster_upstream_rq_time_bucket';
+
+/** Where an Envoy of Envoy Gateway shows its metrics; `filter` (Envoy's own parameter) leaves of them those that are read here. */
+export const PAGE = {
+  port: 19001,
+  path: '/stats/prometheus',
+  filter: String.raw`^cluster\.httproute/.*/rule/0/backend/[01]\.upstream_rq_([0-9]xx|time)$`,
+} as const;
 
 const CLUSTER = 'envoy_cluster_name';
 const CLASS = 'envoy_response_code_class';
@@ -30,27 +38,31 @@ export function seriesFor(arms: RouteArms): { readonly stable: string; readonly 
   };
 }
 
-/** `max by (instance)` counts an Envoy once that two scrape jobs or two Prometheus replicas know. */
 export function errorQueries(clusters: readonly string[]): readonly SeriesQuery[] {
-  const promql = (names: readonly string[]): string => {
-    const counters = `max by (${CLUSTER}, ${CLASS}, instance) (${REQUESTS}{${CLUSTER}=~${oneOf(names)}})`;
-    return withScrapeTimes(counters, `${REQUESTS}{${routesOf(names)}}`, [CLUSTER]);
-  };
-  return split(clusters, promql, charactersOf);
+  const ask = (names: readonly string[]): Question =>
+    withScrapeTimes(counted(REQUESTS, names, CLASS), { metrics: [REQUESTS], where: [routesOf(names)] }, [CLUSTER]);
+  return split(clusters, ask, charactersOf);
 }
 
 export function latencyQueries(clusters: readonly string[], boundariesMs?: readonly number[]): readonly SeriesQuery[] {
-  const le = boundaryMatcher(boundariesMs);
-  const promql = (names: readonly string[]): string => {
-    const counters = `max by (${CLUSTER}, le, instance) (${LATENCY}{${[`${CLUSTER}=~${oneOf(names)}`, le].filter(Boolean).join(',')}})`;
-    return withScrapeTimes(counters, `${LATENCY}{${routesOf(names)},le="+Inf"}`, [CLUSTER]);
-  };
-  return split(clusters, promql, charactersOf);
+  const le = boundaryMatchers(boundariesMs);
+  const ask = (names: readonly string[]): Question =>
+    withScrapeTimes(counted(LATENCY, names, 'le', le), { metrics: [LATENCY], where: [routesOf(names), ['le', '=', '+Inf']] }, [CLUSTER]);
+  return split(clusters, ask, charactersOf);
+}
+
+/** By instance: an Envoy counts once that two scrape jobs or two Prometheus replicas know. */
+function counted(metric: string, clusters: readonly string[], part: string, more: readonly Matcher[] = []): Selection {
+  return { metrics: [metric], where: [clustersOf(clusters), ...more], by: [CLUSTER, part, 'instance'], apart: [] };
+}
+
+function clustersOf(clusters: readonly string[]): Matcher {
+  return [CLUSTER, '=~', alternation(clusters)];
 }
 
 /** Both slots of these clusters' routes, in fewer characters than the clusters have. */
-function routesOf(clusters: readonly string[]): string {
-  return `${CLUSTER}=~${quote(`httproute/(${alternation(clusters.map(routeOf))})/rule/0/backend/[01]`)}`;
+function routesOf(clusters: readonly string[]): Matcher {
+  return [CLUSTER, '=~', `httproute/(${alternation(clusters.map(routeOf))})/rule/0/backend/[01]`];
 }
 
 /** Namespace and name. */
@@ -64,7 +76,7 @@ function charactersOf(cluster: string): number {
 }
 
 export function boundaryQueries(clusters: readonly string[]): readonly SeriesQuery[] {
-  return split(clusters, (names) => `group by (${CLUSTER}, le) (${LATENCY}{${CLUSTER}=~${oneOf(names)}})`);
+  return split(clusters, (names) => forBoundaries({ metrics: [LATENCY], where: [clustersOf(names)], by: [CLUSTER, 'le'], apart: [] }));
 }
 
 export function readBoundaries(series: readonly Series[]): ReadonlyMap<string, readonly number[]> {

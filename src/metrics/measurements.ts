@@ -7,12 +7,15 @@ import { createGate } from './gate.ts';
 import type { Clock } from './gate.ts';
 import { gridBefore } from './looks.ts';
 import type { Prometheus } from './prometheus.ts';
-import type { Span } from './readings.ts';
-import { builtInWish, ownOf, problemOf, readOwn, readPast, remember, sameQuestion, subscribe, toSamples } from './subscription.ts';
-import type { Subscription } from './subscription.ts';
+import type { Span } from './span.ts';
+import { inPrometheus, type SeriesStore } from './store.ts';
+import { builtInWish, ownOf, problemOf, readOwn, readPast, remember, sameQuestion, storeOf, subscribe, toSamples } from './subscription.ts';
+import type { Stores, Subscription } from './subscription.ts';
 
 export interface MeasurementsOptions {
   readonly prometheus: Prometheus;
+  /** What servers show, for requests that ask for it. */
+  readonly servers: SeriesStore;
   readonly clock: Clock;
   /** Called for a key when a look of its checks is in, with or without data, and when older looks were caught up. */
   readonly onData: (key: string) => void;
@@ -39,7 +42,7 @@ export function createMeasurements(options: MeasurementsOptions): Measurements {
 const LONGEST_RETRY_MS = 300_000;
 
 class MeasurementService implements Measurements {
-  readonly #prometheus: Prometheus;
+  readonly #stores: Stores;
   readonly #clock: Clock;
   readonly #onData: (key: string) => void;
   readonly #lagMs: number;
@@ -49,7 +52,8 @@ class MeasurementService implements Measurements {
   #running = false;
 
   constructor(options: MeasurementsOptions) {
-    this.#prometheus = options.prometheus;
+    const { prometheus, servers } = options;
+    this.#stores = { prometheus, series: inPrometheus(prometheus), servers };
     this.#clock = options.clock;
     this.#onData = options.onData;
     this.#lagMs = options.lagMs ?? 500;
@@ -123,14 +127,13 @@ class MeasurementService implements Measurements {
   #look(atMs: number, subs: readonly Subscription[]): void {
     const span: Span = { fromMs: atMs, toMs: atMs, stepMs: 0 };
     const builtIn = subs.filter((sub) => builtInWish(sub) !== undefined);
-    const wishes = builtIn.flatMap((sub) => builtInWish(sub) ?? []);
-    if (wishes.length > 0) {
-      void readBuiltIn(this.#prometheus, span, wishes).then((readings) => this.#settle(atMs, builtIn, readings));
+    for (const [store, same] of Map.groupBy(builtIn, (sub) => storeOf(this.#stores, sub))) {
+      void readBuiltIn(store, span, same.flatMap((sub) => builtInWish(sub) ?? [])).then((readings) => this.#settle(atMs, same, readings));
     }
     for (const same of Map.groupBy(subs, (sub) => JSON.stringify(ownOf(sub))).values()) {
       const own = same[0] && ownOf(same[0]);
       if (own === undefined) continue;
-      void this.#gate(() => readOwn(this.#prometheus, span, own)).then((reading) => this.#settle(atMs, same, same.map(() => reading)));
+      void this.#gate(() => readOwn(this.#stores.prometheus, span, own)).then((reading) => this.#settle(atMs, same, same.map(() => reading)));
     }
   }
 
@@ -158,7 +161,7 @@ class MeasurementService implements Measurements {
     }
     sub.catchingUp = true;
     const span: Span = { ...gap, stepMs: sub.request.intervalMs };
-    void this.#gate(() => readPast(this.#prometheus, span, sub)).then((reading) => this.#settlePast(sub, reading));
+    void this.#gate(() => readPast(this.#stores, span, sub)).then((reading) => this.#settlePast(sub, reading));
   }
 
   #settlePast(sub: Subscription, reading: BuiltInReading): void {

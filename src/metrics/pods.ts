@@ -5,14 +5,15 @@
 // A server counts what it answered, not what its callers met: connections that it refuses or drops are in no series.
 import type { PodArms } from '../core/analysis/measurement.ts';
 import type { Series } from './prometheusAnswer.ts';
-import { boundaryMatcher, collectBoundaries, collectErrors, collectHistogram, collectSlower, oneOf, quote, split, withScrapeTimes } from './series.ts';
-import type { Durations, Failures, RequestsAlone, SeriesQuery } from './series.ts';
+import { alternation, type Matcher, type Selection } from './selection.ts';
+import { boundaryMatchers, collectBoundaries, collectErrors, collectHistogram, collectSlower, forBoundaries, split, withScrapeTimes } from './series.ts';
+import type { Durations, Failures, Question, RequestsAlone, SeriesQuery } from './series.ts';
 
 /** A counter, or several that add up, of one kind of server. */
 interface Counted {
   readonly metrics: readonly string[];
   /** More matchers, for example of the paths that are inferences. */
-  readonly matching?: string;
+  readonly matching?: readonly Matcher[];
   /** Labels that tell the series of one pod apart, and do not matter otherwise. */
   readonly apart: readonly string[];
 }
@@ -40,7 +41,7 @@ export function podFailures(requests: PodRequests): Failures {
   const { outcome, isBad } = requests;
   return {
     requests: requests.metrics.join(' and '),
-    errorQueries: (names) => split(names, (some) => timed(summed(requests, some, [outcome]), requests, some), twice),
+    errorQueries: (names) => split(names, (some) => timed(selectionOf(requests, some, [outcome])), twice),
     readErrors: (series) => collectErrors(series, locate, (labels) => labels[outcome] ?? '', isBad),
   };
 }
@@ -50,27 +51,25 @@ export function podRequests(requests: Counted): RequestsAlone {
   return {
     requests: requests.metrics.join(' and '),
     errorQueries: undefined,
-    requestQueries: (names) => split(names, (some) => timed(summed(requests, some, []), requests, some), twice),
+    requestQueries: (names) => split(names, (some) => timed(selectionOf(requests, some, [])), twice),
     readRequests: (series) => collectErrors(series, locate, () => 'all', () => false),
   };
 }
 
 export function podDurations(durations: PodDurations): Durations {
-  const { unitsPerMs, matching = '', needs } = durations;
+  const { unitsPerMs, matching = [], needs } = durations;
   const toUnits = (ms: number): number => withoutNoise(ms * unitsPerMs);
   const toMs = (units: number): number => withoutNoise(units / unitsPerMs);
   return {
     latency: durations.metrics.join(' and '),
     ...(needs === undefined ? {} : { latencyNeeds: needs }),
     latencyQueries: (names, boundariesMs) => {
-      const le = boundaryMatcher(boundariesMs?.map(toUnits));
-      const all = { ...durations, matching: both(matching, 'le="+Inf"') };
-      const promql = (some: readonly string[]): string => summed({ ...durations, matching: both(matching, le) }, some, ['le']);
-      return split(names, (some) => timed(promql(some), all, some), twice);
+      const some = { ...durations, matching: [...matching, ...boundaryMatchers(boundariesMs?.map(toUnits))] };
+      const all: Counted = { ...durations, matching: [...matching, ['le', '=', '+Inf']] };
+      return split(names, (those) => timed(selectionOf(some, those, ['le']), selectionOf(all, those, [])), twice);
     },
     locate,
-    boundaryQueries: (names): readonly SeriesQuery[] =>
-      split(names, (some) => `group by (namespace, pod, le) (${selector(durations, some)})`),
+    boundaryQueries: (names): readonly SeriesQuery[] => split(names, (some) => forBoundaries({ ...selectionOf(durations, some, ['le']), apart: [] })),
     readSlower: (series, boundaryMs) => collectSlower(series, locate, toUnits(boundaryMs)),
     readHistogram: (series) => collectHistogram(series, locate, toMs),
     readBoundaries: (series) => new Map([...collectBoundaries(series, locate)].map(([name, units]) => [name, units.map(toMs)])),
@@ -82,33 +81,21 @@ function twice(name: string): number {
   return 2 * (name.length + 1);
 }
 
-/** `max` counts a pod once that two scrape jobs or two Prometheus replicas know; `sum` adds its series. */
-function summed(counted: Counted, names: readonly string[], kept: readonly string[]): string {
-  const by = ['namespace', 'pod', ...kept].join(', ');
-  const each = ['namespace', 'pod', ...counted.apart, ...kept].join(', ');
-  return `sum by (${by}) (max by (${each}) (${selector(counted, names)}))`;
-}
+/** The labels of a name. */
+const PLACE = ['namespace', 'pod'];
 
 /** Of several metrics the first tells when the pod was scraped: `timestamp` forgets their names, and would find the same series twice. */
-function timed(promql: string, counted: Counted, names: readonly string[]): string {
-  return withScrapeTimes(promql, selector({ ...counted, metrics: counted.metrics.slice(0, 1) }, names), ['namespace', 'pod']);
+function timed(selection: Selection, { metrics, where } = selection): Question {
+  return withScrapeTimes(selection, { metrics: metrics.slice(0, 1), where }, PLACE);
 }
 
 /** Namespaces and pods are matched apart; what else that brings in is left out by `locate` and by whoever looks a name up. */
-function selector({ metrics, matching = '' }: Counted, names: readonly string[]): string {
+function selectionOf({ metrics, matching = [], apart }: Counted, names: readonly string[], kept: readonly string[]): Selection {
   const parts = names.map((name) => name.split('/') as [string, string]);
-  const namespaces = oneOf(parts.map(([namespace]) => namespace));
+  const namespaces = alternation(parts.map(([namespace]) => namespace));
   // No part of these names means anything to a regular expression: they are DNS labels.
-  const pods = quote(`(${parts.map(([, prefix]) => prefix).join('|')})-[a-z0-9]+(-[a-z0-9]+)?`);
-  const [first = '', ...others] = metrics;
-  const where = both(`namespace=~${namespaces},pod=~${pods}`, matching);
-  // A name with a colon in it, and several names, stand in the braces: a parser of its own may take the colon for the end of something.
-  if (others.length > 0) return `{__name__=~${oneOf(metrics)},${where}}`;
-  return first.includes(':') ? `{__name__=${quote(first)},${where}}` : `${first}{${where}}`;
-}
-
-function both(a: string, b: string): string {
-  return [a, b].filter((text) => text !== '').join(',');
+  const pods = `(${parts.map(([, prefix]) => prefix).join('|')})-[a-z0-9]+(-[a-z0-9]+)?`;
+  return { metrics, where: [['namespace', '=~', namespaces], ['pod', '=~', pods], ...matching], by: [...PLACE, ...kept], apart };
 }
 
 /** A pod is named after its revision's Deployment; then come the hash of its ReplicaSet, which may look like a revision, and five characters. */

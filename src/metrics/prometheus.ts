@@ -39,6 +39,18 @@ export interface Prometheus {
   close(): void;
 }
 
+/** Where there is none. */
+export const NO_PROMETHEUS: Prometheus = {
+  instant: () => Promise.resolve(NOWHERE),
+  range: () => Promise.resolve(NOWHERE),
+  close: () => undefined,
+};
+
+const NOWHERE = failure(
+  'skipped',
+  'The operator has no Prometheus: set its PLIMSOLL_PROMETHEUS_URL, or give spec.analysis.metrics.scrape, with checks that need no query.',
+);
+
 /** @throws TypeError when the URL cannot be read or is not http or https: a mistake in the operator's own settings. */
 export function createPrometheus(options: PrometheusOptions): Prometheus {
   const base = new URL(options.url);

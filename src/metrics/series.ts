@@ -2,10 +2,16 @@
 import type { ArmSample, ArmVectors, Counter } from '../core/analysis/measurement.ts';
 import { readNumber } from './prometheusAnswer.ts';
 import type { Series } from './prometheusAnswer.ts';
+import { alternation, toPromql, toSelector, type Matcher, type Selection } from './selection.ts';
 
-/** One query and the names that it asks about. A name is what one version's series have in common, in the words of the source. */
-export interface SeriesQuery {
+/** One question, in PromQL and as a selection. */
+export interface Question {
   readonly promql: string;
+  readonly selection: Selection;
+}
+
+/** One question and the names that it asks about. A name is what one version's series have in common, in the words of the source. */
+export interface SeriesQuery extends Question {
   readonly names: readonly string[];
 }
 
@@ -72,7 +78,7 @@ const MAX_NAMES_CHARACTERS = 15_000;
  */
 export function split(
   names: readonly string[],
-  promql: (names: readonly string[]) => string,
+  ask: (names: readonly string[]) => Question,
   charactersOf = (name: string): number => name.length + 1,
 ): readonly SeriesQuery[] {
   const lists: string[][] = [];
@@ -85,23 +91,30 @@ export function split(
     }
     lists.at(-1)?.push(name);
   }
-  return lists.map((list) => ({ promql: promql(list), names: list }));
+  return lists.map((list) => ({ ...ask(list), names: list }));
 }
 
 /** The label of series that are no counters: they say when the newest samples of the counters beside them were scraped. */
 const SCRAPED = 'plimsoll_scraped';
 
 /**
- * A query for counters, and in the same answer the time of the newest sample of each of these: without it, what is scraped no more looks
- * like what has no traffic, for as long as the store looks back (five minutes). `by` are the labels of a name.
+ * A question for counters, and in the same answer the time of the newest sample of each of these: without it, what is scraped no more looks
+ * like what has no traffic, for as long as the store looks back (five minutes). `timed` are series that are there whenever the counters are,
+ * `by` the labels of a name.
  */
-export function withScrapeTimes(counters: string, selector: string, by: readonly string[]): string {
-  return `${counters} or label_replace(max by (${by.join(', ')}) (timestamp(${selector})), "${SCRAPED}", "yes", "", "")`;
+export function withScrapeTimes(selection: Selection, timed: Pick<Selection, 'metrics' | 'where'>, by: readonly string[]): Question {
+  const times = `label_replace(max by (${by.join(', ')}) (timestamp(${toSelector(timed)})), "${SCRAPED}", "yes", "", "")`;
+  return { promql: `${toPromql(selection)} or ${times}`, selection };
 }
 
-/** A further label matcher for the boundaries and +Inf, in the histogram's own unit; none without boundaries. */
-export function boundaryMatcher(boundaries: readonly number[] | undefined): string {
-  return boundaries === undefined ? '' : `le=~${boundaryRegex(boundaries)}`;
+/** A question for the boundaries of histograms. */
+export function forBoundaries(selection: Selection): Question {
+  return { promql: `group by (${selection.by.join(', ')}) (${toSelector(selection)})`, selection };
+}
+
+/** A matcher of the boundaries and +Inf, in the histogram's own unit; none without boundaries. */
+export function boundaryMatchers(boundaries: readonly number[] | undefined): readonly Matcher[] {
+  return boundaries === undefined ? [] : [['le', '=~', boundaryRegex(boundaries)]];
 }
 
 /** By time and name: when the newest sample was scraped, in milliseconds since 1970. */
@@ -118,16 +131,6 @@ export function readScrapeTimes(series: readonly Series[], locate: Locate): Read
   return times;
 }
 
-/** A PromQL string literal that matches each of these texts as it is. */
-export function oneOf(texts: readonly string[]): string {
-  return quote(alternation(texts));
-}
-
-/** A regular expression for each of these texts as it is. */
-export function alternation(texts: readonly string[]): string {
-  return [...new Set(texts)].map(escapeRegex).join('|');
-}
-
 /**
  * The boundaries and +Inf, in the histogram's own unit. Whole ones are written `50` by some and `50.0` by others, large and tiny ones
  * `1.27482e+06` by Go and C.
@@ -139,17 +142,7 @@ function boundaryRegex(boundaries: readonly number[]): string {
     const power = Number(exponent);
     return power >= -4 && power < 6 ? plain : [...plain, `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`];
   };
-  return oneOf([...[...boundaries].sort((a, b) => a - b).flatMap(written), '+Inf']);
-}
-
-/** Escapes only what a name can hold and a regular expression means otherwise: Prometheus looks plain alternations up in its index. */
-function escapeRegex(text: string): string {
-  return text.replaceAll(/[.+*?()|[\]{}^$\\]/g, '\\$&');
-}
-
-/** A PromQL string literal: its escapes are a superset of JSON's for printable text. */
-export function quote(text: string): string {
-  return JSON.stringify(text);
+  return alternation([...[...boundaries].sort((a, b) => a - b).flatMap(written), '+Inf']);
 }
 
 type Parts = Map<string, number>;

@@ -6,8 +6,9 @@ import { createLooks } from './looks.ts';
 import type { Looks } from './looks.ts';
 import { readCounters, type CountersWish } from './counters.ts';
 import type { Prometheus } from './prometheus.ts';
-import { readValue } from './readings.ts';
-import type { Reading, Span } from './readings.ts';
+import type { Reading, Span } from './span.ts';
+import type { SeriesStore } from './store.ts';
+import { readValue } from './value.ts';
 
 export interface Subscription {
   readonly key: string;
@@ -64,11 +65,24 @@ export function problemOf({ problem, aheadMs }: Reading, { request }: Subscripti
   return `${problem} The clock of Prometheus is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the operator's: set both right.`;
 }
 
+/** Who is asked. */
+export interface Stores {
+  /** Users' queries. */
+  readonly prometheus: Prometheus;
+  readonly series: SeriesStore;
+  /** In place of `series`, where a request says so. */
+  readonly servers: SeriesStore;
+}
+
+export function storeOf({ series, servers }: Stores, { request }: Subscription): SeriesStore {
+  return request.scrape === true ? servers : series;
+}
+
 /** The looks of a span, with one question. */
-export async function readPast(prometheus: Prometheus, span: Span, sub: Subscription): Promise<BuiltInReading> {
+export async function readPast(stores: Stores, span: Span, sub: Subscription): Promise<BuiltInReading> {
   const { measurand } = sub.request;
-  if (isOwn(measurand)) return readOwn(prometheus, span, measurand);
-  const [reading] = await readBuiltIn(prometheus, span, [wishOf(measurand, sub)]);
+  if (isOwn(measurand)) return readOwn(stores.prometheus, span, measurand);
+  const [reading] = await readBuiltIn(storeOf(stores, sub), span, [wishOf(measurand, sub)]);
   return reading ?? { ticks: [] };
 }
 
@@ -96,7 +110,7 @@ export function ownOf(sub: Subscription): Own | undefined {
 
 /** Whether looks for `a` are looks for `b`, as far as both want them. */
 export function sameQuestion(a: MeasureRequest, b: MeasureRequest): boolean {
-  return a.intervalMs === b.intervalMs && JSON.stringify(a.measurand) === JSON.stringify(b.measurand);
+  return a.intervalMs === b.intervalMs && a.scrape === b.scrape && JSON.stringify(a.measurand) === JSON.stringify(b.measurand);
 }
 
 /** What the core gets to see. */

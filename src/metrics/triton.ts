@@ -14,7 +14,7 @@ export const TRITON: SeriesSource = {
   // Bad is a failure of any reason, but not a request that its caller cancelled.
   ...podFailures({
     metrics: [SUCCESS, FAILURE],
-    matching: 'reason!="CANCELED"',
+    matching: [['reason', '!=', 'CANCELED']],
     apart: APART,
     outcome: '__name__',
     isBad: (name) => name === FAILURE,

@@ -9,7 +9,7 @@ export const VLLM: SeriesSource = {
   // Bad is class 5. Lists of models and health are GET; a path that the server does not know has the handler `none`.
   ...podFailures({
     metrics: ['http_requests_total'],
-    matching: 'method="POST",handler!~"none|/tokenize|/detokenize"',
+    matching: [['method', '=', 'POST'], ['handler', '!~', 'none|/tokenize|/detokenize']],
     apart: ['handler'],
     outcome: 'status',
     isBad: (status) => status.startsWith('5'),

@@ -8,9 +8,13 @@ export interface OperatorSettings {
   /** This operator's own image, which the resolve Jobs and fetch containers run. */
   readonly image: string;
   readonly imagePullPolicy: string;
-  readonly prometheusUrl: string;
+  /** Undefined where there is none: then only deployments with spec.analysis.metrics.scrape can be measured. */
+  readonly prometheusUrl: string | undefined;
   /** How Prometheus is asked: files that are read again for each question, and headers. */
   readonly prometheusAccess: Pick<PrometheusOptions, 'tokenFile' | 'caFile' | 'certFile' | 'keyFile' | 'headers'>;
+  /** Where the gateway's Envoys run, or the address that shows their metrics. */
+  readonly envoyNamespace: string;
+  readonly gatewayMetricsUrl: string | undefined;
   readonly settleMs: number;
   readonly alertsIntervalMs: number;
   readonly tagPrefix: string;
@@ -53,11 +57,13 @@ export function readSettings(env: Environment, version: string): ParsedSettings 
   };
   const logLevel = parseLogLevel(env['PLIMSOLL_LOG_LEVEL'] ?? 'info');
   if (!logLevel) problems.push(`PLIMSOLL_LOG_LEVEL is ${JSON.stringify(env['PLIMSOLL_LOG_LEVEL'])}; write error, warn, info or debug`);
-  const prometheusUrl = text('PLIMSOLL_PROMETHEUS_URL');
-  if (prometheusUrl !== '' && !/^https?:\/\//.test(prometheusUrl))
-    problems.push(
-      `PLIMSOLL_PROMETHEUS_URL is ${JSON.stringify(prometheusUrl)}; write an address such as http://prometheus.monitoring:9090`,
-    );
+  const address = (name: string, schemes: string, example: string): string | undefined => {
+    const value = env[name] ?? '';
+    if (value === '') return undefined;
+    if (!URL.canParse(value) || !new RegExp(`^${schemes}://`).test(value))
+      problems.push(`${name} is ${JSON.stringify(value)}; write an address such as ${example}`);
+    return value;
+  };
   const tagPrefix = text('PLIMSOLL_TAG_PREFIX', 'plimsoll.dev');
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(tagPrefix))
     problems.push(
@@ -66,8 +72,10 @@ export function readSettings(env: Environment, version: string): ParsedSettings 
   const settings: OperatorSettings = {
     image: text('PLIMSOLL_IMAGE'),
     imagePullPolicy: text('PLIMSOLL_IMAGE_PULL_POLICY', 'IfNotPresent'),
-    prometheusUrl,
+    prometheusUrl: address('PLIMSOLL_PROMETHEUS_URL', 'https?', 'http://prometheus.monitoring:9090'),
     prometheusAccess: readPrometheusAccess(env, problems),
+    envoyNamespace: text('PLIMSOLL_ENVOY_NAMESPACE', 'envoy-gateway-system'),
+    gatewayMetricsUrl: address('PLIMSOLL_GATEWAY_METRICS_URL', 'http', 'http://envoy-metrics.gateways:19001/stats/prometheus'),
     settleMs: duration('PLIMSOLL_SETTLE', DEFAULT_SETTLE),
     alertsIntervalMs: duration('PLIMSOLL_ALERTS_INTERVAL', '5s'),
     tagPrefix,

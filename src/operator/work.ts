@@ -9,9 +9,12 @@ import type { WorkQueue } from '../controller/workqueue.ts';
 import type { Settings } from '../core/observed.ts';
 import { createAlerts } from '../metrics/alerts.ts';
 import { createMeasurements } from '../metrics/measurements.ts';
-import { createPrometheus, type Prometheus } from '../metrics/prometheus.ts';
+import { readPage } from '../metrics/page.ts';
+import { createPrometheus, NO_PROMETHEUS, type Prometheus } from '../metrics/prometheus.ts';
+import { createScraper } from '../metrics/scraper.ts';
 import { findQueryProblem } from '../metrics/trial.ts';
 import { forget, learn, type Caches } from '../observe/caches.ts';
+import { createScrapeTargets } from '../observe/scrapeTargets.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { reconcileDeployment, type DeploymentReconciler } from './reconcileDeployment.ts';
@@ -52,9 +55,10 @@ export interface Parts {
 
 /** Everything that a pass needs, put together. */
 export function workOf({ settings, logger, metrics, clock, client, caches, elector, add }: Parts): Work {
-  const { prometheusUrl: url, prometheusAccess } = settings;
-  const prometheus = counted(createPrometheus({ ...prometheusAccess, url, now: clock.monotonic, wallNow: clock.now }), metrics);
-  const measurements = createMeasurements({ prometheus, clock, onData: (key) => add.deployment(...split(key), true) });
+  const prometheus = counted(prometheusOf(settings, clock), metrics);
+  const targetsOf = createScrapeTargets({ ...settings, client, caches, now: clock.monotonic });
+  const servers = createScraper({ clock, targetsOf, read: (url) => countedPage(url, metrics) });
+  const measurements = createMeasurements({ prometheus, servers, clock, onData: (key) => add.deployment(...split(key), true) });
   const alerts = createAlerts({
     prometheus,
     clock,
@@ -139,6 +143,21 @@ function proberOf(client: Parts['client'], clock: Clock, logger: Logger, add: Ke
       add.deployment(namespace, deployment);
     },
   });
+}
+
+function prometheusOf({ prometheusUrl: url, prometheusAccess }: OperatorSettings, clock: Clock): Prometheus {
+  return url === undefined ? NO_PROMETHEUS : createPrometheus({ ...prometheusAccess, url, now: clock.monotonic, wallNow: clock.now });
+}
+
+async function countedPage(url: string, metrics: Metrics): Promise<string> {
+  try {
+    const text = await readPage(url);
+    metrics.recordScrape('ok');
+    return text;
+  } catch (error) {
+    metrics.recordScrape('error');
+    throw error;
+  }
 }
 
 function counted(prometheus: Prometheus, metrics: Metrics): Prometheus {

@@ -23,6 +23,7 @@ export interface OperatorMetrics {
   readonly setLeader: (leads: boolean) => void;
   /** One query to Prometheus. `result` is one word of a fixed list, as `ok`, `empty`, `error` or `timeout`. */
   readonly recordPrometheusQuery: (result: string) => void;
+  readonly recordScrape: (result: string) => void;
   /** Stops measuring the event loop. */
   readonly close: () => void;
 }
@@ -41,7 +42,7 @@ const LAG_RESOLUTION_MS = 10;
  * `monotonicMs` is a clock in milliseconds that never goes back; watch ages are measured with it.
  */
 export function createOperatorMetrics(registry: Registry, build: BuildInfo, monotonicMs: () => number): OperatorMetrics {
-  const { reconciles, queueDepth, leader, prometheusQueries } = createWorkMetrics(registry);
+  const { reconciles, queueDepth, leader, prometheusQueries, scrapes } = createWorkMetrics(registry);
   const { apiCalls, apiDuration } = createApiMetrics(registry);
   const recordWatchActivity = createWatchAge(registry, monotonicMs);
   const close = createEventLoopLag(registry);
@@ -57,6 +58,7 @@ export function createOperatorMetrics(registry: Registry, build: BuildInfo, mono
     recordWatchActivity,
     setLeader: (leads) => leader.set(leads ? 1 : 0),
     recordPrometheusQuery: (result) => prometheusQueries.inc({ result }),
+    recordScrape: (result) => scrapes.inc({ result }),
     close,
   };
 }
@@ -76,6 +78,12 @@ function createWorkMetrics(registry: Registry) {
     prometheusQueries: new Counter({
       name: 'plimsoll_prometheus_queries_total',
       help: 'Queries to Prometheus by how they ended.',
+      labelNames: ['result'],
+      registers,
+    }),
+    scrapes: new Counter({
+      name: 'plimsoll_scrapes_total',
+      help: 'Pages of metrics that the operator read from gateways and pods itself, by how that ended.',
       labelNames: ['result'],
       registers,
     }),

@@ -20,6 +20,13 @@ const CHECKS = 'spec.analysis.checks';
 const ONE_KIND = 'give exactly one of errorRate, latency, compare, score, limit, rate, shift, split';
 /** A query that says which version it counts. */
 const OWN = 'n{v="{{version}}"}';
+const OWN_QUERIES = {
+  compare: { bad: OWN, total: OWN },
+  score: { count: OWN, sum: OWN, sumOfSquares: OWN, lowest: '1', highest: '5' },
+  limit: { query: 'up', max: '1' },
+  rate: { bad: OWN, total: OWN, atMost: '1%' },
+  shift: { counts: OWN, bin: 'class' },
+};
 const LABELS = 'spec.triggers.alerts.matchLabels';
 const OTHER_DIGEST = `sha256:${'f'.repeat(64)}`;
 const ONE_ROUTING =
@@ -272,6 +279,17 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
     title: 'a split without a gateway',
     change: { ...WITHOUT_GATEWAY, 'spec.traffic': { replicaShare: {} }, [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', split: {} }] },
     message: 'a check of kind split needs traffic.gateway; without one the number of pods makes the shares',
+  },
+  ...(['compare', 'score', 'limit', 'rate', 'shift'] as const).map((kind) => ({
+    title: `a query of one's own (${kind}) without a Prometheus`,
+    change: { 'spec.analysis.promoteWhen': undefined, 'spec.analysis.metrics': { scrape: {} }, [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', [kind]: OWN_QUERIES[kind] }] },
+    message:
+      'with metrics.scrape there is no Prometheus that could answer queries; give checks without queries of your own, which are errorRate, latency, split, and rate without total, or leave metrics out',
+  })),
+  {
+    title: 'metrics from nowhere',
+    change: { 'spec.analysis.metrics': {}, [CHECKS]: [{ name: 'x', errorRate: {} }] },
+    message: 'spec.analysis.metrics.scrape: Required value',
   },
   {
     title: 'a limit that nothing can hold',

@@ -153,6 +153,7 @@ spec:
     onInconclusive: Pause
     settle: 20s
     evidence: Gateway
+    metrics: Scrape
     capacity: {candidate: Proportional, stable: Hold}
 status:
   schema: 1
@@ -340,6 +341,11 @@ const ARMS: readonly { readonly plural: Plural; readonly place: string; readonly
       'spec.runtime.custom.probe.body': undefined,
       'spec.runtime.custom.probe.bodyFrom': { configMapKeyRef: { name: 'x', key: 'x' } },
     },
+  },
+  {
+    plural: 'modeldeployments',
+    place: 'spec.analysis.metrics',
+    change: { 'spec.analysis.checks': [{ name: 'errors', errorRate: {} }], 'spec.analysis.metrics': { scrape: {} } },
   },
   ...['replicaShare', 'none'].map((member) => ({
     plural: 'modeldeployments' as const,

@@ -11,7 +11,8 @@ import { readBuiltIn } from '../../src/metrics/builtin.ts';
 import { REQUESTS } from '../../src/metrics/envoyGateway.ts';
 import { readSamples } from '../../src/metrics/past.ts';
 import { createPrometheus, type Prometheus } from '../../src/metrics/prometheus.ts';
-import type { Span } from '../../src/metrics/readings.ts';
+import type { Span } from '../../src/metrics/span.ts';
+import { inPrometheus } from '../../src/metrics/store.ts';
 
 /** Who sat in which slot, and since when stable has served from its own. */
 export interface Places {
@@ -65,7 +66,7 @@ async function readAll(prometheus: Prometheus, release: ModelRelease, places: Pl
 
 async function read(prometheus: Prometheus, span: Span, measurand: MeasureRequest['measurand']): Promise<readonly Tick[]> {
   if (measurand.type === 'value' || measurand.type === 'counters') throw new Error('Only the built-in checks are replayed.');
-  const [reading] = await readBuiltIn(prometheus, span, [{ measurand }]);
+  const [reading] = await readBuiltIn(inPrometheus(prometheus), span, [{ measurand }]);
   if (reading === undefined || reading.ticks.length === 0)
     throw new Error(`Prometheus has no data to replay: ${reading?.problem ?? 'no answer'}`);
   return reading.ticks;

@@ -22,6 +22,8 @@ export const PORTS = {
   gateway: 18080,
   /** Envoy's /stats/prometheus, /config_dump, /clusters, /ready. */
   envoyAdmin: 19901,
+  /** Envoy's /stats/prometheus alone, for pods too. */
+  envoyMetrics: 19902,
   prometheus: 19090,
 } as const;
 

@@ -193,6 +193,12 @@ export interface ModelDeploymentRollout {
   readonly historyLimit?: number;
 }
 
+/** Where the numbers come from. Default: none, which is the Prometheus that the operator asks. Example: {scrape: {}}. */
+export interface ModelDeploymentAnalysisMetrics {
+  /** The operator reads the metrics of the gateway's Envoys, or of the pods where they count, by itself at each look, without any Prometheus. Only checks without queries of your own can be judged by them. What was seen is kept in memory alone, so that after a restart of the operator a running release collects its evidence anew. Example: {}. */
+  readonly scrape: Readonly<Record<string, unknown>>;
+}
+
 /** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them or, without a gateway, the model servers. */
 export interface ModelDeploymentAnalysisCheckErrorRate {
   /** How much higher than the stable version's share the candidate's may be, in per cent of it, once it is certain that it is not higher still. With 50%, that is 3 % against 2 %. From 0% to 999.999%. Default: 50%. Example: 20%. */
@@ -314,6 +320,8 @@ export interface ModelDeploymentAnalysisCheck {
 
 /** What the candidate is judged by. A release keeps the checks that it started with; changes here hold from the next one on. */
 export interface ModelDeploymentAnalysis {
+  /** Where the numbers come from. Default: none, which is the Prometheus that the operator asks. Example: {scrape: {}}. */
+  readonly metrics?: ModelDeploymentAnalysisMetrics;
   /** Time between two looks at the metrics. Not shorter than the scrape interval of Prometheus. From 1s to 10m. Default: 15s. Example: 30s. */
   readonly interval?: string;
   /** Requests that the candidate must have answered in each step before the release goes on. Default: 100. Example: 1000. */

@@ -95,6 +95,8 @@ export interface ModelReleasePlan {
   readonly capacity?: ModelReleasePlanCapacity;
   /** Who counts the requests of the two versions. Gateway: the gateway. Nobody: nothing that Plimsoll can read, so minRequests does not hold and only limits are judged. Any other: the model servers themselves, which are of this kind. Default: Gateway. Example: MLServer. */
   readonly evidence?: 'Gateway' | 'MLServer' | 'Triton' | 'TensorFlowServing' | 'VLLM' | 'KServe' | 'Nobody';
+  /** Who keeps these numbers. Scrape: nobody, the operator reads them from who counts at each look. Default: Prometheus. Example: Scrape. */
+  readonly metrics?: 'Prometheus' | 'Scrape';
 }
 
 /** What a person asks of this release while it runs; ignored once it has finished. Needs the right to update ModelReleases. Default: none, which is Run. */

@@ -46,6 +46,8 @@ export interface MeasureRequest {
   readonly measurand: Measurand;
   readonly intervalMs: number;
   readonly fromMs: number;
+  /** Built-in series are read from the servers that show them, without any Prometheus. */
+  readonly scrape?: boolean;
 }
 
 /** Cumulative counts as scraped: bad = failed requests (`errors`) or requests slower than the boundary (`slowerThan`). NaN = unreadable. */

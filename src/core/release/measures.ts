@@ -1,5 +1,5 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
-import type { Arms, MeasureRequest, Slot } from '../analysis/measurement.ts';
+import type { Arms, Measurand, MeasureRequest, Slot } from '../analysis/measurement.ts';
 import { substitutePromql } from '../analysis/promql.ts';
 import { DEFAULT_ANALYSIS } from '../analysis/config.ts';
 import type { QueryTrial } from '../observed.ts';
@@ -28,7 +28,7 @@ export function measuresOf(
   const startedMs = parseTime(release.metadata.creationTimestamp) ?? 0;
   const fromMs = Math.max(stableSinceMs, startedMs - DEFAULT_ANALYSIS.history * intervalMs);
   const { deployment, from, to } = release.spec;
-  const { counting } = parameters;
+  const { counting, isScraped } = parameters;
   // Where nobody counts no check compares, and nobody is asked.
   const server = counting === 'Gateway' || counting === 'Nobody' ? 'MLServer' : counting;
   const arms: Arms =
@@ -40,10 +40,11 @@ export function measuresOf(
     stable: { namespace, deployment, revision: from?.revision ?? '', version: from?.version ?? '' },
     candidate: { namespace, deployment, revision: to.revision, version: to.version },
   };
-  const traffic: MeasureRequest = { check: TRAFFIC, measurand: { type: 'requests', arms }, intervalMs, fromMs };
+  const request = (check: string, measurand: Measurand): MeasureRequest =>
+    ({ check, measurand, intervalMs, fromMs, ...(isScraped ? { scrape: true } : {}) });
   return [
-    ...(counting === 'Nobody' ? [] : [traffic]),
-    ...parameters.checks.map((check) => ({ check: check.name, measurand: check.measure(subject), intervalMs, fromMs })),
+    ...(counting === 'Nobody' ? [] : [request(TRAFFIC, { type: 'requests', arms })]),
+    ...parameters.checks.map((check) => request(check.name, check.measure(subject))),
   ];
 }
 

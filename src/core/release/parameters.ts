@@ -22,6 +22,8 @@ export interface Parameters {
   readonly checks: readonly Check[];
   /** Who counts the requests of the two versions. */
   readonly counting: Counting;
+  /** Their numbers are read from those themselves, not from a Prometheus. */
+  readonly isScraped: boolean;
   readonly intervalMs: number;
   readonly minRequests: number;
   readonly promoteWhen: 'NotWorse' | 'Certified';
@@ -66,6 +68,7 @@ export function planSnapshot(
       ? { steps: [], checks: [] }
       : { steps: stepsOf(deployment), checks: specs.map(checkSnapshot), capacity: capacityOf(deployment) }),
     ...(counting === 'Gateway' ? {} : { evidence: counting }),
+    ...(analysis?.metrics?.scrape ? { metrics: 'Scrape' as const } : {}),
     interval: analysis?.interval ?? DEFAULT_INTERVAL,
     minRequests: analysis?.minRequests ?? DEFAULT_MIN_REQUESTS,
     ...(analysis?.promoteWhen === 'Certified' ? { promoteWhen: analysis.promoteWhen } : {}),
@@ -115,6 +118,7 @@ export function parametersOf(release: ModelRelease): Parameters {
     // What nobody counts cannot be waited for.
     minRequests: plan.evidence === 'Nobody' ? 0 : plan.minRequests,
     counting: readCounting(plan.evidence),
+    isScraped: plan.metrics === 'Scrape',
     promoteWhen: plan.promoteWhen ?? 'NotWorse',
     isFast: plan.fastPromote ?? false,
     settleMs: durationMs(plan.settle, '10s'),

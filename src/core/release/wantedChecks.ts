@@ -67,7 +67,7 @@ function findRefusal(
   const conflict = findConflict(written);
   if (conflict !== undefined) return refused('CheckConflict', conflict);
   const uncountable =
-    findUnsplit(written, deployment) ?? findUncountable(written, runtime.preset, counting) ?? findIncomparable(written, counting, serving);
+    findUnsplit(written, deployment) ?? findUnanswered(written, deployment) ?? findUncountable(written, runtime.preset, counting) ?? findIncomparable(written, counting, serving);
   if (uncountable !== undefined) return refused('ChecksNotCountable', uncountable);
   const isCertified = analysis?.promoteWhen !== 'Certified' || written.some(({ spec }) => checkOf(spec)?.certifies === true);
   return isCertified ? undefined : refused('NothingCertifies', sayNothingCertifies(written));
@@ -99,6 +99,14 @@ function findUnsplit(written: readonly Written[], deployment: Observed['deployme
   const found = routingOf(deployment) === 'Gateway' ? [] : written.filter(({ spec }) => spec.split !== undefined);
   if (found.length === 0) return undefined;
   return `${listed(found)} could never be judged: kind split needs spec.traffic.gateway, since without one the number of pods makes the shares; ${oneOf(['take it out', ...withoutSets(found)])}`;
+}
+
+/** The same of spec.analysis.checks alone. */
+function findUnanswered(written: readonly Written[], { spec }: Observed['deployment']): string | undefined {
+  const found = spec.analysis?.metrics ? written.filter(({ spec: check }) => (checkOf(check)?.queries.length ?? 0) > 0) : [];
+  if (found.length === 0) return undefined;
+  const ways = ['take spec.analysis.metrics.scrape away, so that the Prometheus of the operator is asked', ...withoutSets(found)];
+  return `${listed(found)} could never be judged: with spec.analysis.metrics.scrape nobody answers queries; ${oneOf(ways)}`;
 }
 
 function findUncountable(written: readonly Written[], preset: string, counting: Counting): string | undefined {

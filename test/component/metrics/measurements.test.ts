@@ -5,6 +5,7 @@ import { createMeasurements } from '../../../src/metrics/measurements.ts';
 import type { Measurements } from '../../../src/metrics/measurements.ts';
 import { createPrometheus } from '../../../src/metrics/prometheus.ts';
 import type { Prometheus } from '../../../src/metrics/prometheus.ts';
+import { inPrometheus } from '../../../src/metrics/store.ts';
 import { createFakeClock } from '../../support/clocks.ts';
 import type { FakeClock } from '../../support/clocks.ts';
 import { always, HOSTILE, startFakePrometheus } from '../../support/prometheus.ts';
@@ -43,7 +44,7 @@ afterAll(async () => {
 function startService(): Measurements {
   const prometheus = createPrometheus({ url: fake.url, now: clock.now, timeoutMs: 200 });
   opened.push(prometheus);
-  const service = createMeasurements({ prometheus, clock, onData: (key) => heard.push(key) });
+  const service = createMeasurements({ prometheus, servers: inPrometheus(prometheus), clock, onData: (key) => heard.push(key) });
   service.start(stop.signal);
   return service;
 }
@@ -273,7 +274,7 @@ describe('no data', () => {
 
   test('without any Prometheus every look is a tick without data, and nobody waits for ever', async () => {
     const prometheus = createPrometheus({ url: 'http://127.0.0.1:1', now: clock.now });
-    const service = createMeasurements({ prometheus, clock, onData: (key) => heard.push(key) });
+    const service = createMeasurements({ prometheus, servers: inPrometheus(prometheus), clock, onData: (key) => heard.push(key) });
     service.start(stop.signal);
     service.want('r', [wish(errors), wish(slower), wish({ type: 'value', promql: 'x' })]);
     await until(() => service.samples('r').every((samples) => samples.ticks.length === 5));

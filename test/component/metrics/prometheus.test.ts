@@ -7,7 +7,7 @@ import { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createPrometheus } from '../../../src/metrics/prometheus.ts';
 import type { Prometheus, PrometheusOptions } from '../../../src/metrics/prometheus.ts';
-import { readValue } from '../../../src/metrics/readings.ts';
+import { readValue } from '../../../src/metrics/value.ts';
 import { findQueryProblem } from '../../../src/metrics/trial.ts';
 import { makeCertificates, type Certificates } from '../../support/certificates.ts';
 import { always, HOSTILE, startFakePrometheus } from '../../support/prometheus.ts';

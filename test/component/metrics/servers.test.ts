@@ -5,11 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { PodArms } from '../../../src/core/analysis/measurement.ts';
+import type { Arms, PodArms } from '../../../src/core/analysis/measurement.ts';
 import type { CountingServer } from '../../../src/core/analysis/servers.ts';
 import { readBuiltIn } from '../../../src/metrics/builtin.ts';
 import type { BuiltInReading, BuiltInWish } from '../../../src/metrics/builtin.ts';
+import { readPage } from '../../../src/metrics/page.ts';
 import { createPrometheus, type Prometheus } from '../../../src/metrics/prometheus.ts';
+import { createScraper, type Target } from '../../../src/metrics/scraper.ts';
+import { inPrometheus, type SeriesStore } from '../../../src/metrics/store.ts';
 import { startRealPrometheus, type RealPrometheus } from '../../support/realPrometheus.ts';
 
 const FILES: Readonly<Record<CountingServer, string>> = {
@@ -24,6 +27,7 @@ const POD = 'fraud-aaaaaaaaaa-7c9f8d6b5-x2x9q';
 let pods: Server;
 let real: RealPrometheus;
 let prometheus: Prometheus;
+let address: string;
 
 beforeAll(async () => {
   const texts = new Map<string, string>();
@@ -38,7 +42,7 @@ beforeAll(async () => {
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(texts.get(request.url ?? ''));
   }).listen(0, '127.0.0.1');
   await new Promise((resolve) => pods.once('listening', resolve));
-  const address = `127.0.0.1:${String((pods.address() as AddressInfo).port)}`;
+  address = `127.0.0.1:${String((pods.address() as AddressInfo).port)}`;
   // Each server in a namespace of its own, and each scraped by two jobs.
   const once = Object.entries(FILES).map(([server, file]) => {
     return { address, path: `/${file}`, labels: { namespace: server.toLowerCase(), pod: POD } };
@@ -69,17 +73,28 @@ function armsOf(server: CountingServer): PodArms {
   return { namespace: server.toLowerCase(), deployment: 'fraud', stable: 'aaaaaaaaaa', candidate: 'bbbbbbbbbb', server };
 }
 
-async function read(server: CountingServer, thresholdMs: number): Promise<readonly BuiltInReading[]> {
+async function read(server: CountingServer, thresholdMs: number, store?: SeriesStore): Promise<readonly BuiltInReading[]> {
   const arms = armsOf(server);
   return await readNow([
     { measurand: { type: server === 'KServe' ? 'requests' : 'errors', arms } },
     { measurand: { type: 'slowerThan', arms, thresholdMs } },
-  ]);
+    { measurand: { type: 'latencies', arms } },
+  ], store);
 }
 
-async function readNow(wishes: readonly BuiltInWish[]): Promise<readonly BuiltInReading[]> {
+/** Reads the same pages without any Prometheus. */
+function scraper(): SeriesStore {
+  const targetsOf = (arms: Arms): Promise<readonly Target[]> => {
+    const file = Object.entries(FILES).find(([server]) => server.toLowerCase() === arms.namespace)?.[1];
+    const url = `http://${address}/${file ?? 'nothing'}`;
+    return Promise.resolve([{ url, arm: 'stable', labels: { namespace: arms.namespace, pod: POD } }]);
+  };
+  return createScraper({ clock: Date, targetsOf, read: readPage });
+}
+
+async function readNow(wishes: readonly BuiltInWish[], store = inPrometheus(prometheus)): Promise<readonly BuiltInReading[]> {
   const atMs = Date.now();
-  return await readBuiltIn(prometheus, { fromMs: atMs, toMs: atMs, stepMs: 0 }, wishes);
+  return await readBuiltIn(store, { fromMs: atMs, toMs: atMs, stepMs: 0 }, wishes);
 }
 
 test.each([
@@ -94,6 +109,13 @@ test.each([
   expect(counted?.ticks).toMatchObject([{ stable: { [POD]: counts }, candidate: {} }]);
   expect(durations?.boundaryMs).toBe(boundaryMs);
   expect(durations?.ticks).toMatchObject([{ stable: { [POD]: slow }, candidate: {} }]);
+});
+
+test.each(Object.keys(FILES) as CountingServer[])('%s says the same to the operator itself', async (server) => {
+  const found = (readings: readonly BuiltInReading[]): unknown => readings.map(({ ticks, problem, boundaryMs }) => [ticks.map((tick) => ({ ...tick, atMs: 0 })), problem, boundaryMs]);
+  const [kept, shown] = [await read(server, 250), await read(server, 250, scraper())];
+  expect(kept.map(({ ticks }) => ticks.length)).toEqual([1, 1, 1]);
+  expect(found(shown)).toEqual(found(kept));
 });
 
 test('all of them are read in one look, at their own boundaries', async () => {

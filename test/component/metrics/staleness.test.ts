@@ -4,6 +4,7 @@ import type { CheckSamples, MeasureRequest } from '../../../src/core/analysis/me
 import { hasData } from '../../../src/core/analysis/rows.ts';
 import { createMeasurements, type Measurements } from '../../../src/metrics/measurements.ts';
 import { createPrometheus, type Prometheus } from '../../../src/metrics/prometheus.ts';
+import { inPrometheus } from '../../../src/metrics/store.ts';
 import { createFakeClock, type FakeClock } from '../../support/clocks.ts';
 import { startFakePrometheus, type FakePrometheus, type FakeSample } from '../../support/prometheus.ts';
 
@@ -38,7 +39,7 @@ afterAll(async () => {
 function startService(wallNow?: () => number): Measurements {
   const prometheus = createPrometheus({ url: fake.url, now: clock.now, timeoutMs: 200, ...(wallNow === undefined ? {} : { wallNow }) });
   opened.push(prometheus);
-  const service = createMeasurements({ prometheus, clock, onData: () => undefined });
+  const service = createMeasurements({ prometheus, servers: inPrometheus(prometheus), clock, onData: () => undefined });
   service.start(stop.signal);
   return service;
 }

@@ -3,6 +3,7 @@ import type { CheckSamples, MeasureRequest, Slot } from '../../../src/core/analy
 import { clusterName, LATENCY, REQUESTS } from '../../../src/metrics/envoyGateway.ts';
 import { createMeasurements } from '../../../src/metrics/measurements.ts';
 import { createPrometheus, type Prometheus } from '../../../src/metrics/prometheus.ts';
+import { inPrometheus } from '../../../src/metrics/store.ts';
 import { createFakeClock } from '../clocks.ts';
 import type { FakePrometheus, FakeSample } from '../prometheus.ts';
 import type { Gateway } from './gateway.ts';
@@ -31,7 +32,7 @@ export function createMeasuring(url: string, startMs: number, timeoutMs = 2_000)
     range: (query, startMs_, endMs, stepMs) => counted(real.range(query, startMs_, endMs, stepMs)),
     close: () => real.close(),
   };
-  const service = createMeasurements({ prometheus, clock, onData: () => undefined });
+  const service = createMeasurements({ prometheus, servers: inPrometheus(prometheus), clock, onData: () => undefined });
   service.start(life.signal);
 
   async function settle(): Promise<void> {

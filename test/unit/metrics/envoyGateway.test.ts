@@ -31,7 +31,7 @@ describe('queries', () => {
     const slots = 'envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"httproute/(team-a/digits)/rule/0/backend/[01]"}';
     const scraped = `label_replace(max by (envoy_cluster_name) (timestamp(${slots})), "plimsoll_scraped", "yes", "", "")`;
     const promql = `max by (envoy_cluster_name, envoy_response_code_class, instance) (${selector}) or ${scraped}`;
-    expect(errorQueries([B, A, B])).toEqual([{ promql, names: [A, B] }]);
+    expect(errorQueries([B, A, B])).toMatchObject([{ promql, names: [A, B] }]);
   });
 
   test('a dot in a name matches only itself, and both ways to write a boundary are asked for', () => {

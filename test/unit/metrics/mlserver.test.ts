@@ -25,7 +25,7 @@ describe('queries', () => {
     const selector =
       'rest_server_requests_total{namespace=~"other|risk",pod=~"(x-cccccccccc|fraud-aaaaaaaaaa|fraud-bbbbbbbbbb)-[a-z0-9]+(-[a-z0-9]+)?",path=~".+/(infer|infer_stream|generate|generate_stream)"}';
     const counters = `sum by (namespace, pod, status_code) (max by (namespace, pod, path, method, status_code) (${selector}))`;
-    expect(errorQueries([CANDIDATE, STABLE, 'other/x-cccccccccc'])).toEqual([
+    expect(errorQueries([CANDIDATE, STABLE, 'other/x-cccccccccc'])).toMatchObject([
       {
         promql: `${counters} or label_replace(max by (namespace, pod) (timestamp(${selector})), "plimsoll_scraped", "yes", "", "")`,
         names: ['other/x-cccccccccc', STABLE, CANDIDATE],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { WITHOUT_FAILURES, type CountingServer } from '../../../src/core/analysis/servers.ts';
 import type { Counter } from '../../../src/core/analysis/measurement.ts';
-import { SERVERS } from '../../../src/metrics/readings.ts';
+import { SERVERS } from '../../../src/metrics/sources.ts';
 import { evaluate, scrape } from '../../support/promql.ts';
 
 const NAME = 'risk/fraud-aaaaaaaaaa';

@@ -70,6 +70,7 @@ const PARAMETERS: Parameters = {
   steps: [{ weight: WEIGHT, holdMs: 0 }],
   checks: [],
   counting: 'Gateway',
+  isScraped: false,
   intervalMs: INTERVAL_MS,
   minRequests: 100,
   promoteWhen: 'NotWorse',

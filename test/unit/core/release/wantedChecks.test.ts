@@ -91,6 +91,15 @@ describe('no release starts with', () => {
     ]);
   });
 
+  test("queries of one's own that no Prometheus answers", () => {
+    const analysis: Analysis = { metrics: { scrape: {} }, checks: [ERRORS, SPLIT], checkSets: ['speed', 'load'] };
+    expect(refusal(wanted(analysis, { speed: [TAIL], load: [LAG] }))).toEqual([
+      'ChecksNotCountable',
+      'check lag of CheckSet load could never be judged: with spec.analysis.metrics.scrape nobody answers queries; take spec.analysis.metrics.scrape away, so that the Prometheus of the operator is asked, or take CheckSet load out of spec.analysis.checkSets',
+    ]);
+    expect(wanted({ ...analysis, checkSets: ['speed'] }, { speed: [TAIL] }).refusal).toBeUndefined();
+  });
+
   test('checks that nobody counts for', () => {
     expect(refusal(wanted({ checks: [LAG, ERRORS], checkSets: ['speed', 'load'] }, { speed: [SLOW, TAIL], load: many('b', 1) }, NO_COUNTS))).toEqual([
       'ChecksNotCountable',

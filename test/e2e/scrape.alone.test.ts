@@ -1,0 +1,66 @@
+// Releases while no Prometheus runs: the operator reads the gateway's Envoy, or the pods, by itself.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startProcess, stopProcess } from '../../deploy/local/cluster/index.ts';
+import type { LoadRecord } from '../../deploy/local/load/figures.ts';
+import type { ModelDeploymentSpec } from '../../src/api/generated/modeldeployment.ts';
+import { lost, startCallers, type Callers } from '../support/callers.ts';
+import { failuresOfOthers } from '../support/diary.ts';
+import { QUICK_ANALYSIS, QUICK_ROLLOUT, Scenario } from '../support/scenario.ts';
+
+const RATE = 50;
+const STORY_MS = 240_000;
+const SCRAPED: Partial<ModelDeploymentSpec> = { analysis: { ...QUICK_ANALYSIS, metrics: { scrape: {} } } };
+
+let routed: Scenario;
+let shared: Scenario;
+let callers: Callers;
+const records: LoadRecord[] = [];
+
+async function open(title: string, spec: Partial<ModelDeploymentSpec>): Promise<Scenario> {
+  const scene = await Scenario.open(title);
+  // By the input and not by chance: the probe's zeros are answered, 3 of the 10 rows of the load are not.
+  await Promise.all([scene.version('1.0.0'), scene.version('2.0.0'), scene.version('3.0.0', { failWhenFirstAtLeast: 7 })]);
+  await scene.deploy('1.0.0', { ...SCRAPED, ...spec });
+  await scene.ready(90_000);
+  return scene;
+}
+
+beforeAll(async () => {
+  await stopProcess('prometheus');
+  const steps = [{ weight: 40, hold: '8s' }];
+  [routed, shared] = await Promise.all([
+    open('scraped', {}),
+    open('scraped-pods', { replicas: 2, traffic: { replicaShare: {}, drain: '2s' }, rollout: { ...QUICK_ROLLOUT, steps } }),
+  ]);
+  routed.load(RATE, { onRecord: (record) => records.push(record) });
+  const { spec } = await shared.read<{ readonly spec: { readonly clusterIP: string } }>(`/api/v1/namespaces/${shared.namespace}/services/${shared.name}`);
+  callers = startCallers(spec.clusterIP, shared.name, RATE);
+}, STORY_MS);
+
+afterAll(async () => {
+  await startProcess('prometheus');
+  await callers.stop();
+  await Promise.all([routed.close(), shared.close()]);
+}, 60_000);
+
+describe.each([
+  ['by the gateway', () => routed, undefined],
+  ['by the pods', () => shared, 'MLServer'],
+] as const)('counted %s', (_, scene, evidence) => {
+  test('a good version is promoted on what was counted', async () => {
+    await scene().release('2.0.0');
+    const { spec, status } = await scene().finished(2);
+    expect([spec.plan.metrics, spec.plan.evidence]).toEqual(['Scrape', evidence]);
+    expect(status).toMatchObject({ outcome: 'Promoted' });
+    expect(lost(callers.calls).slice(0, 5)).toEqual([]);
+    expect(status?.requests?.candidate).toBeGreaterThanOrEqual(QUICK_ANALYSIS.minRequests ?? 0);
+    for (const { verdict, explanation } of status?.checks ?? []) expect([verdict, explanation]).toEqual(['Pass', expect.stringMatching(/candidate 0\/\d+ vs stable \d+\/\d+/)]);
+  }, STORY_MS);
+
+  test('one that fails on three of ten inputs is rolled back', async () => {
+    await scene().release('3.0.0');
+    const { status, spec } = await scene().finished(3);
+    expect(status).toMatchObject({ outcome: 'RolledBack', reason: 'ErrorRateWorse' });
+    if (scene() === routed) expect(failuresOfOthers(records, [spec.to.revision]).slice(0, 5)).toEqual([]);
+  }, STORY_MS);
+});
