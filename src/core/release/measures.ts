@@ -8,6 +8,7 @@ import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
 import type { CheckSpec, Subject } from './checks/kind.ts';
 import { checkOf } from './checks/kinds.ts';
+import type { Counting } from './counting.ts';
 import type { Parameters } from './parameters.ts';
 
 /** Always measured, whatever the checks are: how many requests each arm answered. No check can have this name. */
@@ -29,21 +30,24 @@ export function measuresOf(
   const fromMs = Math.max(stableSinceMs, startedMs - DEFAULT_ANALYSIS.history * intervalMs);
   const { deployment, from, to } = release.spec;
   const { counting } = parameters;
-  // Where nobody counts no check compares, and nobody is asked.
-  const server = counting === 'Gateway' || counting === 'Nobody' ? 'MLServer' : counting;
-  const arms: Arms =
-    counting === 'Gateway'
+  const armsOf = (source: Counting): Arms =>
+    source === 'Gateway'
       ? { namespace, route: deployment, ...slots }
-      : { namespace, deployment, stable: from?.revision ?? '', candidate: to.revision, server };
-  const subject: Subject = {
-    arms,
+      : // Where nobody counts no check compares, and nobody is asked.
+        { namespace, deployment, stable: from?.revision ?? '', candidate: to.revision, server: source === 'Nobody' ? 'MLServer' : source };
+  const versions: Omit<Subject, 'arms'> = {
     stable: { namespace, deployment, revision: from?.revision ?? '', version: from?.version ?? '' },
     candidate: { namespace, deployment, revision: to.revision, version: to.version },
   };
-  const traffic: MeasureRequest = { check: TRAFFIC, measurand: { type: 'requests', arms }, intervalMs, fromMs };
+  const traffic: MeasureRequest = { check: TRAFFIC, measurand: { type: 'requests', arms: armsOf(counting) }, intervalMs, fromMs };
   return [
     ...(counting === 'Nobody' ? [] : [traffic]),
-    ...parameters.checks.map((check) => ({ check: check.name, measurand: check.measure(subject), intervalMs, fromMs })),
+    ...parameters.checks.map((check) => ({
+      check: check.name,
+      measurand: check.measure({ arms: armsOf(check.source ?? counting), ...versions }),
+      intervalMs,
+      fromMs,
+    })),
   ];
 }
 
