@@ -39,6 +39,8 @@ const WITHOUT_GATEWAY: Change = {
   'spec.rollout.keepPrevious': undefined,
   [`${CHECKS}[12]`]: { name: 'split', errorRate: {} },
 };
+/** The kinds of checks that have requests counted, with what they need besides. */
+const COUNTED = [['errorRate', {}], ['latency', {}], ['rate', { atMost: '1%' }]] as const;
 const FORM = 'must be a duration such as 30s, 5m or 1h30m,';
 
 /** Duration fields of ModelDeployment: the message, values that are taken and values that are not. */
@@ -94,7 +96,7 @@ const VALUES = [...DURATIONS, ...PERCENTAGES];
 
 /** A spec.runtime of preset custom, with members of its custom replaced; what is not for it is taken out of the full object. */
 function ownServer(custom: Change, probe: Change = { path: '/v1/predict' }): Change {
-  return { 'spec.probe': undefined, 'spec.runtime': { preset: 'custom', custom: { port: 8000, probe, ...custom } } };
+  return { 'spec.probe': undefined, 'spec.runtime': { preset: 'custom', custom: { port: 8000, probe, metrics: 'Triton', ...custom } } };
 }
 
 const OWN_SERVER_CASES: readonly Omit<Broken, 'plural'>[] = [
@@ -290,6 +292,33 @@ const DEPLOYMENT_CASES: readonly Omit<Broken, 'plural'>[] = [
     title: 'metrics from nowhere',
     change: { 'spec.analysis.metrics': {}, [CHECKS]: [{ name: 'x', errorRate: {} }] },
     message: 'spec.analysis.metrics.scrape: Required value',
+  },
+  ...COUNTED.map(([kind, check]) => ({
+    title: `a gateway that counts for ${kind} where there is none`,
+    change: {
+      ...WITHOUT_GATEWAY,
+      'spec.traffic': { replicaShare: {} },
+      [CHECKS]: [{ name: 'x', errorRate: { source: 'Runtime' } }, { name: 'y', [kind]: { ...check, source: 'Gateway' } }],
+    },
+    message: 'a check with source Gateway needs traffic.gateway; without one the model servers count',
+  })),
+  ...COUNTED.map(([kind, check]) => ({
+    title: `servers that count for ${kind} in metrics that nobody names`,
+    change: {
+      ...ownServer({ metrics: undefined }),
+      [CHECKS]: [{ name: 'x', errorRate: { source: 'Gateway' } }, { name: 'y', [kind]: { ...check, source: 'Runtime' } }],
+    },
+    message: 'a check with source Runtime needs runtime.custom.metrics, which says in which metrics the server counts',
+  })),
+  ...COUNTED.filter(([kind]) => kind !== 'latency').map(([kind, check]) => ({
+    title: `servers that tell no failures to ${kind}`,
+    change: { ...ownServer({ metrics: 'KServe' }), [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', [kind]: { ...check, source: 'Runtime' } }] },
+    message: 'servers of KServe do not tell which requests failed; an errorRate or a rate with source Runtime needs another server, or leave source to the gateway',
+  })),
+  {
+    title: 'a source of queries',
+    change: { [CHECKS]: [{ name: 'x', rate: { bad: OWN, total: OWN, atMost: '1%', source: 'Runtime' } }] },
+    message: 'source is who counts failed requests; with bad and total give none',
   },
   {
     title: 'a limit that nothing can hold',
@@ -756,6 +785,26 @@ const TAKEN_ALONE: readonly Taken[] = [
   { plural: 'modeldeployments', title: 'a check with nothing but defaults', change: { [CHECKS]: [{ name: 'errors', errorRate: {} }] } },
   { plural: 'modeldeployments', title: 'latency without a word', change: { [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', latency: {} }] } },
   { plural: 'modeldeployments', title: 'a rate of failed requests', change: { [CHECKS]: [{ name: 'x', rate: { atMost: '1%' } }] } },
+  ...(['Gateway', 'Runtime'] as const).map((source) => ({
+    plural: 'modeldeployments' as const,
+    title: `requests that are counted by the ${source}`,
+    change: { [CHECKS]: COUNTED.map(([kind, check]) => ({ name: kind.toLowerCase(), [kind]: { ...check, source } })) },
+  })),
+  {
+    plural: 'modeldeployments',
+    title: 'servers that count where there is no gateway',
+    change: { ...WITHOUT_GATEWAY, 'spec.traffic': { none: {} }, [CHECKS]: [{ name: 'x', errorRate: { source: 'Runtime' } }] },
+  },
+  {
+    plural: 'modeldeployments',
+    title: 'durations of servers that tell no failures',
+    change: { ...ownServer({ metrics: 'KServe' }), [CHECKS]: [{ name: 'x', errorRate: {} }, { name: 'y', latency: { source: 'Runtime' } }] },
+  },
+  {
+    plural: 'modeldeployments',
+    title: 'a gateway that counts before servers that nobody knows',
+    change: { ...ownServer({ metrics: undefined }), [CHECKS]: [{ name: 'x', errorRate: { source: 'Gateway' } }, { name: 'y', latency: {} }] },
+  },
   {
     plural: 'modeldeployments',
     title: 'certificates of a set of checks',

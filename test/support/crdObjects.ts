@@ -18,8 +18,8 @@ const SIDE = `{version: 1.3.2, digest: '${DIGEST}', revision: 3f9a1c07be, slot: 
 
 /** One check of each kind, and of each way to write it. */
 const CHECKS = `
-      - {name: errors, optional: false, errorRate: {relativeMargin: 50%, absoluteFloor: 0.5%}}
-      - {name: slow, latency: {slowerThan: 250ms, relativeMargin: 20%, absoluteFloor: 1%}}
+      - {name: errors, optional: false, errorRate: {source: Runtime, relativeMargin: 50%, absoluteFloor: 0.5%}}
+      - {name: slow, latency: {source: Runtime, slowerThan: 250ms, relativeMargin: 20%, absoluteFloor: 1%}}
       - {name: queue, limit: {query: 'max(queue_depth)', max: '100', min: '-0.5', consecutive: 3}}
       - {name: backlog, limit: {query: 'max(backlog)', max: '100', for: 1m}}
       - {name: half, latency: {p50AtMost: 1.1x}}
@@ -30,7 +30,8 @@ const CHECKS = `
       - {name: grade, score: {histogram: 'h{v="{{version}}"}'}}
       - {name: disagreement, rate: {bad: 'differing{v="{{version}}"}', total: 'compared{v="{{version}}"}', atMost: 1%}}
       - {name: predictions, shift: {counts: 'p{v="{{version}}"}', bin: class, whenShifted: Hold}}
-      - {name: split, split: {tolerance: 50%}}`;
+      - {name: split, split: {tolerance: 50%}}
+      - {name: objective, rate: {source: Runtime, atMost: 1%}}`;
 
 const TEXTS = {
   modelversions: `

@@ -201,6 +201,8 @@ export interface ModelDeploymentAnalysisMetrics {
 
 /** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them or, without a gateway, the model servers. */
 export interface ModelDeploymentAnalysisCheckErrorRate {
+  /** Who counts the requests. Gateway: what callers met. Runtime: what the model servers answered, by their own metrics, for this check alone; they must be of a kind that Plimsoll reads. Default: Gateway where one routes, else Runtime. Example: Runtime. */
+  readonly source?: 'Gateway' | 'Runtime';
   /** How much higher than the stable version's share the candidate's may be, in per cent of it, once it is certain that it is not higher still. With 50%, that is 3 % against 2 %. From 0% to 999.999%. Default: 50%. Example: 20%. */
   readonly relativeMargin?: string;
   /** Share of failed requests that is always good enough, however well the stable version does. From 0% to 100%. Default: 0.5%. Example: 1%. */
@@ -209,6 +211,8 @@ export interface ModelDeploymentAnalysisCheckErrorRate {
 
 /** Compares how long requests take with the stable version over the same time, as the gateway measures them or, without a gateway, the model servers. Without any field, at every bucket of their histogram at once: that finds whatever becomes slower by more than a quarter, and can accuse the candidate but not certify it. */
 export interface ModelDeploymentAnalysisCheckLatency {
+  /** Who measures the requests. Gateway: what callers met. Runtime: what the model servers answered, by their own metrics, for this check alone; they must be of a kind that Plimsoll reads. Default: Gateway where one routes, else Runtime. Example: Runtime. */
+  readonly source?: 'Gateway' | 'Runtime';
   /** A request that takes longer is a slow one. Rounded up to the next bucket of their histogram. From 1ms to 1h. Default: every bucket is compared. Example: 250ms. */
   readonly slowerThan?: string;
   /** What half of the candidate's requests must stay within: so many times what the stable version needed for half of its own before the release, or a fixed time. Rounded up to the next bucket of their histogram. Default: none. Example: 1.1x. */
@@ -257,6 +261,8 @@ export interface ModelDeploymentAnalysisCheckScore {
 
 /** Holds a share of bad events of the candidate alone against a fixed limit, such as a service level objective. Without queries it is the share of failed requests. */
 export interface ModelDeploymentAnalysisCheckRate {
+  /** Who counts the requests, where no queries are given. Gateway: what callers met. Runtime: what the model servers answered, by their own metrics, for this check alone; they must be of a kind that Plimsoll reads. Default: Gateway where one routes, else Runtime. Example: Runtime. */
+  readonly source?: 'Gateway' | 'Runtime';
   /** PromQL that gives counters of bad events as they are, one for each pod, without rate() or increase(). {{namespace}}, {{deployment}}, {{version}} and {{revision}} stand for those of the candidate. Default: failed requests. Example: 'disagreements_total{namespace="{{namespace}}", revision="{{revision}}"}'. */
   readonly bad?: string;
   /** PromQL that gives counters of all events, in the same way. Default: all requests. Example: 'compared_total{namespace="{{namespace}}", revision="{{revision}}"}'. */

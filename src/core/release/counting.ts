@@ -1,10 +1,10 @@
-import type { CountingServer } from '../analysis/servers.ts';
+import type { CountingServer, CountingSource } from '../analysis/servers.ts';
 import type { Routing } from '../traffic/routing.ts';
 import type { CheckSpec } from './checks/kind.ts';
 import { checkOf } from './checks/kinds.ts';
 
-/** Who counts the requests of the two versions: the gateway, or the model servers, which are of this kind. */
-export type Counting = 'Gateway' | CountingServer | 'Nobody';
+/** Who counts the requests of the two versions, for all checks that do not say it themselves. */
+export type Counting = CountingSource | 'Nobody';
 
 /**
  * A gateway counts whatever it passes on. Without one the model servers count, if Plimsoll can read their series. Pods that fetch their work

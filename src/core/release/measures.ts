@@ -8,6 +8,7 @@ import type { Snapshot } from '../resources/revision.ts';
 import { parseTime } from '../time.ts';
 import type { CheckSpec, Subject } from './checks/kind.ts';
 import { checkOf } from './checks/kinds.ts';
+import type { Counting } from './counting.ts';
 import type { Parameters } from './parameters.ts';
 
 /** Always measured, whatever the checks are: how many requests each arm answered. No check can have this name. */
@@ -29,22 +30,20 @@ export function measuresOf(
   const fromMs = Math.max(stableSinceMs, startedMs - DEFAULT_ANALYSIS.history * intervalMs);
   const { deployment, from, to } = release.spec;
   const { counting, isScraped } = parameters;
-  // Where nobody counts no check compares, and nobody is asked.
-  const server = counting === 'Gateway' || counting === 'Nobody' ? 'MLServer' : counting;
-  const arms: Arms =
-    counting === 'Gateway'
+  const armsOf = (source: Counting): Arms =>
+    source === 'Gateway'
       ? { namespace, route: deployment, ...slots }
-      : { namespace, deployment, stable: from?.revision ?? '', candidate: to.revision, server };
-  const subject: Subject = {
-    arms,
+      : // Where nobody counts no check compares, and nobody is asked.
+        { namespace, deployment, stable: from?.revision ?? '', candidate: to.revision, server: source === 'Nobody' ? 'MLServer' : source };
+  const versions: Omit<Subject, 'arms'> = {
     stable: { namespace, deployment, revision: from?.revision ?? '', version: from?.version ?? '' },
     candidate: { namespace, deployment, revision: to.revision, version: to.version },
   };
   const request = (check: string, measurand: Measurand): MeasureRequest =>
     ({ check, measurand, intervalMs, fromMs, ...(isScraped ? { scrape: true } : {}) });
   return [
-    ...(counting === 'Nobody' ? [] : [request(TRAFFIC, { type: 'requests', arms })]),
-    ...parameters.checks.map((check) => request(check.name, check.measure(subject))),
+    ...(counting === 'Nobody' ? [] : [request(TRAFFIC, { type: 'requests', arms: armsOf(counting) })]),
+    ...parameters.checks.map((check) => request(check.name, check.measure({ arms: armsOf(check.source ?? counting), ...versions }))),
   ];
 }
 

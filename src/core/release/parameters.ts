@@ -1,8 +1,10 @@
 import type { ModelDeployment } from '../../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
+import type { CountingServer } from '../analysis/servers.ts';
 import { durationMs, formatDuration } from '../time.ts';
 import type { Check, CheckSpec } from './checks/kind.ts';
 import { readCheck, settingsOf } from './checks/kinds.ts';
+import { sourceSettings } from './checks/source.ts';
 import { sayShares } from '../traffic/shares.ts';
 import type { Counting } from './counting.ts';
 import type { Scene } from './scene.ts';
@@ -20,7 +22,7 @@ export interface Step {
 export interface Parameters {
   readonly steps: readonly Step[];
   readonly checks: readonly Check[];
-  /** Who counts the requests of the two versions. */
+  /** Who counts the requests of the two versions; a check may have a source of its own. */
   readonly counting: Counting;
   /** Their numbers are read from those themselves, not from a Prometheus. */
   readonly isScraped: boolean;
@@ -58,7 +60,7 @@ export const DEFAULT_EVIDENCE_DEADLINE = '1h';
  */
 export function planSnapshot(
   deployment: ModelDeployment,
-  { specs, counting }: WantedChecks,
+  { specs, counting, server }: WantedChecks,
   settleMs: number,
   isFirst: boolean,
 ): PlanSnapshot {
@@ -66,7 +68,7 @@ export function planSnapshot(
   return {
     ...(isFirst
       ? { steps: [], checks: [] }
-      : { steps: stepsOf(deployment), checks: specs.map(checkSnapshot), capacity: capacityOf(deployment) }),
+      : { steps: stepsOf(deployment), checks: specs.map((spec) => checkSnapshot(spec, server)), capacity: capacityOf(deployment) }),
     ...(counting === 'Gateway' ? {} : { evidence: counting }),
     ...(analysis?.metrics?.scrape ? { metrics: 'Scrape' as const } : {}),
     interval: analysis?.interval ?? DEFAULT_INTERVAL,
@@ -103,9 +105,10 @@ function stepsOf({ spec }: ModelDeployment): PlanSnapshot['steps'] {
   return (spec.rollout?.steps ?? DEFAULT_STEPS).map((step) => ({ ...step, hold: step.hold ?? '0s' }));
 }
 
-function checkSnapshot(spec: CheckSpec): CheckSnapshot {
+function checkSnapshot(spec: CheckSpec, server: CountingServer | undefined): CheckSnapshot {
   const { type, settings } = settingsOf(spec);
-  return { name: spec.name, type, parameters: settings, ...(spec.optional === true ? { optional: true } : {}) };
+  const parameters = { ...settings, ...sourceSettings(spec, server) };
+  return { name: spec.name, type, parameters, ...(spec.optional === true ? { optional: true } : {}) };
 }
 
 /** The plan of a release, read back from its snapshot. */

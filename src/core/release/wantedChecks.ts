@@ -1,16 +1,19 @@
-import { WITHOUT_FAILURES } from '../analysis/servers.ts';
+import { WITHOUT_FAILURES, type CountingServer } from '../analysis/servers.ts';
 import type { Observed } from '../observed.ts';
 import { presetOf } from '../resources/presets.ts';
 import type { Snapshot } from '../resources/revision.ts';
-import { routingOf } from '../traffic/routing.ts';
+import { routingOf, type Routing } from '../traffic/routing.ts';
 import type { CheckSpec } from './checks/kind.ts';
 import { checkOf } from './checks/kinds.ts';
+import { sourceOf } from './checks/source.ts';
 import { comparesRequests, countingBy, needsFailures, type Counting } from './counting.ts';
 
 /** The checks that a release would keep if it started now: those of the spec, then those of the CheckSets that it names, as it names them. */
 export interface WantedChecks {
   readonly specs: readonly CheckSpec[];
   readonly counting: Counting;
+  /** Whose metrics the model servers have; undefined where Plimsoll cannot read them. */
+  readonly server: CountingServer | undefined;
   /** Why no release can start with them. */
   readonly refusal: ChecksRefusal | undefined;
 }
@@ -41,8 +44,9 @@ export function wantedChecks(observed: Pick<Observed, 'deployment' | 'checkSets'
   const { deployment } = observed;
   const written = writtenChecks(observed);
   const specs = written.map(({ spec }) => spec);
-  const counting = countingBy(routingOf(deployment), presetOf(deployment.spec.runtime).metrics, specs);
-  return { specs, counting, refusal: findRefusal(observed, written, counting, serving) };
+  const server = presetOf(deployment.spec.runtime).metrics;
+  const counting = countingBy(routingOf(deployment), server, specs);
+  return { specs, counting, server, refusal: findRefusal(observed, written, server, serving) };
 }
 
 function writtenChecks({ deployment, checkSets }: Pick<Observed, 'deployment' | 'checkSets'>): readonly Written[] {
@@ -57,7 +61,7 @@ function writtenChecks({ deployment, checkSets }: Pick<Observed, 'deployment' | 
 function findRefusal(
   { deployment, checkSets }: Pick<Observed, 'deployment' | 'checkSets'>,
   written: readonly Written[],
-  counting: Counting,
+  server: CountingServer | undefined,
   serving: Snapshot | undefined,
 ): ChecksRefusal | undefined {
   const { runtime, analysis } = deployment.spec;
@@ -66,8 +70,8 @@ function findRefusal(
   if (written.length > MOST_CHECKS) return refused('TooManyChecks', sayTooMany(written));
   const conflict = findConflict(written);
   if (conflict !== undefined) return refused('CheckConflict', conflict);
-  const uncountable =
-    findUnsplit(written, deployment) ?? findUnanswered(written, deployment) ?? findUncountable(written, runtime.preset, counting) ?? findIncomparable(written, counting, serving);
+  const routing = routingOf(deployment);
+  const uncountable = findUnrouted(written, routing) ?? findUnanswered(written, deployment) ?? findUncountable(written, routing, runtime.preset, server, serving);
   if (uncountable !== undefined) return refused('ChecksNotCountable', uncountable);
   const isCertified = analysis?.promoteWhen !== 'Certified' || written.some(({ spec }) => checkOf(spec)?.certifies === true);
   return isCertified ? undefined : refused('NothingCertifies', sayNothingCertifies(written));
@@ -94,11 +98,15 @@ function findConflict(written: readonly Written[]): string | undefined {
   return undefined;
 }
 
-/** The API server refuses such a check in spec.analysis.checks by itself. */
-function findUnsplit(written: readonly Written[], deployment: Observed['deployment']): string | undefined {
-  const found = routingOf(deployment) === 'Gateway' ? [] : written.filter(({ spec }) => spec.split !== undefined);
-  if (found.length === 0) return undefined;
-  return `${listed(found)} could never be judged: kind split needs spec.traffic.gateway, since without one the number of pods makes the shares; ${oneOf(['take it out', ...withoutSets(found)])}`;
+/** What only a gateway tells. The API server refuses such a check in spec.analysis.checks by itself. */
+function findUnrouted(written: readonly Written[], routing: Routing): string | undefined {
+  if (routing === 'Gateway') return undefined;
+  const unsplit = written.filter(({ spec }) => spec.split !== undefined);
+  if (unsplit.length > 0)
+    return `${listed(unsplit)} could never be judged: kind split needs spec.traffic.gateway, since without one the number of pods makes the shares; ${oneOf(['take it out', ...withoutSets(unsplit)])}`;
+  const uncounted = written.filter(({ spec }) => sourceOf(spec) === 'Gateway');
+  if (uncounted.length === 0) return undefined;
+  return `${listed(uncounted)} could never be judged: source Gateway needs spec.traffic.gateway, since without one the model servers count; ${oneOf(['leave source out', ...withoutSets(uncounted)])}`;
 }
 
 /** The same of spec.analysis.checks alone. */
@@ -109,30 +117,49 @@ function findUnanswered(written: readonly Written[], { spec }: Observed['deploym
   return `${listed(found)} could never be judged: with spec.analysis.metrics.scrape nobody answers queries; ${oneOf(ways)}`;
 }
 
-function findUncountable(written: readonly Written[], preset: string, counting: Counting): string | undefined {
-  if (counting === 'Nobody') {
-    const found = written.filter(({ spec }) => comparesRequests(spec));
-    if (found.length === 0) return undefined;
-    const ways = ['name the server in spec.runtime.custom.metrics', ...elsewise('give checks with queries of your own only', found)];
-    return `${listed(found)} could never be judged: without spec.traffic.gateway the model servers must count requests, and preset ${preset} does not say in which metrics those do; ${oneOf(ways)}`;
-  }
-  const found = counting !== 'Gateway' && WITHOUT_FAILURES.has(counting) ? written.filter(({ spec }) => needsFailures(spec)) : [];
+/** Checks that the model servers count for, where they cannot. */
+function findUncountable(
+  written: readonly Written[],
+  routing: Routing,
+  preset: string,
+  server: CountingServer | undefined,
+  serving: Snapshot | undefined,
+): string | undefined {
+  const found = written.filter(({ spec }) => comparesRequests(spec) && (routing !== 'Gateway' || sourceOf(spec) === 'Runtime'));
   if (found.length === 0) return undefined;
-  const ways = elsewise('give checks of kind latency, or with queries of your own, only', found);
-  return `${listed(found)} could never be judged: servers of ${counting} count requests and their durations, but do not tell which requests failed; ${oneOf(ways)}`;
+  if (server === undefined) {
+    const why = routing === 'Gateway' ? 'with source Runtime' : 'without spec.traffic.gateway';
+    const ways = ['name the server in spec.runtime.custom.metrics', ...elsewise('give checks with queries of your own only', found, routing)];
+    return `${listed(found)} could never be judged: ${why} the model servers must count requests, and preset ${preset} does not say in which metrics those do; ${oneOf(ways)}`;
+  }
+  return findUntold(found, server, routing) ?? findIncomparable(found, server, routing, serving);
+}
+
+function findUntold(written: readonly Written[], server: CountingServer, routing: Routing): string | undefined {
+  const found = WITHOUT_FAILURES.has(server) ? written.filter(({ spec }) => needsFailures(spec)) : [];
+  if (found.length === 0) return undefined;
+  const ways = elsewise('give checks of kind latency, or with queries of your own, only', found, routing);
+  return `${listed(found)} could never be judged: servers of ${server} count requests and their durations, but do not tell which requests failed; ${oneOf(ways)}`;
 }
 
 /** Two servers of different kinds count different things: what one calls failed or slow says nothing about the other. */
-function findIncomparable(written: readonly Written[], counting: Counting, serving: Snapshot | undefined): string | undefined {
+function findIncomparable(
+  found: readonly Written[],
+  server: CountingServer,
+  routing: Routing,
+  serving: Snapshot | undefined,
+): string | undefined {
   const before = serving && presetOf({ preset: serving.custom ? 'custom' : 'mlserver', custom: serving.custom }).metrics;
-  const found = written.filter(({ spec }) => comparesRequests(spec));
-  if (counting === 'Gateway' || counting === 'Nobody' || before === undefined || before === counting || found.length === 0) return undefined;
-  const ways = elsewise('give checks with queries of your own only until it serves', found);
-  return `${listed(found)} could never be judged: the version that serves counts its requests as ${before} does, and the other one would as ${counting} does; ${oneOf(ways)}`;
+  if (before === undefined || before === server) return undefined;
+  const ways = elsewise('give checks with queries of your own only until it serves', found, routing);
+  return `${listed(found)} could never be judged: the version that serves counts its requests as ${before} does, and the other one would as ${server} does; ${oneOf(ways)}`;
 }
 
-function elsewise(way: string, found: readonly Written[]): readonly string[] {
-  return [way, ...withoutSets(found), 'route through a gateway'];
+/** What can be done instead; the last way has the gateway count. */
+function elsewise(way: string, found: readonly Written[], routing: Routing): readonly string[] {
+  const isNamed = found.some(({ spec }) => sourceOf(spec) === 'Runtime');
+  const last = [...(routing === 'Gateway' ? [] : ['route through a gateway']), ...(isNamed ? ['leave source out'] : [])];
+  return [way, ...withoutSets(found), last.join(' and ')];
 }
 
 /** Sets need not be named at all. */

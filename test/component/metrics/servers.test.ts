@@ -38,6 +38,8 @@ beforeAll(async () => {
   const longAgo = String(Date.now() - 100_000);
   const labels = '{app_name="MLServer",method="POST",path="/v2/models/digits/infer",status_code="200"}';
   texts.set('/old', `rest_server_requests_total${labels} 100 ${longAgo}\n`);
+  const series = 'envoy_cluster_upstream_rq_xx{envoy_cluster_name="httproute/mlserver/fraud/rule/0/backend/0",envoy_response_code_class="2"}';
+  texts.set('/envoy', `${series} 50\n`);
   pods = createServer((request, response) => {
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(texts.get(request.url ?? ''));
   }).listen(0, '127.0.0.1');
@@ -48,7 +50,8 @@ beforeAll(async () => {
     return { address, path: `/${file}`, labels: { namespace: server.toLowerCase(), pod: POD } };
   });
   const old = { address, path: '/old', labels: { namespace: 'old', pod: POD } };
-  real = await startRealPrometheus([...once, ...once, old]);
+  const gateway = { address, path: '/envoy', labels: { namespace: 'gateways', pod: 'envoy-1' } };
+  real = await startRealPrometheus([...once, ...once, old, gateway]);
   prometheus = createPrometheus({ url: real.url, now: () => performance.now() });
   for (const deadline = Date.now() + 60_000; !(await isScraped()); ) {
     if (Date.now() > deadline) throw new Error('Prometheus has not scraped everything');
@@ -59,7 +62,7 @@ beforeAll(async () => {
 /** Whether Prometheus has something of each target. */
 async function isScraped(): Promise<boolean> {
   const result = await prometheus.instant('count(up == 1)', Date.now());
-  return result.ok && result.series[0]?.points[0]?.value === 2 * Object.keys(FILES).length + 1;
+  return result.ok && result.series[0]?.points[0]?.value === 2 * Object.keys(FILES).length + 2;
 }
 
 afterAll(async () => {
@@ -124,6 +127,15 @@ test('all of them are read in one look, at their own boundaries', async () => {
     servers.map((server) => ({ measurand: { type: 'slowerThan', arms: armsOf(server), thresholdMs: 300 } })),
   );
   expect(readings.map(({ boundaryMs }) => boundaryMs)).toEqual([500, 500, 393.464, 1000, 500]);
+});
+
+test('the gateway and the servers of one release are read in one look, each in its own series', async () => {
+  const [byGateway, byServers] = await readNow([
+    { measurand: { type: 'errors', arms: { namespace: 'mlserver', route: 'fraud', stable: 'a', candidate: 'b' } } },
+    { measurand: { type: 'errors', arms: armsOf('MLServer') } },
+  ]);
+  expect(Object.values(byGateway?.ticks[0]?.stable ?? {})).toEqual([{ requests: 50, bad: 0 }]);
+  expect(byServers?.ticks[0]?.stable).toEqual({ [POD]: { requests: 8, bad: 2 } });
 });
 
 test('a server without a histogram says what it needs', async () => {

@@ -44,6 +44,8 @@ interface Served {
 interface Look {
   readonly a: Readonly<Count>;
   readonly b: Readonly<Count>;
+  /** What the pods count themselves, by revision. */
+  readonly pods: ReadonlyMap<string, Readonly<Count>>;
   readonly metrics: MetricsMood;
 }
 
@@ -56,6 +58,8 @@ export class Gateway {
   takesOver = true;
   metrics: MetricsMood = 'Works';
   requestsPerSecond = 100;
+  /** True: it asks again what a pod could not answer, so that callers meet no failures, and it counts none. */
+  retries = false;
   /** Percent that a slot without a share gets all the same. */
   idleShare = 0;
   /** Answers of users' own queries, by the text of the query. */
@@ -64,6 +68,7 @@ export class Gateway {
   /** Requests that found nobody behind their backend: they count for no version. */
   unserved = 0;
   readonly #counters: Readonly<Record<Slot, Count>> = { a: { requests: 0, bad: 0, slow: 0 }, b: { requests: 0, bad: 0, slow: 0 } };
+  readonly #pods = new Map<string, Count>();
   readonly #looks = new Map<number, Look>();
   readonly #seenValues = new Map<string, number | null>();
   #effective: Readonly<Record<Slot, { readonly revision: string; readonly weight: number }>> | undefined;
@@ -153,8 +158,10 @@ export class Gateway {
     const slow = Math.min(requests, this.#draw(requests * slowRate));
     const count = this.#counters[slot];
     count.requests += requests;
-    count.bad += bad;
+    count.bad += this.retries ? 0 : bad;
     count.slow += slow;
+    const counted = this.#pods.get(revision) ?? { requests: 0, bad: 0, slow: 0 };
+    this.#pods.set(revision, { requests: counted.requests + requests, bad: counted.bad + bad, slow: counted.slow + slow });
     const known = this.served.get(revision) ?? { requests: 0, bad: 0 };
     this.served.set(revision, { requests: known.requests + requests, bad: known.bad + bad });
   }
@@ -170,7 +177,8 @@ export class Gateway {
 
   /** Keeps the counters of this moment, which is one of the grid. */
   look(atMs: number): void {
-    this.#looks.set(atMs, { a: { ...this.#counters.a }, b: { ...this.#counters.b }, metrics: this.metrics });
+    const { a, b } = this.#counters;
+    this.#looks.set(atMs, { a: { ...a }, b: { ...b }, pods: new Map(this.#pods), metrics: this.metrics });
   }
 
   /** What is answered at `now` about the look at `atMs` for this wish. */
@@ -206,13 +214,13 @@ export class Gateway {
 
   /** Envoy makes the counters of a backend at its first request. */
   #arms(look: Look, arms: Arms, what: 'bad' | 'slow'): { readonly stable: ArmSample; readonly candidate: ArmSample } {
-    if ('deployment' in arms) throw new Error('pods are asked for numbers, though there is a gateway');
-    const arm = (slot: Slot): ArmSample => {
-      const { requests } = look[slot];
-      if (look.metrics === 'Empty' || requests === 0) return {};
-      return { envoy: look.metrics === 'NotANumber' ? { requests: NaN, bad: NaN } : { requests, bad: look[slot][what] } };
+    const arm = (instance: string, count: Readonly<Count> | undefined): ArmSample => {
+      if (look.metrics === 'Empty' || count === undefined || count.requests === 0) return {};
+      return { [instance]: look.metrics === 'NotANumber' ? { requests: NaN, bad: NaN } : { requests: count.requests, bad: count[what] } };
     };
-    return { stable: arm(arms.stable), candidate: arm(arms.candidate) };
+    return 'deployment' in arms
+      ? { stable: arm('pod', look.pods.get(arms.stable)), candidate: arm('pod', look.pods.get(arms.candidate)) }
+      : { stable: arm('envoy', look[arms.stable]), candidate: arm('envoy', look[arms.candidate]) };
   }
 }
 

@@ -5,6 +5,7 @@ import type { Totals } from '../../analysis/analyse.ts';
 import type { Arms, Measurand } from '../../analysis/measurement.ts';
 import type { PromqlNames } from '../../analysis/promql.ts';
 import type { RawCounts, Row } from '../../analysis/row.ts';
+import type { CountingSource } from '../../analysis/servers.ts';
 import type { CheckEvidence } from '../evidence.ts';
 
 /** What a kind of check is, from the user's words to the verdict. Each kind has a file of its own beside this one; kinds.ts lists them. */
@@ -103,6 +104,8 @@ export interface Check {
   readonly isOptional: boolean;
   readonly reason: string;
   readonly basis: Basis;
+  /** Who counts requests for it alone; undefined: whoever counts for the release. */
+  readonly source: CountingSource | undefined;
   readonly queries: readonly string[];
   readonly accuses: boolean;
   readonly certifies: boolean;

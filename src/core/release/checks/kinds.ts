@@ -1,11 +1,12 @@
 import { COMPARE } from './compare.ts';
 import { ERROR_RATE } from './errorRate.ts';
-import type { Check, CheckKind, CheckSpec, Settings } from './kind.ts';
+import type { Check, CheckKind, CheckSpec, Finding, Settings } from './kind.ts';
 import { LATENCY } from './latency.ts';
 import { LIMIT } from './limit.ts';
 import { RATE } from './rate.ts';
 import { SCORE } from './score.ts';
 import { SHIFT } from './shift.ts';
+import { readSource, saySource } from './source.ts';
 import { SPLIT } from './split.ts';
 
 type Base = Pick<Check, 'name' | 'isOptional'>;
@@ -38,16 +39,20 @@ function entry<Spec, Options>(kind: CheckKind<Spec, Options>, specOf: (spec: Che
     make: (base, settings) => {
       const options = kind.read(settings);
       const { watch } = kind;
+      const source = readSource(base.name, settings);
+      const told = (finding: Finding): Finding =>
+        source === undefined ? finding : { ...finding, explain: () => `${saySource(source)}${finding.explain()}` };
       return {
         ...base,
         reason: kind.reason,
         basis: kind.basis(options),
+        source,
         queries: kind.queries?.(options) ?? [],
         accuses: kind.accuses(options),
         certifies: kind.certifies(options),
         measure: (subject) => kind.measure(options, subject),
-        judge: (evidence, context) => kind.judge(options, evidence, context),
-        watch: watch && ((evidence, last) => watch(options, evidence, last)),
+        judge: (evidence, context) => told(kind.judge(options, evidence, context)),
+        watch: watch && ((evidence, last) => told(watch(options, evidence, last))),
       };
     },
   };
