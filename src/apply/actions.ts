@@ -44,6 +44,10 @@ async function applyAction(applier: Applier, action: Action, signal: AbortSignal
     await tryQueries(applier, action.queries);
     return;
   }
+  if (action.type === 'ConfirmAbsent') {
+    await refuseExisting(client, action.object, signal);
+    return;
+  }
   const options = { signal, deadlineMs: Math.min(applier.mustStillLead(), 10_000) };
   switch (action.type) {
     case 'Apply': {

@@ -175,6 +175,8 @@ export type Action =
     }
   /** Asks for each query whether it can be answered at all; one that cannot ends the pass. */
   | { readonly type: 'TryQueries'; readonly queries: readonly QueryTrial[] }
+  /** Asks the API server itself for an object of ours that no cache shows; one that is there ends the pass. */
+  | { readonly type: 'ConfirmAbsent'; readonly object: KubeObject }
   | { readonly type: 'ApplyStatus'; readonly object: KubeObject }
   /** `isOptional`: the pass goes on when the API server will not have it. */
   | { readonly type: 'Create'; readonly object: KubeObject; readonly isOptional?: boolean }

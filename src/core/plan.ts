@@ -78,12 +78,13 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
   if (turn.progress.decision === 'RollBack' && turn.actions.some(isUrgent)) return planUrgent(scene, release, parameters, turn, evaluation);
   const progress = recordChecks(before, turn.progress, evaluation);
   const finished = progress.finishedAt !== undefined;
+  const upkeep = cleanUp(scene);
   const asked = askForPods(scene);
   const quietMs = quietUntilMs(release, progress, scene.now);
   const actions = [
     ...turn.actions,
     ...keepStable(scene, turn.actions.some(isCarrierWrite)),
-    ...cleanUp(scene).actions,
+    ...upkeep.actions,
     ...asked.actions,
     ...(scene.packages?.actions ?? []),
     ...(quietMs === undefined ? writeStatus(release, progress) : []),
@@ -92,7 +93,7 @@ function planRelease(scene: Scene, release: ModelRelease): Plan {
   ];
   const measure = finished || !scene.stable ? [] : measures(scene, release, parameters);
   const events = [...turn.events, ...shortageEvents(scene.observed, actions)];
-  const wakeAtMs = earliest(turn.wakeAtMs, quietMs, asked.wakeAtMs, scene.packages?.wakeAtMs);
+  const wakeAtMs = earliest(turn.wakeAtMs, quietMs, upkeep.wakeAtMs, asked.wakeAtMs, scene.packages?.wakeAtMs);
   return assemble(scene, actions, events, wakeAtMs, measure, viewOf(scene, progress, evaluation));
 }
 

@@ -110,20 +110,32 @@ function withRouteAsItIs(observed: Observed): Observed {
  * there is no such release: a deployment whose records are gone must never be taken for a new one.
  */
 function stableOf(observed: Observed): Side | undefined {
-  const promoted = lastPromoted(observed.releases)?.spec;
-  const recorded =
-    promoted?.to ?? observed.deployment.status?.stable ?? snapshotOf(observed, observed.service?.revision ?? promotedBy(observed));
+  const recorded = recordedStable(observed);
   if (recorded?.version === undefined || recorded.digest === undefined || recorded.revision === undefined) return undefined;
   const { version, digest, revision } = recorded;
   if (!isLeft(observed, revision)) return undefined;
   // Its pods and the Service may be there before the record of its promotion: until that says so it is a candidate, and may yet fail.
-  if (observed.releases.some(({ spec }) => spec.to.revision === revision && spec.number > (promoted?.number ?? 0))) return undefined;
+  const promoted = lastPromoted(observed.releases)?.spec.number ?? 0;
+  if (observed.releases.some(({ spec }) => spec.to.revision === revision && spec.number > promoted)) return undefined;
   return {
     version,
     digest,
     revision,
     slot: slotOf(observed, revision) ?? besideCandidate(observed) ?? observed.deployment.status?.stable?.slot ?? 'a',
   };
+}
+
+function recordedStable(observed: Observed): Partial<Omit<Side, 'slot'>> | undefined {
+  const promoted = lastPromoted(observed.releases)?.spec.to;
+  return promoted ?? observed.deployment.status?.stable ?? snapshotOf(observed, observed.service?.revision ?? promotedBy(observed));
+}
+
+/**
+ * The revision that is said to serve while nothing of it is seen: it is gone, or the caches of its parts are behind the one that tells of it.
+ */
+export function unseenStable({ observed }: Scene): string | undefined {
+  const revision = recordedStable(observed)?.revision;
+  return revision === undefined || isLeft(observed, revision) ? undefined : revision;
 }
 
 /** The ledger outlives a ModelDeployment: what it tells of an earlier one of the same name, of which nothing is left, serves no more. */

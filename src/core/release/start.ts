@@ -1,12 +1,12 @@
 import type { ModelRelease } from '../../api/generated/modelrelease.ts';
 import { API_VERSION, FIELD_MANAGER, LABEL, MANAGED_BY_VALUE } from '../../api/names.ts';
 import type { Action, KubeObject, PlanEvent } from '../observed.ts';
-import { workload } from '../resources/children.ts';
-import type { Snapshot } from '../resources/revision.ts';
+import { deploymentLabels, workload } from '../resources/children.ts';
+import { childName, type Snapshot } from '../resources/revision.ts';
 import { nextNumber } from './ledger.ts';
 import { queryTrials } from './measures.ts';
 import { planSnapshot, sayApproximations } from './parameters.ts';
-import type { Scene } from './scene.ts';
+import { unseenStable, type Scene } from './scene.ts';
 
 /** Annotations that say who changed a ModelDeployment, where something sets them. */
 const CHANGED_BY = 'plimsoll.dev/changed-by';
@@ -20,9 +20,9 @@ export interface Again {
 
 /**
  * The record of a new release, with the plan that holds for it. Its name holds its number, so that two operators that start the same release
- * make one object. It has no owner: the audit trail outlives the deployment. Before it, the API server is asked whether it would have these
- * pods, and Prometheus whether it can read the queries of the checks: what one of them refuses is told at once and makes no release, since a
- * release keeps the checks that it started with.
+ * make one object. It has no owner: the audit trail outlives the deployment. Before it, the API server is asked whether what is said to serve
+ * is gone, if nothing of it is seen, and whether it would have these pods, and Prometheus whether it can read the queries of the checks: what
+ * one of them refuses is told at once and makes no release, since a release keeps the checks that it started with.
  */
 export function startRelease(
   scene: Scene,
@@ -67,12 +67,25 @@ export function startRelease(
   const queries = queryTrials(owner, checks.specs, snapshot);
   const trial: readonly Action[] = queries.length === 0 ? [] : [{ type: 'TryQueries', queries }];
   return {
-    actions: [rehearsal, ...trial, { type: 'Create', object }],
+    actions: [...confirmGone(scene), rehearsal, ...trial, { type: 'Create', object }],
     events: [
       { type: 'Normal', reason: 'ReleaseStarted', message: `release ${number} ${from} (revision ${revision})` },
       ...(stable ? approximations(scene) : []),
     ],
   };
+}
+
+/**
+ * Each kind of object has a cache of its own, and that of the releases may be ahead: pods that serve must not be taken for those of an earlier
+ * deployment of the same name, which are gone.
+ */
+function confirmGone(scene: Scene): readonly Action[] {
+  const revision = unseenStable(scene);
+  if (revision === undefined) return [];
+  const { name, namespace } = scene.owner;
+  const labels = { ...deploymentLabels(scene.owner), [LABEL.revision]: revision };
+  const metadata = { name: childName(name, revision), namespace, labels };
+  return [{ type: 'ConfirmAbsent', object: { apiVersion: 'apps/v1', kind: 'Deployment', metadata } }];
 }
 
 function typeOf(stable: Scene['stable'], { version, digest }: Snapshot): 'First' | 'Version' | 'Template' {

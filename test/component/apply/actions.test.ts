@@ -1,7 +1,8 @@
 // What becomes of an action when the world has changed since the look at it.
 
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
+import { LABEL, MANAGED_BY_VALUE } from '../../../src/api/names.ts';
 import { applyActions, type Applier } from '../../../src/apply/actions.ts';
 import { createKubeClient } from '../../../src/controller/kubeClient.ts';
 import type { Action } from '../../../src/core/observed.ts';
@@ -53,6 +54,35 @@ test('what the API server has after a write is told at once; a rehearsal and a r
   server.inject({ verb: 'patch', status: 409 });
   await expect(apply({ type: 'Apply', object, fieldManager: 'plimsoll' })).rejects.toMatchObject({ kind: 'Conflict' });
   expect(written).toHaveLength(1);
+});
+
+describe('what no cache shows and is believed to be gone', () => {
+  const labels = { [LABEL.managedBy]: MANAGED_BY_VALUE, [LABEL.deployment]: 'fraud' };
+  const object = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'fraud-0123456789', namespace: 'risk', labels } };
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'fraud', namespace: 'risk' }, spec: { ports: [] } };
+  const begin = (): Promise<void> =>
+    applyActions(applier, [{ type: 'ConfirmAbsent', object }, { type: 'Create', object: service }], new AbortController().signal);
+
+  test('is asked for; nothing is written for that', async () => {
+    await begin();
+    expect(server.requests.map(({ verb, status }) => [verb, status])).toEqual([
+      ['get', 404],
+      ['create', 201],
+    ]);
+  });
+
+  test('ends the pass when it is there, and so when that cannot be known', async () => {
+    server.put(object);
+    await expect(begin()).rejects.toMatchObject({ kind: 'Conflict' });
+    server.inject({ verb: 'get', status: 500 });
+    await expect(begin()).rejects.toThrow();
+    expect(written).toEqual([]);
+  });
+
+  test('is told when its name is somebody else\'s', async () => {
+    server.put({ ...object, metadata: { ...object.metadata, labels: {} } });
+    await expect(begin()).rejects.toMatchObject({ name: 'NameTaken' });
+  });
 });
 
 test('what is only of use, and refused, does not end the pass; what is needed does', async () => {

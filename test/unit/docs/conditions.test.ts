@@ -22,7 +22,7 @@ const sources = globSync(SOURCES, { cwd: root }).map((file) => readFileSync(join
 /** Words of the code that are no user's: kinds of objects and actions, inner states, statuses of conditions and of containers. */
 const INNER = [
   ['Deployment', 'PodDisruptionBudget', 'ControllerRevision', 'Service', 'ModelDeployment', 'ModelRelease', 'Secret', 'ConfigMap', 'ServiceAccount'],
-  ['Apply', 'ApplyStatus', 'Create', 'Delete', 'Probe', 'Custom', 'TryQueries'],
+  ['Apply', 'ApplyStatus', 'Create', 'Delete', 'Probe', 'Custom', 'TryQueries', 'ConfirmAbsent'],
   ['AtRest', 'Pending', 'Known', 'Starting', 'Passed', 'Unreachable', 'Pinned', 'Contradicted', 'Retrying', 'Running', 'Succeeded'],
   ['Found', 'NotAsked', 'Missing'],
   ['Strict'],
