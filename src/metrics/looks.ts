@@ -25,6 +25,8 @@ export function gridBefore(ms: number, intervalMs: number): number {
 
 export function createLooks(intervalMs: number, fromMs: number): Looks {
   const known = new Map<number, Tick>();
+  /** Looks that are or were missing: each is the same object until it is known. */
+  const blank = new Map<number, Tick>();
   let wantedMs = gridAfter(fromMs, intervalMs);
   let newestMs = -Infinity;
   let list: readonly Tick[] | undefined;
@@ -33,13 +35,20 @@ export function createLooks(intervalMs: number, fromMs: number): Looks {
 
   function moved(before: number): void {
     list = undefined;
-    if (firstMs() > before) for (const atMs of known.keys()) if (atMs < firstMs()) known.delete(atMs);
+    if (firstMs() <= before) return;
+    for (const looks of [known, blank]) for (const atMs of looks.keys()) if (atMs < firstMs()) looks.delete(atMs);
+  }
+
+  function blankAt(atMs: number): Tick {
+    const tick = blank.get(atMs) ?? noData(atMs);
+    blank.set(atMs, tick);
+    return tick;
   }
 
   function ticks(): readonly Tick[] {
     if (list === undefined) {
       const made: Tick[] = [];
-      for (let atMs = firstMs(); atMs <= newestMs; atMs += intervalMs) made.push(known.get(atMs) ?? noData(atMs));
+      for (let atMs = firstMs(); atMs <= newestMs; atMs += intervalMs) made.push(known.get(atMs) ?? blankAt(atMs));
       list = made;
     }
     return list;

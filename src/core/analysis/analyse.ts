@@ -1,13 +1,14 @@
 // One metric that compares the candidate's rate of bad events with stable's.
 //
 // `MetricState` is a fold over rows: stepping it row by row, live, gives bit for bit what replaying all rows gives, because
-// `judge` does nothing else. One step costs a fixed amount of work and no bisection.
+// `judge` does nothing else, and goes on from what `memory` has. One step costs a fixed amount of work and no bisection.
 
 import { burstFactor, startBurst, stepBurst, type BurstState } from './burst.ts';
 import type { AnalysisConfig } from './config.ts';
 import {
   certificate, NO_CERTIFICATE, NO_EVIDENCE, rateTerm, ratioTerm, stepCertificate, stepProcess, type CertificateState, type ProcessState,
 } from './eprocess.ts';
+import { growing, type Memory } from './growing.ts';
 import { isSuspicious, NOTHING_SEEN, rejects, stepEvidence, type Evidence } from './rejection.ts';
 import { cleanRow, type RawCounts, type RawRow, type Row } from './row.ts';
 
@@ -115,15 +116,25 @@ export function judgeState(state: MetricState, series: readonly number[], config
 }
 
 /** Judges all rows of one metric, in time order. Bounds for people are in bounds.ts: no verdict needs them. */
-export function judge(rows: readonly RawRow[], history: readonly RawCounts[], config: AnalysisConfig): Judgement {
-  let state = startMetric(history);
-  const series: number[] = [];
-  for (const row of rows) {
-    state = stepMetric(state, row, config);
-    series.push(state.evidence.logE);
-  }
+export function judge(rows: readonly RawRow[], history: readonly RawCounts[], config: AnalysisConfig, memory: Memory = {}): Judgement {
+  const start = (): Course => ({ state: startMetric(history), series: [] });
+  const { state, series } = growCourse(memory, [history, ...Object.values<number>({ ...config })], [rows], start, (before, from) => {
+    let { state } = before;
+    const added = rows.slice(from).map((row) => {
+      state = stepMetric(state, row, config);
+      return state.evidence.logE;
+    });
+    return { state, series: [...before.series, ...added] };
+  });
   return judgeState(state, series, config);
 }
+
+interface Course {
+  readonly state: MetricState;
+  readonly series: readonly number[];
+}
+
+const growCourse = growing<Course>();
 
 function verdictOf(state: MetricState, tolerated: boolean, config: AnalysisConfig): Verdict {
   if (state.intervals === 0) return 'nodata';

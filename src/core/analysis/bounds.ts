@@ -85,7 +85,11 @@ function ratioUpper(weighed: readonly Weighed[], alpha: number): number | null {
 /** Smallest p with D(rate, p) >= ln(1 / alpha); 1 when none is below. The kernel is linear in k and m, so all rows count as one. */
 export function rateUpper(weighed: readonly Weighed[], alpha: number): number {
   const terms = weighed.flatMap(({ row, phi }) => rateTerm(row, phi, 0) ?? []);
-  const [k, m] = [terms.reduce((sum, term) => sum + term.k, 0), terms.reduce((sum, term) => sum + term.m, 0)];
+  return boundOfSum(terms.reduce((sum, term) => sum + term.k, 0), terms.reduce((sum, term) => sum + term.m, 0), alpha);
+}
+
+/** The same for `k` bad events among `m`, both divided by the burst factors. */
+export function boundOfSum(k: number, m: number, alpha: number): number {
   const beyond = (q: number): number => surplus([m > 0 ? { k, m, q } : null], alpha);
   return beyond(1) < 0 ? 1 : beyond(0) >= 0 ? 0 : crossing(beyond, 0, 1);
 }

@@ -1,8 +1,9 @@
 // Several metrics, one decision.
 
 import type { Judgement, Verdict } from './analyse.ts';
+import { growing, type Memory } from './growing.ts';
 import { logMean } from './kernel.ts';
-import { isSuspicious, NOTHING_SEEN, rejects, stepEvidence } from './rejection.ts';
+import { isSuspicious, NOTHING_SEEN, rejects, stepEvidence, type Evidence } from './rejection.ts';
 
 /** What all metrics of a release say together. */
 export interface Decision {
@@ -23,11 +24,10 @@ export type Voice = Pick<Judgement, 'verdict' | 'series' | 'tolerated'>;
  * A pass needs every metric to pass, and no metrics at all are no data, never a success.
  * Throws when the series differ in length: the looks would be mixed up.
  */
-export function decide(metrics: readonly Voice[], alpha: number): Decision {
+export function decide(metrics: readonly Voice[], alpha: number, memory: Memory = {}): Decision {
   if (metrics.length === 0) return { verdict: 'nodata', logE: 0, index: null };
-  const live = metrics.map(heard);
-  const evidence = combine(live).reduce(stepEvidence, NOTHING_SEEN);
-  const last = live.map((series) => series.at(-1) ?? 0);
+  const { evidence } = follow(metrics, alpha, memory);
+  const last = metrics.map((metric) => heard(metric, metric.series.length - 1));
   const index = last.indexOf(Math.max(...last));
   const kinds = metrics.map(({ verdict }) => verdict);
   return { verdict: overall(kinds, rejects(evidence, alpha), isSuspicious(evidence.logE, alpha)), logE: evidence.logE, index };
@@ -37,28 +37,40 @@ export function decide(metrics: readonly Voice[], alpha: number): Decision {
  * Whether all metrics together rejected at any look so far. The bound on false alarms holds for the whole course, not for its last look: so
  * what was rejected once stays rejected, also for an operator that was away at that look and reads it later.
  */
-export function hasRejected(metrics: readonly Voice[], alpha: number): boolean {
-  if (metrics.length === 0) return false;
-  let evidence = NOTHING_SEEN;
-  return combine(metrics.map(heard)).some((logE) => {
-    evidence = stepEvidence(evidence, logE);
-    return rejects(evidence, alpha);
+export function hasRejected(metrics: readonly Voice[], alpha: number, memory: Memory = {}): boolean {
+  return follow(metrics, alpha, memory).hasRejected;
+}
+
+/** The combined series so far. */
+interface Course {
+  readonly evidence: Evidence;
+  readonly hasRejected: boolean;
+}
+
+const growCourse = growing<Course>();
+
+function follow(metrics: readonly Voice[], alpha: number, memory: Memory): Course {
+  const lists = metrics.map(({ series }) => series);
+  const looks = lists[0]?.length ?? 0;
+  if (lists.some(({ length }) => length !== looks)) {
+    const lengths = lists.map(({ length }) => length).join(', ');
+    throw new RangeError(`series of one release differ in length (${lengths}): keep unusable rows as null`);
+  }
+  const basis = [alpha, ...metrics.map(({ tolerated }) => tolerated)];
+  return growCourse(memory, basis, lists, () => ({ evidence: NOTHING_SEEN, hasRejected: false }), (before, from) => {
+    let { evidence, hasRejected } = before;
+    for (let look = from; look < looks; look += 1) {
+      evidence = stepEvidence(evidence, logMean(metrics.map((metric) => heard(metric, look))));
+      hasRejected ||= rejects(evidence, alpha);
+    }
+    return { evidence, hasRejected };
   });
 }
 
-/** The series of a metric as it counts: a tolerated one speaks for the candidate only. */
-function heard({ series, tolerated }: Voice): readonly number[] {
-  return tolerated ? series.map((logE) => Math.min(logE, 0)) : series;
-}
-
-/** ln of the mean of the e-values at every look. */
-export function combine(series: readonly (readonly number[])[]): number[] {
-  const looks = series[0]?.length ?? 0;
-  if (series.some(({ length }) => length !== looks)) {
-    const lengths = series.map(({ length }) => length).join(', ');
-    throw new RangeError(`series of one release differ in length (${lengths}): keep unusable rows as null`);
-  }
-  return Array.from({ length: looks }, (_, look) => logMean(series.map((values) => values[look] ?? 0)));
+/** ln e of a metric at a look as it counts: a tolerated one speaks for the candidate only. */
+function heard({ series, tolerated }: Voice, look: number): number {
+  const logE = series[look] ?? 0;
+  return tolerated ? Math.min(logE, 0) : logE;
 }
 
 function overall(kinds: readonly Verdict[], rejected: boolean, suspicious: boolean): Verdict {

@@ -3,9 +3,10 @@
 // Every "share of the requests beyond this boundary" and "share in this bin" is a two-arm rate with an e-process of its own (eprocess.ts).
 // The mean of e-values is an e-value whatever their dependence, so the mean over boundaries or bins needs no correction for their number.
 
-import { burstFactor, startBurst, stepBurst } from './burst.ts';
-import { combine } from './decide.ts';
-import { NO_EVIDENCE, ratioTerm, stepProcess } from './eprocess.ts';
+import { burstFactor, startBurst, stepBurst, type BurstState } from './burst.ts';
+import { NO_EVIDENCE, ratioTerm, stepProcess, type ProcessState } from './eprocess.ts';
+import { growing, type Growing, type Memory } from './growing.ts';
+import { logMean } from './kernel.ts';
 import type { Counts, Row } from './row.ts';
 
 /** Requests of one arm in one interval, bin by bin. */
@@ -18,15 +19,49 @@ export type BinRow = { readonly stable: Bins; readonly candidate: Bins } | null;
  * ln e after every row against "at no boundary is candidate's share of slower requests above (1 + tolerance) x stable's". Bins go from fast
  * to slow; the last one holds what is above the last finite boundary. It accuses and never certifies.
  */
-export function slowerSeries(rows: readonly BinRow[], history: readonly Bins[], tolerance: number, phiMax: number): number[] {
-  return meanSeries(rows, history, beyondEach, ['forward'], tolerance, phiMax);
+export function slowerSeries(
+  rows: readonly BinRow[],
+  history: readonly Bins[],
+  tolerance: number,
+  phiMax: number,
+  memory: Memory = {},
+): readonly number[] {
+  return meanSeries(growSlower, memory, rows, history, { partsOf: beyondEach, directions: ['forward'], tolerance, phiMax });
 }
 
 /**
  * ln e after every row against "no bin's share differs between the arms by more than a factor 1 + tolerance", in either direction.
  */
-export function shiftSeries(rows: readonly BinRow[], history: readonly Bins[], tolerance: number, phiMax: number): number[] {
-  return meanSeries(rows, history, withinEach, ['forward', 'backward'], tolerance, phiMax);
+export function shiftSeries(
+  rows: readonly BinRow[],
+  history: readonly Bins[],
+  tolerance: number,
+  phiMax: number,
+  memory: Memory = {},
+): readonly number[] {
+  return meanSeries(growShift, memory, rows, history, { partsOf: withinEach, directions: ['forward', 'backward'], tolerance, phiMax });
+}
+
+/** All parts, and the mean of their processes, after the rows so far. A part has no process while nobody had a bad request: e is 1. */
+interface Course {
+  readonly parts: readonly (Part | undefined)[] | undefined;
+  readonly series: readonly number[];
+}
+
+/** Of one share: a process for each direction. The burst factor comes from the stable arm's share, for both. */
+interface Part {
+  readonly burst: BurstState;
+  readonly processes: readonly ProcessState[];
+}
+
+const growSlower = growing<Course>();
+const growShift = growing<Course>();
+
+interface Comparing {
+  readonly partsOf: (bins: Bins) => Parts;
+  readonly directions: readonly Direction[];
+  readonly tolerance: number;
+  readonly phiMax: number;
 }
 
 /** Of one arm in one interval: requests that are "bad", part by part, and all of them. */
@@ -55,54 +90,63 @@ type Direction = 'forward' | 'backward';
 
 /** Mean of the processes of all parts in all directions; without any part nothing is known, and e stays 1. */
 function meanSeries(
+  grow: Growing<Course>,
+  memory: Memory,
   rows: readonly BinRow[],
   history: readonly Bins[],
-  partsOf: (bins: Bins) => Parts,
-  directions: readonly Direction[],
-  tolerance: number,
-  phiMax: number,
-): number[] {
-  const past = history.map(partsOf);
-  const arms = rows.map((row) => row && { stable: partsOf(row.stable), candidate: partsOf(row.candidate) });
-  const width = arms.find((row) => row !== null)?.stable.bad.length ?? 0;
-  const nothing = rows.map(() => 0);
-  const series = Array.from({ length: width }, (_, part) => {
-    // Where nobody had a bad request there is no evidence: e is 1 after every row.
-    if (arms.every((row) => row === null || (badOf(row.stable, part) === 0 && badOf(row.candidate, part) === 0))) return directions.map(() => nothing);
-    const counts = arms.map((row) => row && { stable: countsOf(row.stable, part), candidate: countsOf(row.candidate, part) });
-    return shareSeries(counts, past.map((parts) => countsOf(parts, part)), directions, tolerance, phiMax);
-  });
-  return series.length === 0 ? nothing : combine(series.flat());
-}
-
-/** One series for each direction. The burst factor comes from the stable arm's share, for both. */
-function shareSeries(
-  rows: readonly Row[],
-  history: readonly Counts[],
-  directions: readonly Direction[],
-  tolerance: number,
-  phiMax: number,
-): number[][] {
-  let burst = startBurst(history);
-  const processes = directions.map(() => NO_EVIDENCE);
-  const series: number[][] = directions.map(() => []);
-  for (const row of rows) {
-    const phi = burstFactor(burst, phiMax);
-    directions.forEach((direction, index) => {
-      const directed = direction === 'forward' || row === null ? row : { stable: row.candidate, candidate: row.stable };
-      const process = stepProcess(processes[index] ?? NO_EVIDENCE, ratioTerm(directed, phi, 1 + tolerance));
-      processes[index] = process;
-      series[index]?.push(process.logE);
+  comparing: Comparing,
+): readonly number[] {
+  const { partsOf, tolerance, phiMax } = comparing;
+  return grow(memory, [history, tolerance, phiMax], [rows], () => ({ parts: undefined, series: [] }), (before, from) => {
+    const arms = rows.slice(from).map((row) => row && { stable: partsOf(row.stable), candidate: partsOf(row.candidate) });
+    let { parts } = before;
+    const added = arms.map((row, index) => {
+      if (row === null) return meanOf(parts, comparing);
+      const earlier = (): readonly BinRow[] => rows.slice(0, from + index);
+      parts = row.stable.bad.map((_, place) => {
+        const counts = { stable: countsOf(row.stable, place), candidate: countsOf(row.candidate, place) };
+        const part = parts?.[place] ?? (hasBad(counts) ? startPart(place, history, earlier(), comparing) : undefined);
+        return part && stepPart(part, counts, comparing);
+      });
+      return meanOf(parts, comparing);
     });
-    burst = stepBurst(burst, row && row.stable);
-  }
-  return series;
+    return { parts, series: [...before.series, ...added] };
+  }).series;
 }
 
-function badOf({ bad }: Parts, part: number): number {
-  return bad[part] ?? 0;
+function meanOf(parts: Course['parts'], { directions }: Comparing): number {
+  const all = (parts ?? []).flatMap((part) => directions.map((_, index) => part?.processes[index]?.logE ?? 0));
+  return all.length === 0 ? 0 : logMean(all);
+}
+
+function hasBad({ stable, candidate }: NonNullable<Row>): boolean {
+  return stable.bad > 0 || candidate.bad > 0;
+}
+
+/** A part at its first bad request. `earlier`: the rows before it. */
+function startPart(place: number, history: readonly Bins[], earlier: readonly BinRow[], comparing: Comparing): Part {
+  const { partsOf } = comparing;
+  const start: Part = {
+    burst: startBurst(history.map((bins) => countsOf(partsOf(bins), place))),
+    processes: comparing.directions.map(() => NO_EVIDENCE),
+  };
+  return earlier.reduce<Part>((part, row) => {
+    if (row === null) return part;
+    return stepPart(part, { stable: countsOf(partsOf(row.stable), place), candidate: countsOf(partsOf(row.candidate), place) }, comparing);
+  }, start);
+}
+
+function stepPart({ burst, processes }: Part, row: NonNullable<Row>, { directions, tolerance, phiMax }: Comparing): Part {
+  const phi = burstFactor(burst, phiMax);
+  return {
+    burst: stepBurst(burst, row.stable),
+    processes: directions.map((direction, index) => {
+      const directed = direction === 'forward' ? row : { stable: row.candidate, candidate: row.stable };
+      return stepProcess(processes[index] ?? NO_EVIDENCE, ratioTerm(directed, phi, 1 + tolerance));
+    }),
+  };
 }
 
 function countsOf(parts: Parts, part: number): Counts {
-  return { requests: parts.requests, bad: badOf(parts, part) };
+  return { requests: parts.requests, bad: parts.bad[part] ?? 0 };
 }

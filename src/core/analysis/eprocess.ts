@@ -9,7 +9,7 @@
 import { candidateShare, kernel, logAdd, logMean } from './kernel.ts';
 import type { Row } from './row.ts';
 
-const { log } = Math;
+const { log, log1p } = Math;
 
 /** Odds factors of the alternatives "worse", each with weight 1/8. From 1.25 on: slightly worse is not hunted. */
 const X_UP = [1.25, 1.5, 2, 3, 5, 10, 30, 100] as const;
@@ -23,7 +23,7 @@ export type Term = { readonly k: number; readonly m: number; readonly q: number 
 export interface ProcessState {
   /** Usable rows so far. */
   readonly t: number;
-  /** S_j of every alternative; empty before the first usable row, where each stands for -Infinity. */
+  /** S_j of every alternative; empty as long as no row had an event, where each stands for the prior mass so far. */
   readonly sums: readonly number[];
   /** ln e after the last row. */
   readonly logE: number;
@@ -38,12 +38,16 @@ export const NO_EVIDENCE: ProcessState = { t: 0, sums: [], logE: 0 };
  *
  *     S_j <- ln(e^{S_j} + w_t) + l(x_j; k, m, q)
  *     ln e = ln( mean_j e^{S_j} + 1 / (2 t) )           1 / (2 t) = prior mass of "not bad yet"
+ *
+ * Rows without any event say nothing but that time passes: before the first one with an event e is 1.
  */
 export function stepProcess(state: ProcessState, term: Term, factors: readonly number[] = X_UP): ProcessState {
   if (term === null) return state;
   const t = state.t + 1;
+  if (term.m === 0 && state.sums.length === 0) return { t, sums: [], logE: 0 };
+  const before = state.t === 0 ? -Infinity : log1p(-0.5 / state.t);
   const start = log(t === 1 ? 0.5 : 0.5 / (t * (t - 1)));
-  const sums = factors.map((x, j) => logAdd(state.sums[j] ?? -Infinity, start) + kernel(x, term.k, term.m, term.q));
+  const sums = factors.map((x, j) => logAdd(state.sums[j] ?? before, start) + kernel(x, term.k, term.m, term.q));
   return { t, sums, logE: logAdd(logMean(sums), log(0.5 / t)) };
 }
 

@@ -1,16 +1,13 @@
 // From cumulative counters to rows: what each look saw, cut so that no row spans a change of weight.
+import { cutMore, type Counting, type Cut, type Timed } from './cut.ts';
+import { growing, type Memory } from './growing.ts';
 import type { ArmSample, CheckSamples, Counter, Tick } from './measurement.ts';
 import { hasVectors } from './vectorRows.ts';
-import { contains, HISTORY_INTERVALS, type Window } from './window.ts';
-import { cleanCounts, cleanRow, increment } from './row.ts';
-import type { Counts, RawCounts, Row } from './row.ts';
+import { contains, type Window } from './window.ts';
+import { cleanRow, increment } from './row.ts';
+import type { Counts, RawCounts } from './row.ts';
 
-/** The row that ends at a look, and the window (index) that it lies in. */
-export interface TimedRow {
-  readonly atMs: number;
-  readonly window: number;
-  readonly row: Row;
-}
+export type TimedRow = Timed<Counts>;
 
 export interface TwoArmRows {
   /** One for each look inside a window except its first, in time order; null rows where data are missing or nothing was counted. */
@@ -41,21 +38,18 @@ export interface Freshness {
 const ZERO: Counter = { requests: 0, bad: 0 };
 
 /**
- * Rows for a check that compares two arms. `windows` are in time order and do not overlap; looks outside them (weight changing, settling)
- * are passed over by the clock, never for their values. The first look of a window is only the baseline. After a look without data
- * the next row counts from the last one with data in the same window, so nothing is lost and nothing is counted twice.
+ * Rows for a check that compares two arms, cut into the windows (cut.ts). After a look without data the next row counts from the last one with
+ * data in the same window, so nothing is lost and nothing is counted twice.
  */
-export function makeRows(ticks: readonly Tick[], windows: readonly Window[]): TwoArmRows {
-  const rows: TimedRow[] = [];
-  windows.forEach((window, index) => {
-    const known = nothingKnown();
-    const inside = ticks.filter((tick) => contains(window, tick));
-    inside.forEach((tick, position) => {
-      const delta = countLook(known, tick);
-      if (position > 0) rows.push({ atMs: tick.atMs, window: index, row: cleanRow(delta) });
-    });
-  });
-  return { rows, history: makeHistory(ticks, windows[0]?.fromMs ?? Infinity) };
+export function makeRows(ticks: readonly Tick[], windows: readonly Window[], memory: Memory = {}): TwoArmRows {
+  const basis = windows.flatMap(({ fromMs, toMs }) => [fromMs, toMs]);
+  return growRows(memory, basis, [ticks], startCut, (cut, from) => cutMore(cut, ticks.slice(from), windows, COUNTING));
+}
+
+const growRows = growing<Cut<Counts, Known>>();
+
+function startCut(): Cut<Counts, Known> {
+  return { rows: [], history: [], before: nothingKnown(), inside: undefined };
 }
 
 /** Values of a `value` check at the looks inside the windows. */
@@ -99,7 +93,7 @@ export function requestRate(ticks: readonly Tick[], untilMs: number): number | u
   return requests / ((last.atMs - first.atMs) / 1000);
 }
 
-/** What was last counted, by instance. Every look moves it on: copies of it, at each look anew, were half the time of a pass. */
+/** What was last counted, by instance. Every look moves it on. */
 interface Known {
   readonly stable: ArmKnown;
   readonly candidate: ArmKnown;
@@ -121,16 +115,15 @@ function nothingKnown(): Known {
   return { stable: nothing(), candidate: nothing() };
 }
 
-function makeHistory(ticks: readonly Tick[], beforeMs: number): readonly Counts[] {
-  const history: Counts[] = [];
-  const known = nothingKnown();
-  for (const tick of ticks) {
-    if (tick.atMs > beforeMs) break;
-    const counts = cleanCounts(countLook(known, tick)?.stable);
-    if (counts !== null && counts.requests > 0) history.push(counts);
-  }
-  return history.slice(-HISTORY_INTERVALS);
-}
+const COUNTING: Counting<Counts, Known> = {
+  nothing: nothingKnown,
+  copy: ({ stable, candidate }) => {
+    const copy = ({ last, doubted }: ArmKnown): ArmKnown => ({ last: new Map(last), doubted: new Map(doubted) });
+    return { stable: copy(stable), candidate: copy(candidate) };
+  },
+  count: (known, tick) => cleanRow(countLook(known, tick)),
+  isEmpty: ({ requests }) => requests <= 0,
+};
 
 /** What both arms counted since the last look with data; null where there are none, and where any counter contradicts what was known. */
 function countLook(known: Known, tick: Tick): Delta | null {

@@ -34,34 +34,40 @@ const ENOUGH_HISTORY = 10;
 const NO_PAIRS: PairSums = { pairs: 0, num: 0, den: 0, last: null };
 const NO_SCORES: Scores = { count: 0, sum: 0, squares: 0 };
 
+/** Stable's scores so far, on which the next burst factor depends. */
+export interface ScoreBurst {
+  readonly prior: { readonly weight: number; readonly phi: number };
+  readonly seen: number;
+  readonly single: PairSums;
+  readonly blocks: PairSums;
+  readonly open: Scores;
+}
+
+/** Before the first row; rows of `history` without scores are passed over. */
+export function startScoreBurst(history: readonly Scores[]): ScoreBurst {
+  const past = history.filter(({ count }) => count > 0);
+  const prior = past.length >= ENOUGH_HISTORY ? { weight: 3, phi: 1 } : { weight: 10, phi: 3 };
+  return past.reduce<ScoreBurst>(stepScoreBurst, { prior, seen: 0, single: NO_PAIRS, blocks: NO_PAIRS, open: NO_SCORES });
+}
+
+/** After one more row of stable's. */
+export function stepScoreBurst(state: ScoreBurst, scores: Scores): ScoreBurst {
+  if (scores.count <= 0) return state;
+  const seen = state.seen + 1;
+  const single = addNeighbour(state.single, scores);
+  const open = add(state.open, scores);
+  if (seen % BLOCK !== 0) return { ...state, seen, single, open };
+  return { ...state, seen, single, blocks: addNeighbour(state.blocks, open), open: NO_SCORES };
+}
+
 /**
- * Burst factor for every row, between 1 and `phiMax`, from the stable arm's rows before it (rows without scores are passed over):
+ * Burst factor for the next row, between 1 and `phiMax`:
  *
  *     phi = max over single intervals and blocks of five of (nu phi0 + pairs num / den) / (nu + pairs)
  */
-export function scoreBurstFactors(stable: readonly Scores[], history: readonly Scores[], phiMax: number): number[] {
-  const past = history.filter(({ count }) => count > 0);
-  const [weight, phi0] = past.length >= ENOUGH_HISTORY ? [3, 1] : [10, 3];
-  let seen = 0;
-  let single = NO_PAIRS;
-  let blocks = NO_PAIRS;
-  let open = NO_SCORES;
-  const see = (scores: Scores): void => {
-    if (scores.count <= 0) return;
-    seen += 1;
-    single = addNeighbour(single, scores);
-    open = add(open, scores);
-    if (seen % BLOCK !== 0) return;
-    blocks = addNeighbour(blocks, open);
-    open = NO_SCORES;
-  };
-  const estimate = ({ pairs, num, den }: PairSums): number => (den > 0 ? (weight * phi0 + (pairs * num) / den) / (weight + pairs) : 0);
-  past.forEach(see);
-  return stable.map((scores) => {
-    const factor = min(phiMax, max(seen < 2 ? phi0 : 1, estimate(single), estimate(blocks)));
-    see(scores);
-    return factor;
-  });
+export function scoreBurstFactor({ prior: { weight, phi }, seen, single, blocks }: ScoreBurst, phiMax: number): number {
+  const estimate = ({ pairs, num, den }: PairSums): number => (den > 0 ? (weight * phi + (pairs * num) / den) / (weight + pairs) : 0);
+  return min(phiMax, max(seen < 2 ? phi : 1, estimate(single), estimate(blocks)));
 }
 
 /**

@@ -1,7 +1,8 @@
 // Whether the traffic is split as the weight says: a gateway that did not take a weight over, or a balancer that splits something else.
 
-import { combine } from './decide.ts';
-import { NO_EVIDENCE, stepProcess, type Term } from './eprocess.ts';
+import { NO_EVIDENCE, stepProcess, type ProcessState, type Term } from './eprocess.ts';
+import { growing, type Memory } from './growing.ts';
+import { logMean } from './kernel.ts';
 import type { Row } from './row.ts';
 
 /** Odds factors of the alternatives "more than its share", each with weight 1/6; their reciprocals are those of "less". */
@@ -16,16 +17,27 @@ export const SPLIT_ALPHA = 0.001;
  * either direction; `weights` are those of the rows, in [0, 1]. Round robin only makes e smaller. Where a balancer works by connection or by
  * session the split is coarser than by request, and healthy splits are called wrong.
  */
-export function splitSeries(rows: readonly Row[], weights: readonly number[], tolerance: number): number[] {
-  const side = (factor: number, alternatives: readonly number[]): number[] => {
-    let process = NO_EVIDENCE;
-    return rows.map((row, index) => {
-      process = stepProcess(process, splitTerm(row, weights[index] ?? 0, factor), alternatives);
-      return process.logE;
+export function splitSeries(rows: readonly Row[], weights: readonly number[], tolerance: number, memory: Memory = {}): readonly number[] {
+  const start = (): Course => ({ more: NO_EVIDENCE, less: NO_EVIDENCE, series: [] });
+  return growCourse(memory, [tolerance], [rows, weights], start, (before, from) => {
+    let { more, less } = before;
+    const added = rows.slice(from).map((row, index) => {
+      const weight = weights[from + index] ?? 0;
+      more = stepProcess(more, splitTerm(row, weight, 1 + tolerance), X_SPLIT);
+      less = stepProcess(less, splitTerm(row, weight, 1 / (1 + tolerance)), X_SPLIT_DOWN);
+      return logMean([more.logE, less.logE]);
     });
-  };
-  return combine([side(1 + tolerance, X_SPLIT), side(1 / (1 + tolerance), X_SPLIT_DOWN)]);
+    return { more, less, series: [...before.series, ...added] };
+  }).series;
 }
+
+interface Course {
+  readonly more: ProcessState;
+  readonly less: ProcessState;
+  readonly series: readonly number[];
+}
+
+const growCourse = growing<Course>();
 
 /** Of all requests, those of the candidate; null share = the weight's, with its odds times `factor`. */
 function splitTerm(row: Row, weight: number, factor: number): Term {

@@ -1,15 +1,13 @@
 // From cumulative counters in columns to rows: histograms, bins and scores. As rows.ts, which counts requests and bad ones.
+import { cutMore, type Counting, type Cut, type Timed } from './cut.ts';
+import { growing, type Memory } from './growing.ts';
 import type { ArmVectors, Tick, Vectors } from './measurement.ts';
-import { contains, HISTORY_INTERVALS, type Window } from './window.ts';
+import type { Window } from './window.ts';
 
 /** What both arms counted in an interval, by column; null = no usable data. */
-export type VectorRow = { readonly stable: readonly number[]; readonly candidate: readonly number[] } | null;
+export type VectorRow = TimedVectorRow['row'];
 
-export interface TimedVectorRow {
-  readonly atMs: number;
-  readonly window: number;
-  readonly row: VectorRow;
-}
+export type TimedVectorRow = Timed<readonly number[]>;
 
 export interface VectorRows {
   readonly columns: readonly string[];
@@ -23,19 +21,28 @@ export interface VectorRows {
  * Rows of counters in columns, cut as `makeRows` cuts: the first look of a window is only the baseline, and after looks without data the next
  * row counts from the last one with data. Columns that appear later are added at the end. Those of `signed` may fall without a restart.
  */
-export function makeVectorRows(ticks: readonly Tick[], windows: readonly Window[], signed: readonly string[] = []): VectorRows {
-  const columns = [...new Set(ticks.flatMap(({ vectors }) => vectors?.columns ?? []))];
-  const rows = windows.flatMap((window, index) => {
-    const count = counter(columns, signed);
-    return ticks
-      .filter((tick) => contains(window, tick))
-      .map((tick) => ({ atMs: tick.atMs, window: index, row: count(tick) }))
-      .slice(1);
-  });
-  const count = counter(columns, signed);
-  const before = ticks.filter(({ atMs }) => atMs <= (windows[0]?.fromMs ?? Infinity)).flatMap((tick) => count(tick) ?? []);
-  const history = before.map(({ stable }) => stable).filter((row) => row.some((value) => value !== 0));
-  return { columns, rows, history: history.slice(-HISTORY_INTERVALS) };
+export function makeVectorRows(
+  ticks: readonly Tick[],
+  windows: readonly Window[],
+  signed: readonly string[] = [],
+  memory: Memory = {},
+): VectorRows {
+  const columns = growColumns(memory, [], [ticks], () => [], (before, from) => addColumns(before, ticks.slice(from)));
+  const counting = countingOf(columns, signed);
+  const basis = [columns, ...signed, ...windows.flatMap(({ fromMs, toMs }) => [fromMs, toMs])];
+  const start = (): Cut<readonly number[], Known> => ({ rows: [], history: [], before: counting.nothing(), inside: undefined });
+  const { rows, history } = growRows(memory, basis, [ticks], start, (cut, from) => cutMore(cut, ticks.slice(from), windows, counting));
+  return { columns, rows, history };
+}
+
+const growColumns = growing<readonly string[]>();
+const growRows = growing<Cut<readonly number[], Known>>();
+
+/** The same list where no look has another column. */
+function addColumns(known: readonly string[], ticks: readonly Tick[]): readonly string[] {
+  const columns = new Set(known);
+  for (const { vectors } of ticks) for (const column of vectors?.columns ?? []) columns.add(column);
+  return columns.size === known.length ? known : [...columns];
 }
 
 /** Whether a look brought counters of at least one arm. */
@@ -44,30 +51,42 @@ export function hasVectors({ stable, candidate }: Vectors): boolean {
 }
 
 /** What is known of one arm: the last value of each column by series, and the columns in which the arm has had anything. */
-interface Known {
+interface ArmKnown {
   readonly values: Map<string, readonly number[]>;
   /** Newer values that contradict them and are not believed yet. */
   readonly doubted: Map<string, readonly number[]>;
   readonly filled: Set<number>;
 }
 
-/** Counts look after look, from the first that it is given. */
-function counter(columns: readonly string[], signed: readonly string[]): (tick: Tick) => VectorRow {
-  const known = { stable: nothingKnown(), candidate: nothingKnown() };
+interface Known {
+  readonly stable: ArmKnown;
+  readonly candidate: ArmKnown;
+}
+
+function countingOf(columns: readonly string[], signed: readonly string[]): Counting<readonly number[], Known> {
   const places = new Map(columns.map((column, place) => [column, place]));
   const mayFall = columns.map((column) => signed.includes(column));
-  return ({ vectors }) => {
-    if (vectors === undefined || !hasVectors(vectors)) return null;
-    const order = vectors.columns.map((column) => places.get(column) ?? 0);
-    const { stable, candidate } = vectors;
-    return {
-      stable: countArm(known.stable, stable, candidate, order, mayFall),
-      candidate: countArm(known.candidate, candidate, stable, order, mayFall),
-    };
+  return {
+    nothing: () => ({ stable: nothingKnown(), candidate: nothingKnown() }),
+    copy: ({ stable, candidate }) => ({ stable: copyOf(stable), candidate: copyOf(candidate) }),
+    count: (known, { vectors }) => {
+      if (vectors === undefined || !hasVectors(vectors)) return null;
+      const order = vectors.columns.map((column) => places.get(column) ?? 0);
+      const { stable, candidate } = vectors;
+      return {
+        stable: countArm(known.stable, stable, candidate, order, mayFall),
+        candidate: countArm(known.candidate, candidate, stable, order, mayFall),
+      };
+    },
+    isEmpty: (arm) => arm.every((value) => value === 0),
   };
 }
 
-function nothingKnown(): Known {
+function copyOf({ values, doubted, filled }: ArmKnown): ArmKnown {
+  return { values: new Map(values), doubted: new Map(doubted), filled: new Set(filled) };
+}
+
+function nothingKnown(): ArmKnown {
   return { values: new Map(), doubted: new Map(), filled: new Set() };
 }
 
@@ -77,7 +96,7 @@ function nothingKnown(): Known {
  * and where the arm was known and has had nothing in this column (a counter of failures that appears with the first failure). As in rows.ts
  * only a fall below half is a restart; a series that goes back by less is believed at the second look that goes on from there.
  */
-function countArm(known: Known, arm: ArmVectors, other: ArmVectors, order: readonly number[], mayFall: readonly boolean[]): number[] {
+function countArm(known: ArmKnown, arm: ArmVectors, other: ArmVectors, order: readonly number[], mayFall: readonly boolean[]): number[] {
   const increments = new Array<number>(mayFall.length).fill(0);
   const isKnown = known.filled.size > 0;
   const filled = new Set(known.filled);

@@ -1,10 +1,11 @@
 import { DEFAULT_ANALYSIS } from '../analysis/config.ts';
 import { decide, hasRejected } from '../analysis/decide.ts';
+import type { Memory } from '../analysis/growing.ts';
 import type { CheckSamples } from '../analysis/measurement.ts';
 import type { TimedRow } from '../analysis/rows.ts';
 import { parseTime } from '../time.ts';
 import type { Check, Finding, JudgeContext, Verdict } from './checks/kind.ts';
-import { align, type CheckEvidence } from './evidence.ts';
+import { align, memoryOf, type CheckEvidence } from './evidence.ts';
 import { TRAFFIC } from './measures.ts';
 import type { Parameters } from './parameters.ts';
 import type { Window } from './progress.ts';
@@ -36,6 +37,9 @@ const ATTRIBUTION_REQUESTS = 100;
 /** Of the share that its weight promises. Not none: a gateway that did not take the weight over gives 1 of 10,000 to an idle slot. */
 const ATTRIBUTION_SHARE = 0.1;
 
+/** For whom the memory of all checks together is. No check can have this name. */
+const TOGETHER = '$together';
+
 /** Evaluates the samples within the windows. Pure: a restart that reads the same samples gets the same verdicts. */
 export function evaluate(parameters: Parameters, samples: readonly CheckSamples[], windows: readonly Window[], now: number): Evaluation {
   const { checks } = parameters;
@@ -43,7 +47,7 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
   const isDue = windows.some(({ from }) => (parseTime(from) ?? Infinity) <= now);
   const context = contextOf(checks, windows);
   const results = checks.map((check) => judgeCheck(check, evidence(check.name), context, isDue));
-  const combined = combineVoices(results, combinedAlpha(results, context));
+  const combined = combineVoices(results, combinedAlpha(results, context), memoryOf(samples[0]?.ticks[0], TOGETHER));
   const broken = results.find(({ verdict }) => verdict === 'Fail');
   const failed = combined.isRejected && combined.strongest ? fail(results, combined.strongest) : results;
   const suspect = combined.isSuspicious ? combined.strongest : results.find(({ verdict }) => verdict === 'Inconclusive/Suspect');
@@ -110,14 +114,14 @@ interface Combined {
 }
 
 /** What the checks with a voice say together, at level `alpha`. */
-function combineVoices(results: readonly CheckResult[], alpha: number): Combined {
+function combineVoices(results: readonly CheckResult[], alpha: number, memory: Memory): Combined {
   const speaking = results.flatMap((result) => (result.voice ? [{ result, voice: result.voice }] : []));
   if (speaking.length === 0) return { logE: undefined, isRejected: false, isSuspicious: false, strongest: undefined };
   const voices = speaking.map(({ voice }) => voice);
-  const decision = decide(voices, alpha);
+  const decision = decide(voices, alpha, memory);
   return {
     logE: decision.logE,
-    isRejected: hasRejected(voices, alpha),
+    isRejected: hasRejected(voices, alpha, memory),
     isSuspicious: decision.verdict === 'suspect',
     strongest: decision.index === null ? undefined : speaking[decision.index]?.result,
   };
@@ -147,8 +151,8 @@ function isUnattributed(traffic: readonly TimedRow[], windows: readonly Window[]
   const window = windows[index];
   const from = parseTime(window?.from);
   if (!window || window.weight === 0 || from === undefined || now - from < ATTRIBUTION_MS) return false;
-  const rows = traffic.filter((timed) => timed.window === index).flatMap(({ row }) => (row ? [row] : []));
-  const total = (arm: 'stable' | 'candidate'): number => rows.reduce((sum, row) => sum + row[arm].requests, 0);
+  const total = (arm: 'stable' | 'candidate'): number =>
+    traffic.reduce((sum, timed) => sum + (timed.window === index && timed.row ? timed.row[arm].requests : 0), 0);
   const [stable, candidate] = [total('stable'), total('candidate')];
   const promised = ((stable + candidate) * window.weight) / 100;
   return stable >= ATTRIBUTION_REQUESTS && candidate < promised * ATTRIBUTION_SHARE;

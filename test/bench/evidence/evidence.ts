@@ -1,5 +1,6 @@
 // How right and how quick the verdicts are, beside the rules of other tools, and what a look costs. docs/evidence.md explains the figures.
 import { compareAtFixedWeight, SCENARIOS, type Result } from './fixedWeight.ts';
+import { measurePass, type PassSpeed } from './pass.ts';
 import { measureSpeed, processorMs, type Speed } from './speed.ts';
 import { comparePlans, type PlanResult } from './wholePlan.ts';
 
@@ -8,6 +9,7 @@ export interface EvidenceReport {
   readonly fixedWeight: readonly Result[];
   readonly wholePlan: readonly PlanResult[];
   readonly speed: readonly Speed[];
+  readonly pass: readonly PassSpeed[];
   /** Seconds of the processor for all of this. */
   readonly seconds: number;
   readonly node: string;
@@ -27,6 +29,7 @@ export function benchEvidence(runs: EvidenceRuns, say: (line: string) => void): 
   const started = processorMs();
   say('what a look costs');
   const speed = [0, 60, 240].map(measureSpeed);
+  const pass = [5, 60, 300].map(measurePass);
   say(`${SCENARIOS.length} scenarios at a fixed weight`);
   const fixedWeight = SCENARIOS.flatMap((scenario) => compareAtFixedWeight(scenario, SEED, runs.fixedWeight));
   say('whole releases');
@@ -36,6 +39,7 @@ export function benchEvidence(runs: EvidenceRuns, say: (line: string) => void): 
     fixedWeight,
     wholePlan,
     speed,
+    pass,
     seconds: Math.round((processorMs() - started) / 1000),
     node: process.versions.node,
     date: new Date().toISOString().slice(0, 10),

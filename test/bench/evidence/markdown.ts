@@ -5,10 +5,16 @@ import type { PlanResult } from './wholePlan.ts';
 
 const KINDS = Object.keys(CANDIDATES);
 
-export function renderEvidence({ fixedWeight, wholePlan, speed }: EvidenceReport): string {
+export function renderEvidence({ fixedWeight, wholePlan, speed, pass }: EvidenceReport): string {
   const looks = ['looks before', 'one look, ms', 'stepMetric', 'judgeState', 'decide'];
   const times = speed.map((one) => [one.looksBefore, one.totalMs, one.stepMs, one.judgeMs, one.decideMs].map(String));
-  return [...tables(fixedWeight, atWeight, cellAtWeight), ...tables(wholePlan, ofPlan, cellOfPlan), markdown([looks, ...times])].join('\n');
+  const passes = pass.map(({ looksBefore, nextMs, allMs }) => [looksBefore, nextMs, allMs].map(String));
+  return [
+    ...tables(fixedWeight, atWeight, cellAtWeight),
+    ...tables(wholePlan, ofPlan, cellOfPlan),
+    markdown([looks, ...times]),
+    markdown([['looks before', 'the next look, ms', 'all looks at once, ms'], ...passes]),
+  ].join('\n');
 }
 
 /** One table for each kind of traffic: a line for each rule, a column for each candidate. */

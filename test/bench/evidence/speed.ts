@@ -23,7 +23,7 @@ const TURNS = 15;
 const TRAFFIC: Traffic = { requestsPerLook: 600, stableRate: BASE, candidateRate: BASE, bursts: 1 };
 const CONFIG = DEFAULT_ANALYSIS;
 
-/** The same look again and again, on states that are not kept: what is measured is the arithmetic, not the growth of a list. */
+/** The same look again and again, by releases that remember the looks before it. */
 export function measureSpeed(looksBefore: number): Speed {
   const random = createRandom(7);
   // Ten releases that differ, each a hundred times: how long arithmetic takes hardly depends on the counts.
@@ -59,12 +59,16 @@ interface Kind {
 /** Milliseconds of the three parts. */
 function measureTurn(kinds: readonly Kind[]): readonly number[] {
   const all = Array.from({ length: RELEASES * CHECKS }, (_, index) => kinds[index % kinds.length]!);
+  const checksOf = <T>(list: readonly T[], release: number): readonly T[] => list.slice(release * CHECKS, (release + 1) * CHECKS);
+  const before = all.map(({ state, series }) => judgeState(state, series, CONFIG));
+  const memories = Array.from({ length: RELEASES }, () => ({}));
+  memories.forEach((memory, release) => decide(checksOf(before, release), CONFIG.alpha, memory));
   const times = [processorMs()];
   const states = all.map(({ state, row }) => stepMetric(state, row, CONFIG));
   times.push(processorMs());
-  const judgements = states.map((state, index) => judgeState(state, all[index]!.series, CONFIG));
+  const judgements = states.map((state, index) => judgeState(state, [...all[index]!.series, state.evidence.logE], CONFIG));
   times.push(processorMs());
-  for (let release = 0; release < RELEASES; release += 1) decide(judgements.slice(release * CHECKS, (release + 1) * CHECKS), CONFIG.alpha);
+  memories.forEach((memory, release) => decide(checksOf(judgements, release), CONFIG.alpha, memory));
   times.push(processorMs());
   return times.slice(1).map((time, index) => time - times[index]!);
 }

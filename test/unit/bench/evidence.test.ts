@@ -90,7 +90,7 @@ describe('the comparison', () => {
     const fixedWeight = compareAtFixedWeight({ ...scenario, candidate: '5x' }, 1, 3);
     const wholePlan = comparePlans(400, 1, 1, 2);
     expect(wholePlan.filter(({ candidate }) => candidate === 'outage 50 %').every(({ rolledBack }) => rolledBack === 1)).toBe(true);
-    const report: EvidenceReport = { seed: 1, fixedWeight, wholePlan, speed: [], seconds: 1, node: '24', date: '2026-01-31' };
+    const report: EvidenceReport = { seed: 1, fixedWeight, wholePlan, speed: [], pass: [], seconds: 1, node: '24', date: '2026-01-31' };
     const text = renderEvidence(report);
     expect(text).toContain('**1000 requests a look, independent errors, weight 10 %**\n\n| rule | no difference |');
     expect(text).toMatch(/\| Plimsoll, NotWorse \| 100% \/ 0% \/ \d+ \|/);

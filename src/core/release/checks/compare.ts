@@ -1,9 +1,10 @@
-import type { VectorRow } from '../../analysis/vectorRows.ts';
-import { cleanRow, type Row } from '../../analysis/row.ts';
+import { growingFlatMap } from '../../analysis/growing.ts';
+import { cleanRow, type Counts, type Row } from '../../analysis/row.ts';
+import type { TimedVectorRow, VectorRow } from '../../analysis/vectorRows.ts';
 import type { CheckEvidence } from '../evidence.ts';
 import type { CheckKind, CheckSpec } from './kind.ts';
 import { columnsFor, marginSettings, readMargins, type Margins } from './settings.ts';
-import { compareRates, holdAgainstBaseline, type WindowedRows } from './twoArms.ts';
+import { compareRates, holdAgainstBaseline, type WindowedRow, type WindowedRows } from './twoArms.ts';
 
 interface CompareOptions extends Margins {
   readonly bad: string;
@@ -30,12 +31,17 @@ export const COMPARE: CheckKind<NonNullable<CheckSpec['compare']>, CompareOption
 
 /** Columns `total` and `bad` as rows. */
 export function ratesOf(evidence: CheckEvidence): WindowedRows {
+  const { memory } = evidence;
   const { columns, rows, history } = evidence.vectors();
   const [total, bad] = [columns.indexOf('total'), columns.indexOf('bad')];
-  const countsOf = (arm: readonly number[]): { readonly requests: number; readonly bad: number } => ({
-    requests: arm[total] ?? 0,
-    bad: arm[bad] ?? 0,
-  });
+  const countsOf = (arm: readonly number[]): Counts => ({ requests: arm[total] ?? 0, bad: arm[bad] ?? 0 });
   const rowOf = (row: VectorRow): Row => row && cleanRow({ stable: countsOf(row.stable), candidate: countsOf(row.candidate) });
-  return { rows: rows.map(({ window, row }) => ({ window, row: rowOf(row) })), history: history.map(countsOf) };
+  return {
+    rows: growRows(memory, [columns], rows, ({ window, row }) => [{ window, row: rowOf(row) }]),
+    history: growHistory(memory, [columns], history, (arm) => [countsOf(arm)]),
+    memory,
+  };
 }
+
+const growRows = growingFlatMap<TimedVectorRow, WindowedRow>();
+const growHistory = growingFlatMap<readonly number[], Counts>();

@@ -1,12 +1,14 @@
+import type { Totals } from '../../analysis/analyse.ts';
 import { DEFAULT_ANALYSIS } from '../../analysis/config.ts';
-import { slowerSeries, type BinRow, type Bins } from '../../analysis/distribution.ts';
-import type { Counts, Row } from '../../analysis/row.ts';
+import { slowerSeries, type Bins } from '../../analysis/distribution.ts';
+import { growingFlatMap, type Memory } from '../../analysis/growing.ts';
+import type { Counts } from '../../analysis/row.ts';
 import { durationMs } from '../../time.ts';
 import type { CheckEvidence } from '../evidence.ts';
-import { addBins, histogramRows, quantile, total, type HistogramRows } from './bins.ts';
+import { addBins, histogramRows, quantile, sumRows, total, type HistogramRows, type SumOfRows, type WindowedBins } from './bins.ts';
 import type { CheckKind, CheckSpec, Finding, JudgeContext, Settings } from './kind.ts';
 import { marginSettings, readMargins, type Margins } from './settings.ts';
-import { accusation, compareRates, holdAgainstBaseline, holdRate, verdictOf } from './twoArms.ts';
+import { accusation, compareRates, holdAgainstBaseline, holdRate, verdictOf, type WindowedRow, type WindowedRows } from './twoArms.ts';
 
 interface LatencyOptions {
   readonly wish: LatencyWish;
@@ -43,11 +45,11 @@ export const LATENCY: CheckKind<NonNullable<CheckSpec['latency']>, LatencyOption
       case 'Threshold':
         return compareRates(evidence.rows(), wish, TOLERANCE, context);
       case 'Fixed':
-        return holdRate(ownOf(evidence), 1 - wish.quantile, [], sayFixed(wish));
+        return holdRate(ownOf(evidence), 1 - wish.quantile, evidence.memory, sayFixed(wish));
       case 'Factor':
-        return compareQuantile(wish, histogramRows(evidence.vectors()), context);
+        return compareQuantile(wish, histogramOf(evidence), context);
       case 'Any':
-        return compareAll(histogramRows(evidence.vectors()), context);
+        return compareAll(histogramOf(evidence), context);
     }
   },
   watch: ({ wish }, evidence, last) => {
@@ -55,10 +57,10 @@ export const LATENCY: CheckKind<NonNullable<CheckSpec['latency']>, LatencyOption
       case 'Threshold':
         return holdAgainstBaseline(evidence.rows(), wish, last);
       case 'Fixed':
-        return holdRate(ownOf(evidence, last), 1 - wish.quantile, [], sayFixed(wish));
+        return holdRate(ownOf(evidence, last), 1 - wish.quantile, evidence.memory, sayFixed(wish));
       case 'Factor':
       case 'Any':
-        return watchQuantile(wish.kind === 'Factor' ? wish : { quantile: 0.95, factor: 1 + TOLERANCE }, histogramRows(evidence.vectors()), last);
+        return watchQuantile(wish.kind === 'Factor' ? wish : { quantile: 0.95, factor: 1 + TOLERANCE }, histogramOf(evidence), last);
     }
   },
 };
@@ -72,6 +74,12 @@ function readWish(settings: Settings): LatencyWish {
     if (text !== undefined) return { kind: 'Fixed', quantile: part, thresholdMs: durationMs(text, '') };
   }
   return { kind: 'Any' };
+}
+
+type Histogram = HistogramRows & { readonly memory: Memory };
+
+function histogramOf({ vectors, memory }: CheckEvidence): Histogram {
+  return { ...histogramRows(vectors(), memory), memory };
 }
 
 function ownOf(evidence: CheckEvidence, window?: number): (Counts | null)[] {
@@ -90,20 +98,17 @@ function boundaryFor({ quantile: part, factor }: Factor, { history, edges }: His
 }
 
 /** Floor 1 - q and no margin: a pass says that the candidate's quantile is within the boundary, or no worse than stable beyond it. */
-function compareQuantile(wish: Factor, histogram: HistogramRows, context: JudgeContext): Finding {
+function compareQuantile(wish: Factor, histogram: Histogram, context: JudgeContext): Finding {
   const boundary = boundaryFor(wish, histogram);
   if (boundary === undefined) return noBoundary(wish, histogram);
-  const rows = histogram.rows.map(({ window, row }) => ({ window, row: slowRow(row, boundary.ms, histogram.edges) }));
-  const history = histogram.history.map((bins) => slowCounts(bins, boundary.ms, histogram.edges));
-  return compareRates({ rows, history }, { margin: 0, floor: 1 - wish.quantile }, TOLERANCE, context, sayFactor(wish, boundary));
+  return compareRates(slowerThan(boundary.ms, histogram), { margin: 0, floor: 1 - wish.quantile }, TOLERANCE, context, sayFactor(wish, boundary));
 }
 
-function watchQuantile(wish: Factor, histogram: HistogramRows, last: number): Finding {
+function watchQuantile(wish: Factor, histogram: Histogram, last: number): Finding {
   const boundary = boundaryFor(wish, histogram);
-  if (boundary === undefined) return { ...noBoundary(wish, histogram), verdict: 'Inconclusive/Collecting' };
-  const rows = histogram.rows.map(({ window, row }) => ({ window, row: slowRow(row, boundary.ms, histogram.edges) }));
-  const history = histogram.history.map((bins) => slowCounts(bins, boundary.ms, histogram.edges));
-  return holdAgainstBaseline({ rows, history }, { margin: TOLERANCE, floor: 1 - wish.quantile }, last);
+  const rows = histogram.rows.filter(({ window }) => window === last);
+  if (boundary === undefined) return { ...noBoundary(wish, { ...histogram, rows }), verdict: 'Inconclusive/Collecting' };
+  return holdAgainstBaseline(slowerThan(boundary.ms, histogram), { margin: TOLERANCE, floor: 1 - wish.quantile }, last);
 }
 
 function noBoundary({ quantile: part, factor }: Factor, { history, edges, rows }: HistogramRows): Finding {
@@ -121,13 +126,14 @@ function noBoundary({ quantile: part, factor }: Factor, { history, edges, rows }
 }
 
 /** At every boundary at once. */
-function compareAll({ edges, rows: timed, history }: HistogramRows, context: JudgeContext): Finding {
+function compareAll({ edges, rows: timed, history, memory }: Histogram, context: JudgeContext): Finding {
   const rows = timed.map(({ row }) => row);
-  const series = slowerSeries(rows, history, TOLERANCE, DEFAULT_ANALYSIS.phiMax);
-  const word = accusation(series, rows.map((row) => row && { requests: total(row.candidate), bad: 0 }), DEFAULT_ANALYSIS.alpha);
+  const series = slowerSeries(rows, history, TOLERANCE, DEFAULT_ANALYSIS.phiMax, memory);
+  const counted = sumRows(rows, memory);
+  const word = accusation(series, counted, DEFAULT_ANALYSIS.alpha, memory);
   const worst = (): { readonly edge: number; readonly finding: Finding } | undefined =>
     edges
-      .map((edge) => ({ edge, finding: atEdge(edge, edges, timed, history, context) }))
+      .map((edge) => ({ edge, finding: compareRates(slowerThan(edge, { edges, rows: timed, history, memory: {} }), AT_EDGE, TOLERANCE, context) }))
       .reduce<{ edge: number; finding: Finding } | undefined>(
         (most, one) => (most === undefined || (one.finding.figures.logE ?? 0) > (most.finding.figures.logE ?? 0) ? one : most),
         undefined,
@@ -140,35 +146,32 @@ function compareAll({ edges, rows: timed, history }: HistogramRows, context: Jud
       const said = `slower than ${most.edge} ms: ${most.finding.explain()}`;
       return word === 'abort' || word === 'suspect' ? said : `at no boundary of the histogram is it clearly slower; most at ${said}`;
     },
-    figures: { logE: series.at(-1) ?? 0, looks: series.length, ...armTotals(rows) },
+    figures: { logE: series.at(-1) ?? 0, looks: series.length, totals: totalsOf(counted) },
     voice: { verdict: word, series, tolerated: false },
   };
 }
 
-function atEdge(
-  edge: number,
-  edges: readonly number[],
-  timed: HistogramRows['rows'],
-  history: readonly Bins[],
-  context: JudgeContext,
-): Finding {
-  const rows = timed.map(({ window, row }) => ({ window, row: slowRow(row, edge, edges) }));
-  return compareRates(
-    { rows, history: history.map((bins) => slowCounts(bins, edge, edges)) },
-    { margin: TOLERANCE, floor: 0 },
-    TOLERANCE,
-    context,
-  );
+/** What is compared at one boundary, for the sentence. */
+const AT_EDGE: Margins = { margin: TOLERANCE, floor: 0 };
+
+function totalsOf({ stable, candidate }: SumOfRows): Totals {
+  return { stableRequests: total(stable), stableBad: 0, candidateRequests: total(candidate), candidateBad: 0 };
 }
 
-function armTotals(rows: readonly BinRow[]): Pick<Finding['figures'], 'totals'> {
-  const requests = (arm: 'stable' | 'candidate'): number => rows.reduce((sum, row) => sum + (row ? total(row[arm]) : 0), 0);
-  return { totals: { stableRequests: requests('stable'), stableBad: 0, candidateRequests: requests('candidate'), candidateBad: 0 } };
+/** Requests beyond a boundary as the bad ones. */
+function slowerThan(boundaryMs: number, { edges, rows, history, memory }: Histogram): WindowedRows {
+  const slow = (bins: Bins): Counts => slowCounts(bins, boundaryMs, edges);
+  return {
+    rows: growSlow(memory, [boundaryMs, ...edges], rows, ({ window, row }) => [
+      { window, row: row && { stable: slow(row.stable), candidate: slow(row.candidate) } },
+    ]),
+    history: growSlowHistory(memory, [boundaryMs, ...edges], history, (bins) => [slow(bins)]),
+    memory,
+  };
 }
 
-function slowRow(row: BinRow, boundaryMs: number, edges: readonly number[]): Row {
-  return row && { stable: slowCounts(row.stable, boundaryMs, edges), candidate: slowCounts(row.candidate, boundaryMs, edges) };
-}
+const growSlow = growingFlatMap<WindowedBins, WindowedRow>();
+const growSlowHistory = growingFlatMap<Bins, Counts>();
 
 function slowCounts(bins: Bins, boundaryMs: number, edges: readonly number[]): Counts {
   const first = edges.indexOf(boundaryMs) + 1;

@@ -26,8 +26,8 @@ export const RATE: CheckKind<NonNullable<CheckSpec['rate']>, RateOptions> = {
       : { type: 'counters', stable: {}, candidate: columnsFor({ total: queries.total, bad: queries.bad }, candidate) },
   accuses: () => true,
   certifies: () => true,
-  judge: (check, evidence) => holdRate(own(rowsOf(check, evidence)), check.limit, []),
-  watch: (check, evidence, last) => holdRate(own(rowsOf(check, evidence), last), check.limit, []),
+  judge: (check, evidence) => holdRate(own(rowsOf(check, evidence)), check.limit, evidence.memory),
+  watch: (check, evidence, last) => holdRate(own(rowsOf(check, evidence), last), check.limit, evidence.memory),
 };
 
 function rowsOf({ queries }: RateOptions, evidence: CheckEvidence): WindowedRows {

@@ -1,5 +1,8 @@
 import { DEFAULT_ANALYSIS } from '../../analysis/config.ts';
-import { divide, NO_SCORE, scoreBurstFactors, stepScore, type ScoreRow, type Scores } from '../../analysis/score.ts';
+import { growing, growingFlatMap, type Memory } from '../../analysis/growing.ts';
+import {
+  divide, NO_SCORE, scoreBurstFactor, startScoreBurst, stepScore, stepScoreBurst, type ScoreBurst, type ScoreRow, type Scores, type ScoreState,
+} from '../../analysis/score.ts';
 import { roundDown, roundUp } from '../../analysis/words.ts';
 import type { CheckEvidence } from '../evidence.ts';
 import { histogramRows, total } from './bins.ts';
@@ -43,7 +46,7 @@ export const SCORE: CheckKind<NonNullable<CheckSpec['score']>, ScoreOptions> = {
   }),
   accuses: () => true,
   certifies: () => true,
-  judge: (check, evidence, context) => compareScores(check, scoresOf(check, evidence), context),
+  judge: (check, evidence, context) => compareScores(check, scoresOf(check, evidence), context, evidence.memory),
 };
 
 interface ScoreRows {
@@ -51,30 +54,48 @@ interface ScoreRows {
   readonly history: readonly Scores[];
 }
 
+/** Both arms' counts of one interval, by column or by bin. */
+interface CountedRow {
+  readonly row: { readonly stable: readonly number[]; readonly candidate: readonly number[] } | null;
+}
+
+const growRows = growingFlatMap<CountedRow, ScoreRow>();
+const growHistory = growingFlatMap<readonly number[], Scores>();
+
 function scoresOf(check: ScoreOptions, evidence: CheckEvidence): ScoreRows {
+  const { memory } = evidence;
+  const { lowest, highest, isHigherBetter } = check;
   if ('histogram' in check.queries) {
-    const { edges, rows, history } = histogramRows(evidence.vectors());
+    const { edges, rows, history } = histogramRows(evidence.vectors(), memory);
     const middle = middles(check, edges);
     const fromBins = (bins: readonly number[]): Scores => {
       const weigh = (power: number): number => bins.reduce((sum, count, bin) => sum + count * (middle[bin] ?? 0) ** power, 0);
       return normal(check, { count: total(bins), sum: weigh(1), squares: weigh(2) });
     };
-    return {
-      rows: rows.map(({ row }) => row && { stable: fromBins(row.stable), candidate: fromBins(row.candidate) }),
-      history: history.map(fromBins),
-    };
+    return scored(memory, [lowest, highest, isHigherBetter, ...edges], rows, history, fromBins);
   }
   // Scores below 0 make a sum that falls.
-  const { columns, rows, history } = evidence.vectors(check.lowest < 0 ? ['sum'] : []);
+  const { columns, rows, history } = evidence.vectors(lowest < 0 ? ['sum'] : []);
   const [count, sum, squares] = ['count', 'sum', 'squares'].map((column) => columns.indexOf(column));
   const at = (arm: readonly number[], place: number | undefined): number => arm[place ?? -1] ?? 0;
+  const hasSquares = 'squares' in check.queries;
   const fromColumns = (arm: readonly number[]): Scores => {
-    const scores = { count: at(arm, count), sum: at(arm, sum), squares: at(arm, squares) };
-    return 'squares' in check.queries ? normal(check, scores) : extreme(normal(check, scores));
+    const scores = normal(check, { count: at(arm, count), sum: at(arm, sum), squares: at(arm, squares) });
+    return hasSquares ? scores : extreme(scores);
   };
+  return scored(memory, [lowest, highest, isHigherBetter, hasSquares, ...columns], rows, history, fromColumns);
+}
+
+function scored(
+  memory: Memory,
+  basis: readonly unknown[],
+  rows: readonly CountedRow[],
+  history: readonly (readonly number[])[],
+  toScores: (counts: readonly number[]) => Scores,
+): ScoreRows {
   return {
-    rows: rows.map(({ row }) => row && { stable: fromColumns(row.stable), candidate: fromColumns(row.candidate) }),
-    history: history.map(fromColumns),
+    rows: growRows(memory, basis, rows, ({ row }) => [row && { stable: toScores(row.stable), candidate: toScores(row.candidate) }]),
+    history: growHistory(memory, basis, history, (counts) => [toScores(counts)]),
   };
 }
 
@@ -101,32 +122,52 @@ function extreme(scores: Scores): Scores {
 /** Looks at which the two intervals must lie apart: one interval alone fails nobody. */
 const LOOKS = 2;
 
+/** Intervals of both arms' means at one level. */
+interface Arms {
+  readonly stable: ScoreState;
+  readonly candidate: ScoreState;
+}
+
+interface Course {
+  readonly burst: ScoreBurst;
+  readonly accusing: Arms;
+  readonly certifying: Arms;
+  /** Looks with scores of the candidate, those of them at which the intervals lay apart, and scores. */
+  readonly intervals: number;
+  readonly apart: number;
+  readonly counted: number;
+}
+
+const growCourse = growing<Course>();
+
+function stepCourse(state: Course, row: ScoreRow, alpha: number): Course {
+  const { alphaPromote, phiMax } = DEFAULT_ANALYSIS;
+  if (row === null) return state;
+  const phi = scoreBurstFactor(state.burst, phiMax);
+  const step = ({ stable, candidate }: Arms, level: number): Arms => ({
+    stable: stepScore(stable, divide(row.stable, phi), level),
+    candidate: stepScore(candidate, divide(row.candidate, phi), level),
+  });
+  const accusing = step(state.accusing, alpha / 2);
+  const next = { ...state, burst: stepScoreBurst(state.burst, row.stable), accusing, certifying: step(state.certifying, alphaPromote / 2) };
+  if (row.candidate.count <= 0) return next;
+  const isApart = accusing.stable.interval.lower > accusing.candidate.interval.upper;
+  return { ...next, intervals: state.intervals + 1, apart: state.apart + (isApart ? 1 : 0), counted: state.counted + row.candidate.count };
+}
+
 /**
  * Fails when stable's lower bound is above the candidate's upper bound, at two looks with scores of the candidate; passes when stable's upper
  * bound is above the candidate's lower bound by no more than the margin.
  */
-function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alpha }: JudgeContext): Finding {
-  const { alphaPromote, phiMax, minIntervals, minRequests } = DEFAULT_ANALYSIS;
-  const factors = scoreBurstFactors(rows.map((row) => row?.stable ?? NOTHING), history, phiMax);
-  let accusing = { stable: NO_SCORE, candidate: NO_SCORE };
-  let certifying = accusing;
-  let apart = 0;
-  let intervals = 0;
-  let counted = 0;
-  rows.forEach((row, index) => {
-    if (row === null) return;
-    const [stable, candidate] = [divide(row.stable, factors[index] ?? 1), divide(row.candidate, factors[index] ?? 1)];
-    const step = (state: typeof accusing, level: number): typeof accusing => ({
-      stable: stepScore(state.stable, stable, level),
-      candidate: stepScore(state.candidate, candidate, level),
-    });
-    accusing = step(accusing, alpha / 2);
-    certifying = step(certifying, alphaPromote / 2);
-    if (row.candidate.count <= 0) return;
-    intervals += 1;
-    counted += row.candidate.count;
-    if (accusing.stable.interval.lower > accusing.candidate.interval.upper) apart += 1;
-  });
+function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alpha }: JudgeContext, memory: Memory): Finding {
+  const { alphaPromote, minIntervals, minRequests } = DEFAULT_ANALYSIS;
+  const start = (): Course => {
+    const nothing = { stable: NO_SCORE, candidate: NO_SCORE };
+    return { burst: startScoreBurst(history), accusing: nothing, certifying: nothing, intervals: 0, apart: 0, counted: 0 };
+  };
+  const { accusing, certifying, apart, intervals, counted } = growCourse(memory, [alpha, history], [rows], start, (before, from) =>
+    rows.slice(from).reduce((state, row) => stepCourse(state, row, alpha), before),
+  );
   const behind = certifying.stable.interval.upper - certifying.candidate.interval.lower;
   const isGood = behind <= check.margin && intervals >= minIntervals && counted >= minRequests;
   const verdict =
@@ -159,8 +200,6 @@ function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alph
     },
   };
 }
-
-const NOTHING: Scores = { count: 0, sum: 0, squares: 0 };
 
 function original({ lowest, highest, isHigherBetter }: ScoreOptions, normalised: number): number {
   return isHigherBetter ? lowest + normalised * (highest - lowest) : highest - normalised * (highest - lowest);

@@ -2,7 +2,7 @@ import { DEFAULT_ANALYSIS } from '../../analysis/config.ts';
 import { shiftSeries } from '../../analysis/distribution.ts';
 import { psi } from '../../analysis/divergence.ts';
 import { formatEvidence, roundDown } from '../../analysis/words.ts';
-import { addBins, histogramRows, total } from './bins.ts';
+import { histogramRows, sumRows, total } from './bins.ts';
 import type { CheckKind, CheckSpec } from './kind.ts';
 import { columnsFor, given } from './settings.ts';
 import { accusation, verdictOf } from './twoArms.ts';
@@ -39,14 +39,14 @@ export const SHIFT: CheckKind<NonNullable<CheckSpec['shift']>, ShiftOptions> = {
   certifies: () => false,
   judge: ({ bin, rollsBack }, evidence) => {
     const vectors = evidence.vectors();
-    const { rows: timed, history } = bin === 'le' ? histogramRows(vectors) : vectors;
+    const { rows: timed, history } = bin === 'le' ? histogramRows(vectors, evidence.memory) : vectors;
     const rows = timed.map(({ row }) => row);
-    const series = shiftSeries(rows, history, TOLERANCE, DEFAULT_ANALYSIS.phiMax);
-    const counted = rows.flatMap((row) => row ?? []);
-    const [stable, candidate] = [addBins(counted.map((row) => row.stable)), addBins(counted.map((row) => row.candidate))];
+    const series = shiftSeries(rows, history, TOLERANCE, DEFAULT_ANALYSIS.phiMax, evidence.memory);
+    const counted = sumRows(rows, evidence.memory);
+    const { stable, candidate } = counted;
     const index = psi(stable, candidate);
     const isSmall = index < LEAST_PSI;
-    const found = accusation(series, rows.map((row) => row && { requests: total(row.candidate), bad: 0 }), DEFAULT_ANALYSIS.alpha);
+    const found = accusation(series, counted, DEFAULT_ANALYSIS.alpha, evidence.memory);
     const word = isSmall && (found === 'abort' || found === 'suspect') ? 'continue' : found;
     const logE = series.at(-1) ?? 0;
     return {

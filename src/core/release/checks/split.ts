@@ -24,7 +24,7 @@ export const SPLIT: CheckKind<NonNullable<CheckSpec['split']>, SplitOptions> = {
     const { rows: all } = evidence.rows();
     const rows = all.filter(({ window }) => window === weights.length - 1).map(({ row }) => row);
     const weight = (weights.at(-1) ?? 0) / 100;
-    const series = splitSeries(rows, rows.map(() => weight), tolerance);
+    const series = splitSeries(rows, rows.map(() => weight), tolerance, evidence.memory);
     const found = series.reduce(stepEvidence, NOTHING_SEEN);
     const counted = rows.flatMap((row) => row ?? []);
     const candidate = counted.reduce((sum, row) => sum + row.candidate.requests, 0);

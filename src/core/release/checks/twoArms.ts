@@ -1,23 +1,31 @@
 import { judge, type Judgement, type Verdict as Word } from '../../analysis/analyse.ts';
 import { bounds, rateUpper, weigh } from '../../analysis/bounds.ts';
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../analysis/config.ts';
-import { isSuspicious, NOTHING_SEEN, rejects, stepEvidence } from '../../analysis/rejection.ts';
+import { growing, type Memory } from '../../analysis/growing.ts';
+import { isSuspicious, NOTHING_SEEN, rejects, stepEvidence, type Evidence } from '../../analysis/rejection.ts';
 import { judgeRate } from '../../analysis/rate.ts';
-import type { Counts, RawCounts, Row } from '../../analysis/row.ts';
+import type { RawCounts, Row } from '../../analysis/row.ts';
 import { explain, formatEvidence, roundUp } from '../../analysis/words.ts';
+import { total, type SumOfRows } from './bins.ts';
 import type { Figures, Finding, JudgeContext, Verdict } from './kind.ts';
 import type { Margins } from './settings.ts';
 
+export interface WindowedRow {
+  readonly window: number;
+  readonly row: Row;
+}
+
 /** Rows of one check with the windows that they lie in. */
 export interface WindowedRows {
-  readonly rows: readonly { readonly window: number; readonly row: Row }[];
+  readonly rows: readonly WindowedRow[];
   /** Stable's intervals before the release. */
   readonly history: readonly RawCounts[];
+  readonly memory: Memory;
 }
 
 /** A share of bad events, compared between the two versions. `prefix` says what is bad, where the name of the check does not. */
 export function compareRates(
-  { rows: timed, history }: WindowedRows,
+  { rows: timed, history, memory }: WindowedRows,
   { margin, floor }: Margins,
   tolerance: number,
   { alpha }: JudgeContext,
@@ -25,7 +33,7 @@ export function compareRates(
 ): Finding {
   const rows = timed.map(({ row }) => row);
   const config: AnalysisConfig = { ...DEFAULT_ANALYSIS, tolerance: Math.min(tolerance, margin), margin, floor };
-  const judgement = judge(rows, history, config);
+  const judgement = judge(rows, history, config, memory);
   return {
     verdict: verdictOf(judgement.verdict, judgement.series.length),
     explain: () => `${prefix}${explain(judgement, bounds(rows, history, config), config)}`,
@@ -35,9 +43,9 @@ export function compareRates(
   };
 }
 
-/** A share of bad events of the candidate alone, held against a limit. `own`: its intervals; `history`: what is known of bursts. */
-export function holdRate(own: readonly (RawCounts | null)[], limit: number, history: readonly RawCounts[], prefix = ''): Finding {
-  const judged = judgeRate(own, limit, history, DEFAULT_ANALYSIS);
+/** A share of bad events of the candidate alone, held against a limit. `own`: its intervals. Of bursts before them nothing is known. */
+export function holdRate(own: readonly (RawCounts | null)[], limit: number, memory: Memory, prefix = ''): Finding {
+  const judged = judgeRate(own, limit, [], DEFAULT_ANALYSIS, memory);
   const { candidateBad, candidateRequests } = judged.totals;
   const counted = `${Math.trunc(candidateBad)}/${Math.trunc(candidateRequests)}`;
   const sure = `at most ${roundUp(100 * judged.rateUpper)}% with ${100 - 100 * DEFAULT_ANALYSIS.alphaPromote}% confidence`;
@@ -56,13 +64,13 @@ export function holdRate(own: readonly (RawCounts | null)[], limit: number, hist
  * After the promotion there is no stable traffic to compare with any more: the candidate is held against what stable's rate can have been at
  * most while both had traffic, with the margin on top: a baseline that is frozen. `last`: index of the window since the promotion.
  */
-export function holdAgainstBaseline({ rows, history }: WindowedRows, { margin, floor }: Margins, last: number): Finding {
+export function holdAgainstBaseline({ rows, history, memory }: WindowedRows, { margin, floor }: Margins, last: number): Finding {
   const released = rows.filter(({ window }) => window < last).flatMap(({ row }) => (row ? [row.stable] : []));
   const stable = [...history, ...released];
-  const weighed = weigh(stable.map((counts) => ({ stable: counts, candidate: counts })), [], DEFAULT_ANALYSIS.phiMax);
-  const limit = Math.min(1, Math.max(floor, (1 + margin) * rateUpper(weighed, DEFAULT_ANALYSIS.alphaPromote)));
+  const most = growMost(memory, stable, [], () => mostOf(stable), (before) => before);
+  const limit = Math.min(1, Math.max(floor, (1 + margin) * most));
   const own = rows.filter(({ window }) => window === last).map(({ row }) => row && row.candidate);
-  const judged = judgeRate(own, limit, stable, DEFAULT_ANALYSIS);
+  const judged = judgeRate(own, limit, stable, DEFAULT_ANALYSIS, memory);
   const { candidateBad, candidateRequests } = judged.totals;
   return {
     verdict: judged.verdict === 'nodata' ? 'Inconclusive/Collecting' : verdictOf(judged.verdict, own.length),
@@ -73,17 +81,25 @@ export function holdAgainstBaseline({ rows, history }: WindowedRows, { margin, f
   };
 }
 
+const growMost = growing<number>();
+
+/** What stable's rate can have been at most. */
+function mostOf(stable: readonly RawCounts[]): number {
+  const weighed = weigh(stable.map((counts) => ({ stable: counts, candidate: counts })), [], DEFAULT_ANALYSIS.phiMax);
+  return rateUpper(weighed, DEFAULT_ANALYSIS.alphaPromote);
+}
+
 /** The word for a series that can accuse the candidate and not certify it: no objection, once enough was seen, is its pass. */
-export function accusation(series: readonly number[], candidate: readonly (Counts | null)[], alpha: number): Word {
-  const counted = candidate.flatMap((counts) => (counts !== null && counts.requests > 0 ? [counts.requests] : []));
-  const evidence = series.reduce(stepEvidence, NOTHING_SEEN);
-  if (counted.length === 0) return 'nodata';
+export function accusation(series: readonly number[], { candidate, intervals }: SumOfRows, alpha: number, memory: Memory): Word {
+  const evidence = growEvidence(memory, [], [series], () => NOTHING_SEEN, (before, from) => series.slice(from).reduce(stepEvidence, before));
+  if (intervals === 0) return 'nodata';
   if (rejects(evidence, alpha)) return 'abort';
   if (isSuspicious(evidence.logE, alpha)) return 'suspect';
   const { minIntervals, minRequests } = DEFAULT_ANALYSIS;
-  const requests = counted.reduce((sum, count) => sum + count, 0);
-  return counted.length >= minIntervals && requests >= minRequests ? 'pass' : 'continue';
+  return intervals >= minIntervals && total(candidate) >= minRequests ? 'pass' : 'continue';
 }
+
+const growEvidence = growing<Evidence>();
 
 /** With several checks only all evidence together may fail a release, so what one check calls an abort is a suspicion here. */
 export function verdictOf(word: Word, looks: number): Verdict {

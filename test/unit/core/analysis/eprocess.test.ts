@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { startMetric, stepMetric, type MetricState } from '../../../../src/core/analysis/analyse.ts';
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../../../src/core/analysis/config.ts';
-import { combine } from '../../../../src/core/analysis/decide.ts';
+import { decide } from '../../../../src/core/analysis/decide.ts';
 import {
   certificate, NO_CERTIFICATE, NO_EVIDENCE, rateTerm, ratioTerm, stepCertificate, stepProcess, type Term,
 } from '../../../../src/core/analysis/eprocess.ts';
@@ -158,6 +158,11 @@ function capped(chances: readonly number[], most: number): readonly number[] {
   return chances.map((p) => p * factor);
 }
 
+/** What metrics with these series say together. */
+function combined(series: readonly (readonly number[])[]) {
+  return decide(series.map((one) => ({ verdict: 'continue' as const, series: one, tolerated: false })), 0.01);
+}
+
 describe('requests that each have a chance of their own, in intervals that share no rate', () => {
   const chances = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 3 });
   const intervals = fc.array(fc.record({ stable: chances, candidate: chances }), { minLength: 1, maxLength: 2 });
@@ -218,7 +223,7 @@ describe('two metrics of the same requests', () => {
           const series = course.series.map((before, i) => [...before, states[i]!.evidence.logE]);
           return { probability: course.probability * probability, states, series };
         }));
-      const expectation = courses.reduce((sum, { probability, series }) => sum + probability * Math.exp(combine(series).at(-1)!), 0);
+      const expectation = courses.reduce((sum, { probability, series }) => sum + probability * Math.exp(combined(series).logE), 0);
       expect(courses.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 10);
       expect(expectation).toBeLessThanOrEqual(1 + rounding);
       expect(expectation).toBeGreaterThan(0.5);

@@ -14,7 +14,7 @@ import { dirichletLogE, psi } from '../../../../src/core/analysis/divergence.ts'
 import { judgeRate } from '../../../../src/core/analysis/rate.ts';
 import { kernel } from '../../../../src/core/analysis/kernel.ts';
 import { cleanRow, type RawCounts, type RawNumber, type RawRow } from '../../../../src/core/analysis/row.ts';
-import { scoreBurstFactors, scoreInterval, type Scores } from '../../../../src/core/analysis/score.ts';
+import { scoreBurstFactor, scoreInterval, startScoreBurst, stepScoreBurst, type Scores } from '../../../../src/core/analysis/score.ts';
 import { splitSeries } from '../../../../src/core/analysis/split.ts';
 import { explain } from '../../../../src/core/analysis/words.ts';
 
@@ -116,12 +116,21 @@ function compute(vector: AnyCase): unknown {
     case 'dirichletLogE':
       return dirichletLogE(vector.input.counts, vector.input.probs, vector.input.strength);
     case 'scoreBurstFactors':
-      return scoreBurstFactors(vector.input.rows.map(toScores), vector.input.history.map(toScores), DEFAULT_ANALYSIS.phiMax);
+      return scoreBurstFactors(vector.input.rows.map(toScores), vector.input.history.map(toScores));
     case 'scoreInterval': {
       const { mean, lower, upper } = scoreInterval(vector.input.rows.map(toScores), vector.input.alpha, vector.input.phis);
       return [mean, lower, upper];
     }
   }
+}
+
+function scoreBurstFactors(rows: readonly Scores[], history: readonly Scores[]): readonly number[] {
+  let burst = startScoreBurst(history);
+  return rows.map((scores) => {
+    const factor = scoreBurstFactor(burst, DEFAULT_ANALYSIS.phiMax);
+    burst = stepScoreBurst(burst, scores);
+    return factor;
+  });
 }
 
 /** Paths at which two values differ by more than 1e-9 * max(1, |want|). */

@@ -370,4 +370,18 @@ describe('after the promotion', () => {
     expect(evaluation.verdict).toBe('Pass');
     expect(evaluation.checks[0]?.verdict).toBe('Pass');
   });
+
+  test('a latency check goes on beside another one where stable had no requests before the release', () => {
+    const windows = [
+      { step: 0, weight: WEIGHT, from: formatTime(START_MS), to: formatTime(START_MS + 19 * INTERVAL_MS) },
+      { step: 1, weight: 100, from: formatTime(START_MS + 21 * INTERVAL_MS) },
+    ];
+    const specs: CheckSpec[] = [{ name: 'errors', errorRate: {} }, { name: 'latency', latency: {} }];
+    const samples = [
+      { check: TRAFFIC, ticks: countTicks(10, TRAFFIC_PER_LOOK) },
+      { check: 'errors', ticks: countTicks(10, TRAFFIC_PER_LOOK) },
+      { check: 'latency', ticks: vectorTicks(BUCKETS, 10, buckets(EVEN, SAME)) },
+    ];
+    expect(evaluateWatch({ ...PARAMETERS, checks: specs.map(checkOf) }, samples, windows).verdict).toBe('Inconclusive/Collecting');
+  });
 });
