@@ -105,6 +105,7 @@ describe('plimsoll analyze', () => {
     [[], 'no file is named; name one, or - for the standard input'],
     [['a', 'b'], '2 files are named'],
     [['a', '--alpha', '0'], "--alpha is '0': write a share between 0% and 100%"],
+    [['a', '--tolerance', '25'], "--tolerance is '25': write a share from 0% to 10000%, such as 0.5% or 0.005; above 1 in per cent"],
     [['a', '--margin', 'x'], "--margin is 'x': write a share from 0% to 10000%"],
     [['a', '--history', '1'], "--history is '1': 'a' has 1 looks, and at least one must be of the release"],
   ])('refuses %j', async (words, sentence) => {

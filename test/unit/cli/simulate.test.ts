@@ -48,6 +48,10 @@ describe('plimsoll simulate', () => {
     expect(await run(...words, '--seed', '2')).not.toEqual(first);
   });
 
+  test('reads a share in per cent or as a fraction', () => {
+    expect(['150%', '100%', '1', '0.5'].map((margin) => readWish(['--margin', margin]).config.margin)).toEqual([1.5, 1, 1, 0.5]);
+  });
+
   test('explains itself', async () => {
     expect(await run('--help')).toMatchObject({ code: 0, text: expect.stringContaining('--promote-when NotWorse') as unknown });
   });
@@ -70,6 +74,10 @@ describe('plimsoll simulate', () => {
     [['--bursts', '0.5'], "--bursts is '0.5': write a number from 1 to 1000"],
     [['--runs', '1.5'], "--runs is '1.5': write a whole number from 1 to 100000"],
     [['--runs', '100000', '--checks', '20'], 'that would take minutes; write at most'],
+    [['--deadline', '99999h'], "--deadline is '99999h': a release that waits so long at each step would take more than 20000 looks; shorten it"],
+    [['--deadline', '24h', '--runs', '1200'], 'with these steps, checks and this deadline that would take minutes; write at most 1150'],
+    [['--bursts', '2', '--rps', '9999', '--base', '50%'], "--bursts is '2': with this traffic they are more than 1000 groups a look; shorten --interval"],
+    [['--margin', '50'], "--margin is '50': write a share from 0% to 10000%, such as 0.5% or 0.005; above 1 in per cent, such as 150%"],
     [['--margins', '5'], "Unknown option '--margins'; there are --base,"],
     [['--base'], "'--base <value>' argument missing"],
     [['fast'], "'fast' is no option: every value comes after its --name"],
