@@ -30,6 +30,7 @@ export function readCsv(text: string): readonly MetricRows[] {
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
   if (lines.length > MOST_LINES + 2)
     throw new Refusal(`the file has more than ${MOST_LINES} lines; lengthen the intervals, or leave the oldest out`);
+  if (text.trim() === '') throw new Refusal(`the file is empty; its first line names the columns ${COUNTS.join(', ')}`);
   const header = readHeader(lines[0] ?? '');
   const metrics = new Map<string, Map<string, RawRow>>();
   const times: string[] = [];
@@ -46,6 +47,7 @@ function addLine(metrics: Map<string, Map<string, RawRow>>, times: string[], hea
     throw new Refusal(`line ${at} has ${cells.length} cells and the header has ${header.length}; write one for each column`);
   const cell = (column: Column): string => cells[header.indexOf(column)] ?? '';
   const name = header.includes('metric') ? cell('metric') : 'bad events';
+  if (name === '') throw new Refusal(`line ${at}, column metric is empty; name the metric`);
   const rows = metrics.get(name) ?? new Map<string, RawRow>();
   metrics.set(name, rows);
   if (metrics.size > MOST_METRICS) throw new Refusal(`line ${at}: metric ${quote(name)} is one more than ${MOST_METRICS}; split the file`);

@@ -80,6 +80,8 @@ describe('plimsoll analyze', () => {
     [['a,b'], 'line 1: the header has no stable_requests, stable_bad, candidate_requests, candidate_bad; the columns are'],
     [[HEADER.replaceAll(',', ';'), '1;0;1;0'], "line 1 is 'stable_requests;stable_bad;candidate_requests;candidate_bad': cells are separated by commas"],
     [[`${HEADER}\r1,0,1,0`], "line 1 is 'stable_requests,stable_bad,candidate_requests,candidate_bad\\u{d}1,0,1,0': cells are separated"],
+    [['', ''], 'the file is empty; its first line names the columns stable_requests, stable_bad,'],
+    [[`metric,${HEADER}`, ',1,0,1,0'], 'line 2, column metric is empty; name the metric'],
     [[`metrics,${HEADER}`, 'a,1,0,1,0'], "line 1: column 'metrics' is not known; the columns are stable_requests, stable_bad,"],
     [[`${HEADER},`, '1,0,1,0,'], "line 1: column '' is not known"],
     [[`${HEADER},metric,metric`], "line 1: column 'metric' is there twice"],
