@@ -27,8 +27,16 @@ async function main(): Promise<number> {
     case 'simulate':
     case 'analyze':
       return runInTerminal(process.argv[2]);
-    default:
+    case 'help':
+    case '--help':
+    case '-h':
+      process.stdout.write(`${USAGE}\n`);
+      return 0;
+    case undefined:
       process.stderr.write(`${USAGE}\n`);
+      return 2;
+    default:
+      process.stderr.write(`plimsoll: there is no command ${JSON.stringify(process.argv[2])}\n${USAGE}\n`);
       return 2;
   }
 }

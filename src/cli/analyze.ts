@@ -53,9 +53,9 @@ async function runAnalyze(words: readonly string[], { read }: Input): Promise<Ou
   const config: AnalysisConfig = {
     ...DEFAULT_ANALYSIS,
     alpha: readChance('alpha', values.alpha),
-    margin: readShare('margin', values.margin, 0, 100),
+    margin: readShare('margin', values.margin, 100),
     floor: readShare('floor', values.floor),
-    tolerance: readShare('tolerance', values.tolerance, 0, 100),
+    tolerance: readShare('tolerance', values.tolerance, 100),
   };
   const history = readWhole('history', values.history, 0, 100_000);
   const metrics = readCsv(await read(file));

@@ -36,7 +36,7 @@ export function createClusterInput(standardInput: Readable, now: () => number, l
     read: (file) => readInput(file, standardInput),
     now,
     cluster: () => {
-      const kubeConfig = loadKubeConfig();
+      const kubeConfig = kubeConfigOf(loadKubeConfig);
       const context = kubeConfig.getContextObject(kubeConfig.getCurrentContext());
       return { client: createKubeClient(kubeConfig, { clock: createSystemClock(now) }), namespace: context?.namespace ?? 'default' };
     },
@@ -50,13 +50,27 @@ export function createClusterInput(standardInput: Readable, now: () => number, l
   };
 }
 
+/** What the client library calls the context that it makes up, of a server at http://localhost:8080, where it finds no kubeconfig. */
+const MADE_UP_CONTEXT = 'loaded-context';
+
+function kubeConfigOf(load: () => KubeConfig): KubeConfig {
+  const wayOut = 'KUBECONFIG names its file, as for kubectl';
+  try {
+    const kubeConfig = load();
+    if (kubeConfig.getCurrentContext() === MADE_UP_CONTEXT) throw new Refusal(`there is no kubeconfig; ${wayOut}`);
+    if (kubeConfig.getCurrentCluster() !== null) return kubeConfig;
+    throw new Refusal('the kubeconfig has no current context, or one without a cluster; kubectl config use-context sets it');
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    // A reader of YAML shows the place in lines of its own.
+    const [said] = (error as Error).message.split('\n');
+    throw new Refusal(`the kubeconfig cannot be read: ${said ?? ''}; ${wayOut}`);
+  }
+}
+
 function loadDefault(): KubeConfig {
   const kubeConfig = new KubeConfig();
-  try {
-    kubeConfig.loadFromDefault();
-  } catch (error) {
-    throw new Refusal(`the kubeconfig cannot be read: ${(error as Error).message}; KUBECONFIG names its file, as for kubectl`);
-  }
+  kubeConfig.loadFromDefault();
   return kubeConfig;
 }
 

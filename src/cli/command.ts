@@ -29,7 +29,7 @@ export type Answer = Output & { readonly complaint: string };
 
 /** Runs a command, or prints its usage. A refusal is an answer, not an error. */
 export async function answerCommand(name: string, words: readonly string[], usage: string, run: () => Output | Promise<Output>): Promise<Answer> {
-  if (words.includes('--help')) return { text: usage, code: 0, complaint: '' };
+  if (words.includes('--help') || words.includes('-h')) return { text: usage, code: 0, complaint: '' };
   try {
     return { ...(await run()), complaint: '' };
   } catch (error) {

@@ -30,6 +30,7 @@ export function readCsv(text: string): readonly MetricRows[] {
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
   if (lines.length > MOST_LINES + 2)
     throw new Refusal(`the file has more than ${MOST_LINES} lines; lengthen the intervals, or leave the oldest out`);
+  if (text.trim() === '') throw new Refusal(`the file is empty; its first line names the columns ${COUNTS.join(', ')}`);
   const header = readHeader(lines[0] ?? '');
   const metrics = new Map<string, Map<string, RawRow>>();
   const times: string[] = [];
@@ -46,6 +47,7 @@ function addLine(metrics: Map<string, Map<string, RawRow>>, times: string[], hea
     throw new Refusal(`line ${at} has ${cells.length} cells and the header has ${header.length}; write one for each column`);
   const cell = (column: Column): string => cells[header.indexOf(column)] ?? '';
   const name = header.includes('metric') ? cell('metric') : 'bad events';
+  if (name === '') throw new Refusal(`line ${at}, column metric is empty; name the metric`);
   const rows = metrics.get(name) ?? new Map<string, RawRow>();
   metrics.set(name, rows);
   if (metrics.size > MOST_METRICS) throw new Refusal(`line ${at}: metric ${quote(name)} is one more than ${MOST_METRICS}; split the file`);
@@ -58,8 +60,13 @@ function addLine(metrics: Map<string, Map<string, RawRow>>, times: string[], hea
 function readHeader(line: string): readonly string[] {
   const header = splitLine(line, 1).map((name) => name.toLowerCase());
   const missing = COUNTS.filter((column) => !header.includes(column));
+  if (missing.length > 0 && /[;\t|\r]/.test(line))
+    throw new Refusal(`line 1 is ${quote(line)}: cells are separated by commas, and lines by line feeds; save the file as such`);
   if (missing.length > 0)
     throw new Refusal(`line 1: the header has no ${missing.join(', ')}; the columns are ${COLUMNS.join(', ')}, the last two optional`);
+  const other = header.find((name) => !(COLUMNS as readonly string[]).includes(name));
+  if (other !== undefined)
+    throw new Refusal(`line 1: column ${quote(other)} is not known; the columns are ${COLUMNS.join(', ')}; rename it, or leave it out`);
   const twice = header.find((name, index) => header.indexOf(name) !== index);
   if (twice !== undefined) throw new Refusal(`line 1: column ${quote(twice)} is there twice; leave one out`);
   return header;
@@ -102,15 +109,17 @@ function readCount(text: string, column: Column, at: number): number | null {
 function readTime(text: string, last: string | undefined, at: number): string {
   const value = timeOf(text);
   const place = `line ${at}, column time is ${quote(text)}`;
-  if (Number.isNaN(value)) throw new Refusal(`${place}; write a time such as 2026-01-31T12:00:15Z, or seconds`);
+  if (Number.isNaN(value)) throw new Refusal(`${place}; write a time with its zone, such as 2026-01-31T12:00:15Z, or seconds`);
   if (last === undefined || value > timeOf(last)) return text;
   if (value < timeOf(last)) throw new Refusal(`${place}, before ${quote(last)}; sort the file by time`);
   return last;
 }
 
+/** RFC 3339, with seconds that may be left out: a time without its zone would be another one on another machine. */
+const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})$/i;
+
 function timeOf(text: string): number {
-  const seconds = unsigned(text);
-  return Number.isNaN(seconds) ? Date.parse(text) : seconds * 1000;
+  return TIME.test(text) ? Date.parse(text) : unsigned(text) * 1000;
 }
 
 function matchByTime(metrics: ReadonlyMap<string, ReadonlyMap<string, RawRow>>, times: readonly string[]): readonly MetricRows[] {

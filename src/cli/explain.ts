@@ -6,10 +6,10 @@ import type { ModelRelease } from '../api/generated/modelrelease.ts';
 import { evaluate } from '../core/release/evaluation.ts';
 import { forecastRelease, sayForecast } from '../core/release/forecast.ts';
 import { activeRelease } from '../core/release/ledger.ts';
-import { parametersOf, planSnapshot } from '../core/release/parameters.ts';
+import { DEFAULT_SETTLE, parametersOf, planSnapshot } from '../core/release/parameters.ts';
 import { placesWith, requestsOf } from '../core/release/replay.ts';
 import { wantedChecks } from '../core/release/wantedChecks.ts';
-import { formatTime, parseTime } from '../core/time.ts';
+import { durationMs, formatTime, parseTime } from '../core/time.ts';
 import { quote } from '../core/version/text.ts';
 import { readSamples } from '../metrics/past.ts';
 import { checkSetsOf, deploymentOf, longOptions, openPrometheus, releasesOf, type ClusterInput } from './cluster.ts';
@@ -30,8 +30,8 @@ Exit code: 0, or 2 if there is no such ModelDeployment or the cluster cannot be 
 `;
 
 const DEFAULTS = { namespace: '', prometheus: '' };
-/** The operator's own default; it moves the forecast by nothing. */
-const SETTLE_MS = 20_000;
+/** It moves the forecast by nothing, so that the operator's setting need not be known. */
+const SETTLE_MS = durationMs(DEFAULT_SETTLE, '');
 
 export async function runExplain(words: readonly string[], input: ClusterInput): Promise<Output> {
   const { values, json, files } = parseOptions(longOptions(words), DEFAULTS);

@@ -28,11 +28,12 @@ export function parseOptions<Name extends string>(words: readonly string[], defa
   }
 }
 
-/** `0.5%` or `0.005` -> 0.005. */
-export function readShare(name: string, text: string, least = 0, most = 1): number {
-  const share = unsigned(text.replace(/%$/, '')) / (text.endsWith('%') ? 100 : 1);
-  if (share >= least && share <= most) return share;
-  throw refuse(name, text, `write a share from ${100 * least}% to ${100 * most}%, such as 0.5% or 0.005`);
+/** `0.5%` or `0.005` -> 0.005. Above 1 only in per cent: whoever writes `50` means `50%`, and not 5000 %. */
+export function readShare(name: string, text: string, most = 1): number {
+  const isPercent = text.endsWith('%');
+  const share = unsigned(text.replace(/%$/, '')) / (isPercent ? 100 : 1);
+  if (share <= (isPercent ? most : 1)) return share;
+  throw refuse(name, text, `write a share from 0% to ${100 * most}%, such as 0.5% or 0.005${most > 1 ? '; above 1 in per cent, such as 150%' : ''}`);
 }
 
 /** A share strictly between 0 and 1. */

@@ -33,13 +33,14 @@ Exit code: 0 the verdicts agree, 1 they differ, 2 it cannot be said.
 
 const DEFAULTS = { 'prometheus': '', 'namespace': '', 'rows': '', 'save': '', 'stable-slot': '' };
 
-/** A check as it is judged now and as it was recorded; undefined = the record does not name it. */
+/** A check as it is judged now and as it was recorded; undefined = the release's plan or its record does not name it. */
 export interface Comparison {
   readonly name: string;
-  readonly verdict: string;
-  readonly explanation: string;
-  readonly recorded: Recorded | undefined;
+  readonly replayed: Said | undefined;
+  readonly recorded: Said | undefined;
 }
+
+type Said = Omit<Recorded, 'name'>;
 
 export async function runReplay(words: readonly string[], input: ClusterInput): Promise<Output> {
   const { values, json, files } = parseOptions(longOptions(words), DEFAULTS);
@@ -117,18 +118,26 @@ function recordedOf(release: ModelRelease, deployment: ModelDeployment | undefin
   return (release.status?.checks ?? []).map(({ name, verdict, explanation = '' }) => ({ name, verdict, explanation }));
 }
 
-/** Each check of the release as it is judged by these samples. Of a finished release at its end, of another at its newest look. */
+/**
+ * Each check of the release as it is judged by these samples, and each that only the record names. Of a finished release at its end, of another
+ * at its newest look. Throws a Refusal where there is no check to compare.
+ */
 export function compare({ release, recorded, samples }: Stored, now: number): readonly Comparison[] {
   checkWindows(release);
   const newestMs = Math.max(...samples.map(({ ticks }) => ticks.at(-1)?.atMs ?? -Infinity));
   const nowMs = parseTime(release.status?.finishedAt) ?? (Number.isFinite(newestMs) ? newestMs : now);
   const { checks }: Evaluation = reading(release, () => judgeAgain(release, samples, nowMs));
-  return checks.map(({ name, verdict, explain }) => ({
-    name,
-    verdict,
-    explanation: explain(),
-    recorded: recorded.find((one) => one.name === name),
-  }));
+  const names = new Set([...checks, ...recorded].map(({ name }) => name));
+  if (names.size === 0) throw new Refusal(`release ${quote(release.metadata.name)} has no checks, so there is nothing to replay`);
+  return [...names].map((name) => {
+    const judged = checks.find((one) => one.name === name);
+    const said = recorded.find((one) => one.name === name);
+    return {
+      name,
+      replayed: judged && { verdict: judged.verdict, explanation: judged.explain() },
+      recorded: said && { verdict: said.verdict, explanation: said.explanation },
+    };
+  });
 }
 
 /** A record of a newer operator, or one that was changed by hand, may hold what cannot be read. */
@@ -140,8 +149,8 @@ function reading<T>({ metadata }: ModelRelease, read: () => T): T {
   }
 }
 
-function agrees({ verdict, recorded }: Comparison): boolean {
-  return recorded?.verdict === verdict;
+function agrees({ replayed, recorded }: Comparison): boolean {
+  return recorded?.verdict === replayed?.verdict;
 }
 
 const LONGEST_SENTENCE = 1000;
@@ -164,11 +173,12 @@ export function render({ release, samples }: Stored, compared: readonly Comparis
   ].join('');
 }
 
-function renderCheck({ name, verdict, explanation, recorded }: Comparison): string {
-  const sentence = (who: string, word: string, said: string): string => wrap(clean(`${who}: ${word}. ${said}`, LONGEST_SENTENCE), 2);
-  if (!recorded) return `\n${name}: not in the record\n${sentence('replayed', verdict, explanation)}`;
-  const isSame = recorded.verdict === verdict && recorded.explanation === explanation;
-  const title = `\n${clean(name, 100)}: ${recorded.verdict === verdict ? 'agrees' : 'DIFFERS'}\n`;
-  if (isSame) return `${title}${sentence('both', verdict, explanation)}`;
-  return `${title}${sentence('replayed', verdict, explanation)}${sentence('recorded', recorded.verdict, recorded.explanation)}`;
+function renderCheck(compared: Comparison): string {
+  const { name, replayed, recorded } = compared;
+  const sentence = (who: string, said: Said | undefined): string =>
+    said ? wrap(clean(`${who}: ${said.verdict}. ${said.explanation}`, LONGEST_SENTENCE), 2) : '';
+  const missing = !recorded ? 'not in the record' : !replayed ? 'only in the record' : undefined;
+  const title = `\n${clean(name, 100)}: ${missing ?? (agrees(compared) ? 'agrees' : 'DIFFERS')}\n`;
+  if (agrees(compared) && recorded?.explanation === replayed?.explanation) return `${title}${sentence('both', replayed)}`;
+  return `${title}${sentence('replayed', replayed)}${sentence('recorded', recorded)}`;
 }

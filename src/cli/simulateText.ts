@@ -20,7 +20,7 @@ export interface Simulation {
 /** What was asked, a column for each kind of candidate, and how long certainty takes. */
 export function renderSimulation(wish: Wish, { noDifference, regression, certifying }: Simulation): string {
   const { traffic, plan, config, runs, seed } = wish;
-  const steps = plan.steps.map(({ weight, holdMs }) => `${weight}% for ${sayDuration(holdMs) || '0s'}`).join(', ');
+  const steps = plan.steps.map(({ weight, holdMs }) => `${weight}% for ${sayDuration(holdMs)}`).join(', ');
   const bursts = traffic.bursts > 1 ? `, bad ones in groups of ${traffic.bursts}` : '';
   const played = `${wish.requestsPerSecond} requests/s, ${share(traffic.stableRate)} of stable's bad${bursts}`;
   const limits = `margin ${share(config.margin)}, floor ${share(config.floor)}, ${plan.promoteWhen}`;
@@ -37,9 +37,15 @@ export function renderSimulation(wish: Wish, { noDifference, regression, certify
       row('requests to the candidate, mean', noDifference, regression, ({ exposed }) => amount(exposed)),
       row('failures that stable would not have had', noDifference, regression, ({ exposedMore }) => amount(exposedMore)),
     ]),
-    '\nA candidate that is no different is certified after\n',
-    table([['', 'p50', 'p95'], ...certifying.map((entry) => certifyingRow(entry, plan.intervalMs))]),
+    sayCertifying(certifying, plan.intervalMs),
   ].join('');
+}
+
+/** Nothing where no step shares the traffic between the two versions. */
+function sayCertifying(certifying: readonly Certifying[], intervalMs: number): string {
+  if (certifying.length === 0) return '';
+  const rows = certifying.map((entry) => certifyingRow(entry, intervalMs));
+  return `\nA candidate that is no different is certified after\n${table([['', 'p50', 'p95'], ...rows])}`;
 }
 
 function row(what: string, first: Summary, second: Summary, say: (summary: Summary) => string): readonly string[] {

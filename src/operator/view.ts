@@ -2,7 +2,7 @@ import type { Observed, Plan, View } from '../core/observed.ts';
 import { activeRelease } from '../core/release/ledger.ts';
 import type { Progress } from '../core/release/progress.ts';
 import { parseTime } from '../core/time.ts';
-import type { DeploymentView, RevisionView } from '../telemetry/deploymentMetrics.ts';
+import type { DeploymentView, RevisionView } from '../telemetry/deploymentView.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 /** A deployment as /metrics shows it. */

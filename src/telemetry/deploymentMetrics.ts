@@ -1,62 +1,8 @@
 // Metrics of ModelDeployments and their releases: what the checks see, how traffic is shared, how releases end.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { createBoundsCache } from './boundsCache.ts';
+import type { ArmView, BoundsView, CheckView, DeploymentView, RevisionView } from './deploymentView.ts';
 import { createSeriesOwner, type Sample } from './series.ts';
-
-/** What one check counts on one side since the evidence began. Requests can be fractions: they come from rates. */
-export interface ArmView {
-  readonly requests: number;
-  /** Failed, or slower than the limit: whatever this check counts as bad. */
-  readonly bad: number;
-}
-
-export interface CheckView {
-  /** The check's name in the ModelDeployment. */
-  readonly check: string;
-  /** Pass, Fail or Inconclusive. */
-  readonly verdict: string;
-  /** Why, in one word from a fixed list (`NoData`, `Collecting`, ...). */
-  readonly reason?: string | undefined;
-  /** Natural logarithm of the check's e-value; checks that compare have one. */
-  readonly logE?: number | undefined;
-  /** Burst factor that divides the newest evidence. */
-  readonly phi?: number | undefined;
-  /** Of a check that compares shares of bad events. Costly, so it is asked at a scrape and not at every pass. */
-  readonly bounds?: (() => BoundsView) | undefined;
-  /** Latest value of a `limit` check's query. */
-  readonly value?: number | undefined;
-  readonly stable?: ArmView | undefined;
-  readonly candidate?: ArmView | undefined;
-}
-
-/** Confidence bounds of how bad the candidate is. */
-export interface BoundsView {
-  /** At least so many times stable's rate; 0 = nothing is certain. */
-  readonly ratioLower: number;
-  /** At most so many times stable's rate; null = no bound. */
-  readonly ratioUpper: number | null;
-  /** At most this rate. */
-  readonly rateUpper: number;
-}
-
-export interface RevisionView {
-  readonly version: string;
-  readonly revision: string;
-  readonly readyReplicas: number;
-}
-
-/** All that is shown of one ModelDeployment. What is absent here has no series. */
-export interface DeploymentView {
-  readonly namespace: string;
-  readonly name: string;
-  readonly phase: string;
-  /** Percent of the requests that the candidate gets, 0 to 100; 0 without a candidate. */
-  readonly weight: number;
-  readonly stable?: RevisionView | undefined;
-  readonly candidate?: RevisionView | undefined;
-  readonly checks: readonly CheckView[];
-  /** Natural logarithm of the combined e-value of all checks that compare. */
-  readonly combinedLogE?: number | undefined;
-}
 
 export interface ReleaseEnd {
   readonly namespace: string;
@@ -185,62 +131,7 @@ function createReleaseMetrics(registry: Registry) {
   };
 }
 
-type KnownBounds = ReadonlyMap<string, BoundsView>;
-
-interface BoundsCache {
-  /** The newest view of an object, whose bounds are wanted. */
-  readonly record: (object: string, view: DeploymentView) => void;
-  readonly forget: (object: string) => void;
-  /** Bounds of its checks that were computed last. */
-  readonly known: (object: string) => KnownBounds;
-  /** Computes the bounds of those that have waited longest, and gives the views whose bounds are new. */
-  readonly refresh: () => readonly DeploymentView[];
-}
-
-/** Time of a scrape that goes into bounds; at least one release gets its own. */
-const BOUNDS_MS = 50;
-/** Views hold all rows of a release until their bounds are known: beyond so many they would be a burden. */
-const MOST_WAITING = 200;
-
-/** Bounds are computed at most once for each look, at a scrape, and with many releases in turn: all at once would hold up everything. */
-function createBoundsCache(monotonicMs: () => number): BoundsCache {
-  const waiting = new Map<string, DeploymentView>();
-  const known = new Map<string, KnownBounds>();
-  const forget = (object: string): void => {
-    waiting.delete(object);
-    known.delete(object);
-  };
-  return {
-    record: (object, view) => {
-      if (!view.checks.some(({ bounds }) => bounds)) forget(object);
-      else if (waiting.has(object) || waiting.size < MOST_WAITING) waiting.set(object, view);
-    },
-    forget,
-    known: (object) => known.get(object) ?? new Map<string, BoundsView>(),
-    refresh: () => {
-      const untilMs = monotonicMs() + BOUNDS_MS;
-      const refreshed: DeploymentView[] = [];
-      for (const [object, view] of waiting) {
-        if (refreshed.length > 0 && monotonicMs() >= untilMs) break;
-        waiting.delete(object);
-        known.set(object, boundsOf(view));
-        refreshed.push(view);
-      }
-      return refreshed;
-    },
-  };
-}
-
-function boundsOf({ checks }: DeploymentView): KnownBounds {
-  return new Map(
-    checks.flatMap(({ check, bounds }) => {
-      const found = bounds?.();
-      return found ? [[check, { ratioLower: found.ratioLower, ratioUpper: found.ratioUpper, rateUpper: found.rateUpper }] as const] : [];
-    }),
-  );
-}
-
-function samplesOf(gauges: DeploymentGauges, view: DeploymentView, known: KnownBounds): readonly Sample[] {
+function samplesOf(gauges: DeploymentGauges, view: DeploymentView, known: ReadonlyMap<string, BoundsView>): readonly Sample[] {
   const base = { namespace: view.namespace, deployment: view.name };
   return [
     { gauge: gauges.phase, labels: { ...base, phase: view.phase }, value: 1 },

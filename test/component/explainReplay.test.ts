@@ -115,7 +115,7 @@ describe('plimsoll replay', () => {
     expect(told).toMatch(/\nerrors: DIFFERS\n {2}replayed: Fail\. candidate [^]*\n {2}recorded: Pass\. candidate /);
     expect(told).toContain('\nThe verdicts differ from the record: errors.\n');
     const json = await run('replay', nameOf('3'), '--rows', file, '--json');
-    expect(JSON.parse(json.text)).toMatchObject({ release: nameOf('3'), agrees: false, checks: [{ name: 'errors', verdict: 'Fail', recorded: { verdict: 'Pass' } }, {}] });
+    expect(JSON.parse(json.text)).toMatchObject({ release: nameOf('3'), agrees: false, checks: [{ name: 'errors', replayed: { verdict: 'Fail' }, recorded: { verdict: 'Pass' } }, {}] });
   });
 
   test('says why it cannot be said, and ends with 2', async () => {

@@ -70,18 +70,6 @@ export function scoreBurstFactor({ prior: { weight, phi }, seen, single, blocks 
   return min(phiMax, max(seen < 2 ? phi : 1, estimate(single), estimate(blocks)));
 }
 
-/**
- * Interval of the mean of one arm after all rows, each side at level `alpha`, at all times at once; counts and sums of row t are divided by
- * `factors[t]`. N = scores before row t:
- *
- *     mu = (1/2 + sum S) / (1 + N)      v = (1/4 + sum V) / (1 + N)      V = max(0, Q - 2 mu S + n mu^2)
- *     lambda = min(1/2, sqrt(2 ln(1/alpha) / (v M ln(1 + M))))           M = N + n
- *     centre = sum lambda S / sum lambda n      half width = (ln(1/alpha) + sum (-ln(1 - lambda) - lambda) V) / sum lambda n
- */
-export function scoreInterval(rows: readonly Scores[], alpha: number, factors: readonly number[] = []): ScoreInterval {
-  return rows.reduce((state, scores, index) => stepScore(state, divide(scores, factors[index] ?? 1), alpha), NO_SCORE).interval;
-}
-
 /** Sums of one arm's interval so far. */
 export interface ScoreState {
   readonly count: number;
@@ -100,7 +88,14 @@ export const NO_SCORE: ScoreState = {
   interval: { mean: 0.5, lower: 0, upper: 1 },
 };
 
-/** The interval after one more row, already divided by its burst factor. */
+/**
+ * The interval of one arm's mean after one more row, each side at level `alpha`, at all times at once. The row is already divided by its burst
+ * factor. N = scores before it, M = N + n:
+ *
+ *     mu = (1/2 + sum S) / (1 + N)      v = (1/4 + sum V) / (1 + N)      V = max(0, Q - 2 mu S + n mu^2)
+ *     lambda = min(1/2, sqrt(2 ln(1/alpha) / (v M ln(1 + M))))
+ *     centre = sum lambda S / sum lambda n      half width = (ln(1/alpha) + sum (-ln(1 - lambda) - lambda) V) / sum lambda n
+ */
 export function stepScore(state: ScoreState, { count: n, sum: s, squares }: Scores, alpha: number): ScoreState {
   if (n <= 0) return state;
   const mu = (0.5 + state.sum) / (1 + state.count);

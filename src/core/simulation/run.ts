@@ -1,6 +1,6 @@
 // One made-up release through the real core: its rows, its evidence, its verdicts, and what the release does with them.
 
-import { judgeState, startMetric, stepMetric, type MetricState } from '../analysis/analyse.ts';
+import { judgeState, startMetric, stepMetric, type Judgement, type MetricState } from '../analysis/analyse.ts';
 import type { AnalysisConfig } from '../analysis/config.ts';
 import { decide, type Decision } from '../analysis/decide.ts';
 import type { Random } from './random.ts';
@@ -75,14 +75,20 @@ export function simulateRun(random: Random, traffic: Traffic, plan: SimulatedPla
       if (heldMs >= holdMs + plan.evidenceDeadlineMs) return end('inconclusive');
       requests += look(weight, true);
       heldMs += plan.intervalMs;
-      decision = decide(
-        metrics.map(({ state, series }) => judgeState(state, series, config)),
-        config.alpha,
-      );
+      decision = decideNow(metrics.map(({ state, series }) => judgeState(state, series, config)), config.alpha);
       if (decision.verdict === 'abort') return end('rolledBack');
     }
   }
   return end('promoted');
+}
+
+/**
+ * What `decide` says, which reads all looks so far. Only a rejection asks for the earlier ones: with less evidence than it takes the last look
+ * says the same, and a long release does not take as long as its looks squared.
+ */
+function decideNow(judgements: readonly Judgement[], alpha: number): Decision {
+  const last = decide(judgements.map((one) => ({ ...one, series: one.series.slice(-1) })), alpha);
+  return last.logE < Math.log(1 / alpha) ? last : decide(judgements, alpha);
 }
 
 /** Whether a step whose hold is over lacks something. Without traffic nothing is compared. */

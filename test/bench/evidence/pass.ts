@@ -28,6 +28,7 @@ const PARAMETERS: Parameters = {
     return readCheck({ name: spec.name, isOptional: false }, type, settings);
   }),
   counting: 'Gateway',
+  isScraped: false,
   intervalMs: INTERVAL_MS,
   minRequests: 100,
   promoteWhen: 'NotWorse',

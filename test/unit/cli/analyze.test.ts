@@ -78,6 +78,12 @@ describe('plimsoll analyze', () => {
 
   test.each([
     [['a,b'], 'line 1: the header has no stable_requests, stable_bad, candidate_requests, candidate_bad; the columns are'],
+    [[HEADER.replaceAll(',', ';'), '1;0;1;0'], "line 1 is 'stable_requests;stable_bad;candidate_requests;candidate_bad': cells are separated by commas"],
+    [[`${HEADER}\r1,0,1,0`], "line 1 is 'stable_requests,stable_bad,candidate_requests,candidate_bad\\u{d}1,0,1,0': cells are separated"],
+    [['', ''], 'the file is empty; its first line names the columns stable_requests, stable_bad,'],
+    [[`metric,${HEADER}`, ',1,0,1,0'], 'line 2, column metric is empty; name the metric'],
+    [[`metrics,${HEADER}`, 'a,1,0,1,0'], "line 1: column 'metrics' is not known; the columns are stable_requests, stable_bad,"],
+    [[`${HEADER},`, '1,0,1,0,'], "line 1: column '' is not known"],
     [[`${HEADER},metric,metric`], "line 1: column 'metric' is there twice"],
     [[HEADER], 'the file has a header and nothing else'],
     [[HEADER, '1,0,1,0', '1,x,1,0'], "line 3, column stable_bad is 'x'; write how many were counted"],
@@ -89,7 +95,10 @@ describe('plimsoll analyze', () => {
     [[HEADER, '10,0,1"0,1'], 'line 2, column 3: a quotation mark is in the wrong place'],
     [[HEADER, `${' '.repeat(4000)}"`], 'line 2, column 1: a quotation mark is in the wrong place'],
     [[HEADER, '1'.repeat(5000)], 'line 2 is longer than 4096 characters'],
-    [[`time,${HEADER}`, 'noon,1,0,1,0'], "line 2, column time is 'noon'; write a time such as"],
+    [[`time,${HEADER}`, 'noon,1,0,1,0'], "line 2, column time is 'noon'; write a time with its zone, such as"],
+    [[`time,${HEADER}`, '2026-01-31T12:00:15,1,0,1,0'], "line 2, column time is '2026-01-31T12:00:15'; write a time with its zone"],
+    [[`time,${HEADER}`, '1 May 2026,1,0,1,0'], "line 2, column time is '1 May 2026'; write a time with its zone"],
+    [[`time,${HEADER}`, '2026-13-01T12:00Z,1,0,1,0'], "line 2, column time is '2026-13-01T12:00Z'; write a time with its zone"],
     [[`time,${HEADER}`, '15,1,0,1,0', '0,1,0,1,0'], "line 3, column time is '0', before '15'; sort the file by time"],
     [[`time,${HEADER}`, '15,1,0,1,0', '15,1,0,1,0'], "line 3: metric 'bad events' has two lines for time '15'"],
     [[`metric,${HEADER}`, 'a,1,0,1,0', 'b,1,0,1,0', 'b,1,0,1,0'], "metric 'a' has 1 lines and metric 'b' has 2 lines"],
@@ -105,6 +114,7 @@ describe('plimsoll analyze', () => {
     [[], 'no file is named; name one, or - for the standard input'],
     [['a', 'b'], '2 files are named'],
     [['a', '--alpha', '0'], "--alpha is '0': write a share between 0% and 100%"],
+    [['a', '--tolerance', '25'], "--tolerance is '25': write a share from 0% to 10000%, such as 0.5% or 0.005; above 1 in per cent"],
     [['a', '--margin', 'x'], "--margin is 'x': write a share from 0% to 10000%"],
     [['a', '--history', '1'], "--history is '1': 'a' has 1 looks, and at least one must be of the release"],
   ])('refuses %j', async (words, sentence) => {

@@ -49,8 +49,10 @@ const stored = (badPerLook: number, verdict: string): Stored => ({
 describe('a replay', () => {
   test('judges anew what was counted, whatever the record says', () => {
     const now = START_MS + 3_600_000;
-    expect(compare(stored(30, 'Fail'), now)).toMatchObject([{ name: 'errors', verdict: 'Fail', recorded: { verdict: 'Fail' } }]);
-    expect(compare(stored(1, 'Fail'), now)).toMatchObject([{ name: 'errors', verdict: 'Inconclusive/Collecting', recorded: { verdict: 'Fail' } }]);
+    expect(compare(stored(30, 'Fail'), now)).toMatchObject([{ name: 'errors', replayed: { verdict: 'Fail' }, recorded: { verdict: 'Fail' } }]);
+    expect(compare(stored(1, 'Fail'), now)).toMatchObject([
+      { name: 'errors', replayed: { verdict: 'Inconclusive/Collecting' }, recorded: { verdict: 'Fail' } },
+    ]);
   });
 
   test('is told with both sentences, and in one when they are the same', () => {
@@ -59,10 +61,28 @@ describe('a replay', () => {
       /\n20 looks from 2026-11-24T10:00:00\.000Z to 2026-11-24T10:04:45\.000Z, one each 15s\.\n\nerrors: DIFFERS\n {2}replayed: Inconclusive\/Collecting\. candidate 19\/1900 [^]*\n {2}recorded: Fail\. as it was said\n\nThe verdicts differ from the record: errors\.\n$/,
     );
     const [found] = compare(differing, 0);
-    const same = { ...differing, recorded: [{ name: 'errors', verdict: found?.verdict ?? '', explanation: found?.explanation ?? '' }] };
+    const same = { ...differing, recorded: [{ name: 'errors', verdict: '', explanation: '', ...found?.replayed }] };
     expect(render(same, compare(same, 0))).toMatch(/\nerrors: agrees\n {2}both: Inconclusive\/Collecting\. [^]*\n\nThe verdicts agree with the record\.\n$/);
     const unknown = { ...differing, recorded: [] };
-    expect(render(unknown, compare(unknown, 0))).toContain('\nerrors: not in the record\n');
+    expect(render(unknown, compare(unknown, 0))).toContain('\nerrors: not in the record\n  replayed: Inconclusive/Collecting. candidate 19/1900 ');
+  });
+
+  test('does not agree with a record that names another check, nor with one of no checks at all', () => {
+    const agreeing = stored(30, 'Fail');
+    const more = { ...agreeing, recorded: [...agreeing.recorded, { name: 'latency\u001b[2J', verdict: 'Fail', explanation: 'too slow' }] };
+    expect(render(more, compare(more, 0))).toMatch(
+      /\nerrors: agrees\n[^]*\nlatency \[2J: only in the record\n {2}recorded: Fail\. too slow\n\nThe verdicts differ from the record: latency \[2J\.\n$/,
+    );
+    const { spec } = agreeing.release;
+    const none = { ...agreeing, release: { ...agreeing.release, spec: { ...spec, plan: { ...spec.plan, checks: [] } } }, recorded: [] };
+    expect(() => compare(none, 0)).toThrow(new Refusal("release 'fraud-r2' has no checks, so there is nothing to replay"));
+  });
+
+  test('shows nothing of the cluster that moves the cursor', () => {
+    const { release, samples } = stored(1, 'Fail');
+    const checks = [{ ...release.spec.plan.checks[0]!, name: 'errors\u001b[2J' }];
+    const hostile = { release: { ...release, spec: { ...release.spec, plan: { ...release.spec.plan, checks } } }, recorded: [], samples };
+    expect(render(hostile, compare(hostile, 0))).toContain('\nerrors [2J: not in the record\n');
   });
 
   test('refuses a plan that this version does not know', () => {

@@ -39,6 +39,10 @@ describe('plimsoll simulate', () => {
     expect(text).toMatch(/^at 50% +\S+ +\S+$/m);
   });
 
+  test('says nothing of certificates where no step shares the traffic', async () => {
+    expect((await run('--runs', '1', '--steps', '0%:30s,100%:30s')).text).not.toContain('certified after');
+  });
+
   test('says the same as JSON, and the same again with the same seed', async () => {
     const words = ['--runs', '3', '--steps', '50%:30s', '--json'];
     const first = await run(...words);
@@ -46,6 +50,10 @@ describe('plimsoll simulate', () => {
     expect(JSON.parse(first.text)).toMatchObject(parts);
     expect(await run(...words)).toEqual(first);
     expect(await run(...words, '--seed', '2')).not.toEqual(first);
+  });
+
+  test('reads a share in per cent or as a fraction', () => {
+    expect(['150%', '100%', '1', '0.5'].map((margin) => readWish(['--margin', margin]).config.margin)).toEqual([1.5, 1, 1, 0.5]);
   });
 
   test('explains itself', async () => {
@@ -57,7 +65,9 @@ describe('plimsoll simulate', () => {
     [['--base', '101%'], "--base is '101%': write a share from 0% to 100%, such as 0.5% or 0.005"],
     [['--base=-1%'], "--base is '-1%': write a share from 0% to 100%, such as 0.5% or 0.005"],
     [['--regression', '2'], "--regression is '2': write how many times as bad the candidate is, such as 2x"],
-    [['--regression', '300x'], "--regression is '300x': write how many times"],
+    [['--regression', '300x'], "--regression is '300x': of a --base of 0.5% that is more than all requests; write how many times"],
+    [['--steps', '50%:5m,25%:5m'], "--steps is '50%:5m,25%:5m': each share must be higher than the one before"],
+    [['--steps', '5%:5m,5%:10m'], 'each share must be higher than the one before, as in a ModelDeployment'],
     [['--rps', '0'], "--rps is '0': write a number from 0.001 to 1000000"],
     [['--rps', 'NaN'], "--rps is 'NaN'"],
     [['--rps', '1000000'], 'more than a million requests a look; shorten --interval'],
@@ -70,6 +80,10 @@ describe('plimsoll simulate', () => {
     [['--bursts', '0.5'], "--bursts is '0.5': write a number from 1 to 1000"],
     [['--runs', '1.5'], "--runs is '1.5': write a whole number from 1 to 100000"],
     [['--runs', '100000', '--checks', '20'], 'that would take minutes; write at most'],
+    [['--deadline', '99999h'], "--deadline is '99999h': a release that waits so long at each step would take more than 50000 looks; shorten it"],
+    [['--deadline', '24h', '--runs', '1200'], 'with these steps, checks and this deadline that would take minutes; write at most 1150'],
+    [['--bursts', '2', '--rps', '9999', '--base', '50%'], "--bursts is '2': with this traffic they are more than 1000 groups a look; shorten --interval"],
+    [['--margin', '50'], "--margin is '50': write a share from 0% to 10000%, such as 0.5% or 0.005; above 1 in per cent, such as 150%"],
     [['--margins', '5'], "Unknown option '--margins'; there are --base,"],
     [['--base'], "'--base <value>' argument missing"],
     [['fast'], "'fast' is no option: every value comes after its --name"],

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { BoundsView, DeploymentView } from '../../../src/telemetry/deploymentMetrics.ts';
+import type { BoundsView, DeploymentView } from '../../../src/telemetry/deploymentView.ts';
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts';
 
 const opened: Metrics[] = [];

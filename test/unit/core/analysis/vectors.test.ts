@@ -14,7 +14,8 @@ import { dirichletLogE, psi } from '../../../../src/core/analysis/divergence.ts'
 import { judgeRate } from '../../../../src/core/analysis/rate.ts';
 import { kernel } from '../../../../src/core/analysis/kernel.ts';
 import { cleanRow, type RawCounts, type RawNumber, type RawRow } from '../../../../src/core/analysis/row.ts';
-import { scoreBurstFactor, scoreInterval, startScoreBurst, stepScoreBurst, type Scores } from '../../../../src/core/analysis/score.ts';
+import { scoreBurstFactor, startScoreBurst, stepScoreBurst, type Scores } from '../../../../src/core/analysis/score.ts';
+import { scoreInterval } from './scoreInterval.ts';
 import { splitSeries } from '../../../../src/core/analysis/split.ts';
 import { explain } from '../../../../src/core/analysis/words.ts';
 

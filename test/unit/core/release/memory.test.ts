@@ -34,6 +34,7 @@ const PARAMETERS: Parameters = {
   steps: [{ weight: 10, holdMs: 0 }, { weight: 50, holdMs: 0 }],
   checks: CHECKS,
   counting: 'Gateway',
+  isScraped: false,
   intervalMs: INTERVAL_MS,
   minRequests: 100,
   promoteWhen: 'NotWorse',
