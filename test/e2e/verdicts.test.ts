@@ -23,6 +23,7 @@ const VERSIONS = {
 
 const CHECKS: NonNullable<NonNullable<ModelDeploymentSpec['analysis']>['checks']> = [
   { name: 'errors', errorRate: {} },
+  { name: 'served', errorRate: { source: 'Runtime' } },
   { name: 'latency', latency: {} },
   { name: 'accuracy', compare: { bad: own('wrong_predictions_total'), total: own('labelled_predictions_total') } },
   { name: 'predictions', shift: { counts: own('predictions_total'), bin: 'class' } },
@@ -102,7 +103,8 @@ describe('another distribution of predictions', () => {
     report('same', release);
     expect(release.status).toMatchObject({ outcome: 'Promoted' });
     const words = release.status?.checks?.map(({ name, verdict }) => `${name} ${verdict}`);
-    expect(words).toEqual(expect.arrayContaining(['split Pass', 'predictions Pass']));
+    expect(words).toEqual(expect.arrayContaining(['split Pass', 'predictions Pass', 'served Pass']));
+    expect(checkOf(release, 'served')?.explanation).toMatch(/^counted by the model servers \(MLServer\): candidate \d+\/\d+ vs stable/);
     expect(words?.filter((word) => !/(Pass|Collecting)$/.test(word))).toEqual([]);
     expect(failuresOfOthers(records).slice(0, 5)).toEqual([]);
   }, STORY_MS);

@@ -277,7 +277,7 @@ function services({ state, nodeAddress }: Settings, { coredns, envoyGateway, pro
       env: { ...base, KUBECONFIG: kubeconfigOf(state, 'admin'), ENVOY_GATEWAY_NAMESPACE: 'envoy-gateway-system' },
       // Envoy's bootstrap is made once, from the EnvoyProxy of gateway.yaml
       files: ['conf/envoy-gateway.yaml', 'conf/gateway.yaml', 'pki/ca.crt'],
-      ports: [...Object.values(GATEWAY_PORTS), PORTS.gateway, PORTS.envoyAdmin],
+      ports: [...Object.values(GATEWAY_PORTS), PORTS.gateway, PORTS.envoyAdmin, PORTS.envoyMetrics],
       health: http(GATEWAY_PORTS.health, '/readyz'),
       patience: 10,
     },

@@ -193,10 +193,12 @@ export interface ModelDeploymentRollout {
   readonly historyLimit?: number;
 }
 
+/** The operator reads the metrics of the gateway's Envoys, or of the pods where they count, by itself at each look, without any Prometheus. Only checks without queries of your own can be judged by them. What was seen is kept in memory alone, so that after a restart of the operator a running release collects its evidence anew. Example: {}. */
+export interface ModelDeploymentAnalysisMetricsScrape {}
 /** Where the numbers come from. Default: none, which is the Prometheus that the operator asks. Example: {scrape: {}}. */
 export interface ModelDeploymentAnalysisMetrics {
   /** The operator reads the metrics of the gateway's Envoys, or of the pods where they count, by itself at each look, without any Prometheus. Only checks without queries of your own can be judged by them. What was seen is kept in memory alone, so that after a restart of the operator a running release collects its evidence anew. Example: {}. */
-  readonly scrape: Readonly<Record<string, unknown>>;
+  readonly scrape: ModelDeploymentAnalysisMetricsScrape;
 }
 
 /** Compares the share of failed requests (status 5xx or no answer) of the candidate with that of the stable version over the same time, as the gateway counts them or, without a gateway, the model servers. */

@@ -30,7 +30,7 @@ const INNER = [
   ['Shift', 'Promote', 'RollBack', 'First', 'Version', 'Template', 'Retry'],
   ['Abort', 'Pause', 'Freeze', 'Rollback'],
   ['Free', 'Settled', 'Start', 'RetryAt', 'GivenUp', 'Newest', 'Earlier'],
-  ['Gateway', 'ReplicaShare', 'None', 'StableOnly', 'ByReplicas', 'Runtime', 'Nobody'],
+  ['Gateway', 'ReplicaShare', 'None', 'StableOnly', 'ByReplicas', 'Runtime', 'Nobody', 'Scrape'],
   ['MLServer'],
   ['Proportional', 'Full', 'Hold', 'Release', 'Instant'],
   ['Threshold', 'Factor', 'Fixed', 'Any', 'Requests', 'Counters', 'Value', 'Higher', 'Lower', 'NotWorse', 'Certified'],
