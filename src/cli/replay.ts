@@ -48,9 +48,11 @@ export async function runReplay(words: readonly string[], input: ClusterInput): 
   if (name === undefined || files.length > 1)
     throw new Refusal(`${files.length} releases are named; name one, as kubectl get mrel shows them`);
   if ((values.rows === '') === (values.prometheus === '')) throw new Refusal('give either --prometheus URL or --rows FILE.json');
-  const stored = values.rows === '' ? await readFromCluster(name, values, input) : readRows(values.rows, await input.read(values.rows));
+  const isFile = values.rows !== '';
+  const stored = isFile ? readRows(values.rows, await input.read(values.rows)) : await readFromCluster(name, values, input);
   const { metadata } = stored.release;
   if (metadata.name !== name) throw new Refusal(`${quote(values.rows)} is of release ${quote(metadata.name)}`);
+  checkData(stored.samples, isFile ? quote(values.rows) : 'Prometheus');
   if (values.save !== '') await input.write(values.save, writeRows(stored));
   const compared = compare(stored, input.now());
   const code = compared.every(agrees) ? 0 : 1;
@@ -74,7 +76,6 @@ async function readFromCluster(name: string, values: Readonly<typeof DEFAULTS>, 
   try {
     const requests = reading(release, () => requestsOf(release, before, places));
     const samples = await readSamples(prometheus, requests, parseTime(release.status?.finishedAt) ?? input.now());
-    checkData(samples);
     return { release, recorded: recordedOf(release, deployment), samples };
   } finally {
     prometheus.close();
@@ -101,10 +102,10 @@ function checkWindows({ metadata, status }: ModelRelease): void {
   throw new Refusal(`release ${quote(metadata.name)} has no span of time whose metrics count, so there is nothing to replay`);
 }
 
-function checkData(samples: readonly CheckSamples[]): void {
+function checkData(samples: readonly CheckSamples[], source: string): void {
   if (samples.some(({ ticks }) => ticks.some(hasData))) return;
   const { problem = '' } = samples.find((one) => one.problem !== undefined) ?? {};
-  throw new Refusal(`Prometheus has nothing of this release. ${problem}`.trim());
+  throw new Refusal(`${source} has nothing of this release. ${problem}`.trim());
 }
 
 /** Of a finished release its record; of one that runs the status of the ModelDeployment, which is newer. */
