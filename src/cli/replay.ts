@@ -52,7 +52,7 @@ export async function runReplay(words: readonly string[], input: ClusterInput): 
   const stored = isFile ? readRows(values.rows, await input.read(values.rows)) : await readFromCluster(name, values, input);
   const { metadata } = stored.release;
   if (metadata.name !== name) throw new Refusal(`${quote(values.rows)} is of release ${quote(metadata.name)}`);
-  checkData(stored.samples, isFile ? quote(values.rows) : 'Prometheus');
+  if (isFile && !hasAnyData(stored.samples)) throw new Refusal(`${quote(values.rows)} has no look with data, so there is nothing to replay`);
   if (values.save !== '') await input.write(values.save, writeRows(stored));
   const compared = compare(stored, input.now());
   const code = compared.every(agrees) ? 0 : 1;
@@ -76,6 +76,7 @@ async function readFromCluster(name: string, values: Readonly<typeof DEFAULTS>, 
   try {
     const requests = reading(release, () => requestsOf(release, before, places));
     const samples = await readSamples(prometheus, requests, parseTime(release.status?.finishedAt) ?? input.now());
+    checkData(samples);
     return { release, recorded: recordedOf(release, deployment), samples };
   } finally {
     prometheus.close();
@@ -102,10 +103,14 @@ function checkWindows({ metadata, status }: ModelRelease): void {
   throw new Refusal(`release ${quote(metadata.name)} has no span of time whose metrics count, so there is nothing to replay`);
 }
 
-function checkData(samples: readonly CheckSamples[], source: string): void {
+function checkData(samples: readonly CheckSamples[]): void {
   if (samples.some(({ ticks }) => ticks.some(hasData))) return;
   const { problem = '' } = samples.find((one) => one.problem !== undefined) ?? {};
-  throw new Refusal(`${source} has nothing of this release. ${problem}`.trim());
+  throw new Refusal(`Prometheus has nothing of this release. ${problem}`.trim());
+}
+
+function hasAnyData(samples: readonly CheckSamples[]): boolean {
+  return samples.some(({ ticks }) => ticks.some(hasData));
 }
 
 /** Of a finished release its record; of one that runs the status of the ModelDeployment, which is newer. */

@@ -83,7 +83,7 @@ describe('a replay', () => {
     const { release, recorded } = stored(1, 'Fail');
     const text = writeRows({ release, recorded, samples: [] });
     const input = { read: () => Promise.resolve(text) } as unknown as Parameters<typeof runClusterCommand>[2];
-    const complaint = "plimsoll replay: 'rows.json' has nothing of this release.\n";
+    const complaint = "plimsoll replay: 'rows.json' has no look with data, so there is nothing to replay\n";
     expect(await runClusterCommand('replay', ['fraud-r2', '--rows', 'rows.json'], input)).toEqual({ text: '', code: 2, complaint });
   });
 
