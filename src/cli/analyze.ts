@@ -23,8 +23,8 @@ const DEFAULTS = {
 const USAGE = `usage: plimsoll analyze FILE.csv [--OPTION VALUE ...] [--json]        (- reads the standard input)
 
 Says what the operator would make of these counts. The first line names the columns stable_requests, stable_bad, candidate_requests and
-candidate_bad and, if you like, time and metric; every other line is one look, in time order: what was counted since the look before. An
-empty cell is no data. Several metrics are decided together.
+candidate_bad and, if you like, time and metric; every other line is one look, in time order: what was counted since the look before (no
+totals so far). An empty cell is no data. Several metrics are decided together.
 
   --alpha 0.01      chance that a harmless candidate is ever rolled back
   --margin 50%      so much worse than stable is acceptable

@@ -50,27 +50,29 @@ export function createClusterInput(standardInput: Readable, now: () => number, l
   };
 }
 
-/** What the client library calls the context that it makes up, of a server at http://localhost:8080, where it finds no kubeconfig. */
-const MADE_UP_CONTEXT = 'loaded-context';
+const WAY_OUT = 'KUBECONFIG names its file, as for kubectl';
 
 function kubeConfigOf(load: () => KubeConfig): KubeConfig {
-  const wayOut = 'KUBECONFIG names its file, as for kubectl';
   try {
     const kubeConfig = load();
-    if (kubeConfig.getCurrentContext() === MADE_UP_CONTEXT) throw new Refusal(`there is no kubeconfig; ${wayOut}`);
     if (kubeConfig.getCurrentCluster() !== null) return kubeConfig;
     throw new Refusal('the kubeconfig has no current context, or one without a cluster; kubectl config use-context sets it');
   } catch (error) {
     if (error instanceof Refusal) throw error;
     // A reader of YAML shows the place in lines of its own.
     const [said] = (error as Error).message.split('\n');
-    throw new Refusal(`the kubeconfig cannot be read: ${said ?? ''}; ${wayOut}`);
+    throw new Refusal(`the kubeconfig cannot be read: ${said ?? ''}; ${WAY_OUT}`);
   }
 }
+
+/** Where the client library finds no kubeconfig it makes up a context of this name, of this server. */
+const MADE_UP = { context: 'loaded-context', server: 'http://localhost:8080' };
 
 function loadDefault(): KubeConfig {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromDefault();
+  const isMadeUp = kubeConfig.getCurrentContext() === MADE_UP.context && kubeConfig.getCurrentCluster()?.server === MADE_UP.server;
+  if (isMadeUp) throw new Refusal(`there is no kubeconfig; ${WAY_OUT}`);
   return kubeConfig;
 }
 

@@ -48,9 +48,11 @@ export async function runReplay(words: readonly string[], input: ClusterInput): 
   if (name === undefined || files.length > 1)
     throw new Refusal(`${files.length} releases are named; name one, as kubectl get mrel shows them`);
   if ((values.rows === '') === (values.prometheus === '')) throw new Refusal('give either --prometheus URL or --rows FILE.json');
-  const stored = values.rows === '' ? await readFromCluster(name, values, input) : readRows(values.rows, await input.read(values.rows));
+  const isFile = values.rows !== '';
+  const stored = isFile ? readRows(values.rows, await input.read(values.rows)) : await readFromCluster(name, values, input);
   const { metadata } = stored.release;
   if (metadata.name !== name) throw new Refusal(`${quote(values.rows)} is of release ${quote(metadata.name)}`);
+  if (isFile && !hasAnyData(stored.samples)) throw new Refusal(`${quote(values.rows)} has no look with data, so there is nothing to replay`);
   if (values.save !== '') await input.write(values.save, writeRows(stored));
   const compared = compare(stored, input.now());
   const code = compared.every(agrees) ? 0 : 1;
@@ -109,6 +111,10 @@ function checkData({ spec }: ModelRelease, samples: readonly CheckSamples[]): vo
       ? ' The operator read its numbers from the servers themselves (spec.analysis.metrics.scrape); only a Prometheus that scraped them too knows them.'
       : '';
   throw new Refusal(`Prometheus has nothing of this release. ${problem}`.trim() + scraped);
+}
+
+function hasAnyData(samples: readonly CheckSamples[]): boolean {
+  return samples.some(({ ticks }) => ticks.some(hasData));
 }
 
 /** Of a finished release its record; of one that runs the status of the ModelDeployment, which is newer. */

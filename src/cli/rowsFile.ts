@@ -2,6 +2,7 @@
 
 import type { ModelRelease } from '../api/generated/modelrelease.ts';
 import type { ArmSample, ArmVectors, CheckSamples, Counter, Tick, Vectors } from '../core/analysis/measurement.ts';
+import { parseTime } from '../core/time.ts';
 import { quote } from '../core/version/text.ts';
 import { Refusal } from './command.ts';
 
@@ -17,6 +18,9 @@ export interface Stored {
   readonly recorded: readonly Recorded[];
   readonly samples: readonly CheckSamples[];
 }
+
+/** Beyond it a date has no name. */
+const LATEST_MS = 8.64e15;
 
 /** JSON has no NaN, which stands for a counter that cannot be read: null is written for it. */
 export function writeRows({ release, recorded, samples }: Stored): string {
@@ -38,13 +42,33 @@ export function readRows(file: string, text: string): Stored {
   }
 }
 
-/** Its plan is checked by whoever reads it: here only that there is one. */
+/** What a replay reads and shows of it. Settings of checks are read by their kinds, which say what they cannot read. */
 function readRelease(value: unknown): ModelRelease {
   const release = record(value, 'release');
   if (release['kind'] !== 'ModelRelease') throw new Error('release is no ModelRelease');
   string(record(release['metadata'], 'release.metadata')['name'], 'release.metadata.name');
-  record(record(release['spec'], 'release.spec')['plan'], 'release.spec.plan');
+  const { to, plan } = record(release['spec'], 'release.spec');
+  string(record(to, 'release.spec.to')['version'], 'release.spec.to.version');
+  const { interval, steps, checks } = record(plan, 'release.spec.plan');
+  string(interval, 'release.spec.plan.interval');
+  list(steps, 'release.spec.plan.steps').forEach((step) => record(step, 'release.spec.plan.steps[]'));
+  list(checks, 'release.spec.plan.checks').forEach((check) => string(record(check, 'release.spec.plan.checks[]')['name'], 'a name of a check'));
+  readStatus(release['status'] ?? {});
   return release as unknown as ModelRelease;
+}
+
+function readStatus(value: unknown): void {
+  const { windows = [], finishedAt, promotedAt, outcome = '', phase = '', message = '' } = record(value, 'release.status');
+  for (const [name, text] of Object.entries({ outcome, phase, message })) string(text, `release.status.${name}`);
+  const times = Object.entries({ finishedAt, promotedAt }).map(([name, at]) => [`release.status.${name}`, at] as const);
+  const edges = list(windows, 'release.status.windows').flatMap((window) => {
+    const { from, to } = record(window, 'release.status.windows[]');
+    string(from, 'release.status.windows[].from');
+    return [['release.status.windows[].from', from], ['release.status.windows[].to', to]] as const;
+  });
+  for (const [name, at] of [...times, ...edges]) {
+    if (at !== undefined && parseTime(string(at, name)) === undefined) throw new Error(`${name} is no time`);
+  }
 }
 
 function readRecorded(value: unknown): Recorded {
@@ -72,7 +96,7 @@ function readSamples(value: unknown): CheckSamples {
 function readTick(value: unknown): Tick {
   const { atMs, stable, candidate, value: own, vectors } = record(value, 'tick');
   const at = number(atMs, 'tick.atMs');
-  if (!Number.isSafeInteger(at)) throw new Error('tick.atMs is no time');
+  if (!Number.isSafeInteger(at) || Math.abs(at) > LATEST_MS) throw new Error('tick.atMs is no time');
   return {
     atMs: at,
     stable: stable === null ? null : readArm(stable),

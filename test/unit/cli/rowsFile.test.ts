@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ModelRelease } from '../../../src/api/generated/modelrelease.ts';
+import { runClusterCommand } from '../../../src/cli/clusterCommands.ts';
 import { Refusal } from '../../../src/cli/command.ts';
 import { compare, render } from '../../../src/cli/replay.ts';
 import { readRows, writeRows, type Stored } from '../../../src/cli/rowsFile.ts';
@@ -78,6 +79,14 @@ describe('a replay', () => {
     expect(() => compare(none, 0)).toThrow(new Refusal("release 'fraud-r2' has no checks, so there is nothing to replay"));
   });
 
+  test('of a file without data is no comparison', async () => {
+    const { release, recorded } = stored(1, 'Fail');
+    const text = writeRows({ release, recorded, samples: [] });
+    const input = { read: () => Promise.resolve(text) } as unknown as Parameters<typeof runClusterCommand>[2];
+    const complaint = "plimsoll replay: 'rows.json' has no look with data, so there is nothing to replay\n";
+    expect(await runClusterCommand('replay', ['fraud-r2', '--rows', 'rows.json'], input)).toEqual({ text: '', code: 2, complaint });
+  });
+
   test('shows nothing of the cluster that moves the cursor', () => {
     const { release, samples } = stored(1, 'Fail');
     const checks = [{ ...release.spec.plan.checks[0]!, name: 'errors\u001b[2J' }];
@@ -128,11 +137,29 @@ describe('a file of rows', () => {
   });
 
   const whole = JSON.parse(writeRows(stored(1, 'Pass'))) as Record<string, unknown>;
+  interface Loose {
+    spec: Record<string, unknown>;
+    readonly status: Record<string, unknown>;
+  }
+  const changed = (change: (release: Loose) => void): string => {
+    const release = structuredClone(whole['release']) as Loose;
+    change(release);
+    return JSON.stringify({ ...whole, release });
+  };
   test.each([
     ['{', 'JSON'],
     ['[]', 'the file is no object'],
     [JSON.stringify({ ...whole, release: { kind: 'Pod' } }), 'release is no ModelRelease'],
-    [JSON.stringify({ ...whole, release: { kind: 'ModelRelease', metadata: { name: 'x' }, spec: {} } }), 'release.spec.plan is no object'],
+    [changed((release) => { release.spec = {}; }), 'release.spec.to is no object'],
+    [changed(({ spec }) => { delete spec['plan']; }), 'release.spec.plan is no object'],
+    [changed(({ spec }) => { spec['to'] = {}; }), 'release.spec.to.version is no text'],
+    [changed(({ spec }) => { spec['plan'] = { interval: '15s', steps: {} }; }), 'release.spec.plan.steps is no list'],
+    [changed(({ spec }) => { spec['plan'] = { interval: '15s', steps: [], checks: [{}] }; }), 'a name of a check is no text'],
+    [changed(({ status }) => { status['windows'] = [{}]; }), 'release.status.windows[].from is no text'],
+    [changed(({ status }) => { status['windows'] = [{ from: '2026-11-24T10:00:00Z', to: 'later' }]; }), 'release.status.windows[].to is no time'],
+    [changed(({ status }) => { status['finishedAt'] = 'soon'; }), 'release.status.finishedAt is no time'],
+    [changed(({ status }) => { status['message'] = 5; }), 'release.status.message is no text'],
+    [JSON.stringify({ ...whole, samples: [{ check: 'errors', ticks: [{ ...tick(1, 1), atMs: 9e15 }] }] }), 'tick.atMs is no time'],
     [JSON.stringify({ ...whole, recorded: {} }), 'recorded is no list'],
     [JSON.stringify({ ...whole, samples: [{ check: 'errors', ticks: [{ atMs: 'now' }] }] }), 'tick.atMs is no number'],
     [JSON.stringify({ ...whole, samples: [{ check: 'errors', ticks: [tick(2, 1), tick(1, 1)] }] }), 'not in the order of time'],
