@@ -20,7 +20,7 @@ export interface CheckView {
   readonly logE?: number | undefined;
   /** Burst factor that divides the newest evidence. */
   readonly phi?: number | undefined;
-  /** Of a check that compares shares of bad events. Costly, so it is asked at a scrape and not at every pass. */
+  /** Of a check that bounds how bad the candidate is. Costly, so it is asked at a scrape and not at every pass. */
   readonly bounds?: (() => BoundsView) | undefined;
   /** Latest value of a `limit` check's query. */
   readonly value?: number | undefined;
@@ -28,14 +28,17 @@ export interface CheckView {
   readonly candidate?: ArmView | undefined;
 }
 
-/** Confidence bounds of how bad the candidate is. */
+/** Confidence bounds of how bad the candidate is; absent is what a check does not bound. */
 export interface BoundsView {
   /** At least so many times stable's rate; 0 = nothing is certain. */
-  readonly ratioLower: number;
+  readonly ratioLower?: number | undefined;
   /** At most so many times stable's rate; null = no bound. */
-  readonly ratioUpper: number | null;
+  readonly ratioUpper?: number | null | undefined;
   /** At most this rate. */
-  readonly rateUpper: number;
+  readonly rateUpper?: number | undefined;
+  /** A mean that is worse than stable's by at least and at most so much, in the units of the score. */
+  readonly meanWorseLower?: number | undefined;
+  readonly meanWorseUpper?: number | undefined;
 }
 
 export interface RevisionView {
@@ -155,6 +158,16 @@ function createGauges(registry: Registry, onScrape: () => void) {
       ['check'],
     ),
     rateUpper: gauge('check_rate_upper', "The candidate's share of bad requests is at most this.", ['check']),
+    meanWorseLower: gauge(
+      'check_mean_worse_lower',
+      "The candidate's mean score is worse than stable's by at least this, in the units of the score; below 0 it may be better.",
+      ['check'],
+    ),
+    meanWorseUpper: gauge(
+      'check_mean_worse_upper',
+      "The candidate's mean score is worse than stable's by at most this, in the units of the score.",
+      ['check'],
+    ),
     value: gauge('check_value', "Latest value of a limit check's query.", ['check']),
     combinedLogE: gauge('release_log_e_value', 'Natural logarithm of the combined e-value, which decides on a rollback.', []),
   };
@@ -235,7 +248,8 @@ function boundsOf({ checks }: DeploymentView): KnownBounds {
   return new Map(
     checks.flatMap(({ check, bounds }) => {
       const found = bounds?.();
-      return found ? [[check, { ratioLower: found.ratioLower, ratioUpper: found.ratioUpper, rateUpper: found.rateUpper }] as const] : [];
+      // Bounds are computed as they are read: all are, here.
+      return found ? [[check, { ...found }] as const] : [];
     }),
   );
 }
@@ -276,6 +290,8 @@ function checkSamples(
     ...optionalSample(gauges.ratioLower, labels, bounds?.ratioLower),
     ...optionalSample(gauges.ratioUpper, labels, bounds?.ratioUpper ?? undefined),
     ...optionalSample(gauges.rateUpper, labels, bounds?.rateUpper),
+    ...optionalSample(gauges.meanWorseLower, labels, bounds?.meanWorseLower),
+    ...optionalSample(gauges.meanWorseUpper, labels, bounds?.meanWorseUpper),
     ...optionalSample(gauges.value, labels, check.value),
     ...arm('stable', check.stable),
     ...arm('candidate', check.candidate),

@@ -1,5 +1,6 @@
 import { DEFAULT_ANALYSIS } from '../../analysis/config.ts';
 import { growing, growingFlatMap, type Memory } from '../../analysis/growing.ts';
+import { catchableDrop } from '../../analysis/power.ts';
 import {
   divide, NO_SCORE, scoreBurstFactor, startScoreBurst, stepScore, stepScoreBurst, type ScoreBurst, type ScoreRow, type Scores, type ScoreState,
 } from '../../analysis/score.ts';
@@ -160,7 +161,7 @@ function stepCourse(state: Course, row: ScoreRow, alpha: number): Course {
  * bound is above the candidate's lower bound by no more than the margin.
  */
 function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alpha }: JudgeContext, memory: Memory): Finding {
-  const { alphaPromote, minIntervals, minRequests } = DEFAULT_ANALYSIS;
+  const { alphaPromote, minIntervals, minRequests, phiMax } = DEFAULT_ANALYSIS;
   const start = (): Course => {
     const nothing = { stable: NO_SCORE, candidate: NO_SCORE };
     return { burst: startScoreBurst(history), accusing: nothing, certifying: nothing, intervals: 0, apart: 0, counted: 0 };
@@ -182,6 +183,7 @@ function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alph
             : isGood
               ? 'Pass'
               : 'Inconclusive/Collecting';
+  const range = check.highest - check.lowest;
   const shown = apart > 0 ? accusing : certifying;
   const level = 100 - 100 * (apart > 0 ? alpha / 2 : alphaPromote / 2);
   return {
@@ -190,6 +192,17 @@ function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alph
       intervals === 0
         ? 'no scores of the candidate were counted'
         : `${sayMean(check, 'candidate', shown.candidate.interval)}, ${sayMean(check, 'stable', shown.stable.interval)}, each bound with ${Number(level.toPrecision(4))}% confidence`,
+    bounds: () => ({
+      meanWorseLower: range * (accusing.stable.interval.lower - accusing.candidate.interval.upper),
+      meanWorseUpper: range * behind,
+    }),
+    power: () => {
+      const drop = catchableDrop(rows, history, alpha, phiMax);
+      if (drop === undefined) return { caught: undefined, words: 'one with the worst score' };
+      const worse = roundUp(range * drop);
+      return { caught: worse, words: `with a mean worse by ${worse}` };
+    },
+    certifier: { scores: history, margin: check.margin },
     figures: {
       looks: rows.length,
       others: {
