@@ -44,12 +44,19 @@ export interface Finding {
   readonly figures: Figures;
   /** Its part in the combined evidence, which alone may fail a release on statistics. */
   readonly voice?: Voice;
+  /** Events of the candidate that its own queries counted, row by row. Absent where somebody else counts. */
+  readonly counted?: () => readonly WindowCount[];
   /** Between what bounds the truth lies. Computed when asked, as what follows: it costs more than the verdict. */
   readonly bounds?: () => CheckBounds;
   /** What this check alone would have caught on the evidence that there is. */
   readonly power?: () => Power;
   /** How it comes to certify a candidate, for the forecast. Of checks that can. */
   readonly certifier?: Certifier;
+}
+
+export interface WindowCount {
+  readonly window: number;
+  readonly count: number;
 }
 
 /** The least bad candidate that would have been caught with 90 % probability. */

@@ -1,5 +1,5 @@
 import type { CheckEvidence } from '../evidence.ts';
-import { ratesOf } from './compare.ts';
+import { countRates, ratesOf } from './compare.ts';
 import type { CheckKind, CheckSpec } from './kind.ts';
 import { columnsFor, given, readPercent } from './settings.ts';
 import { holdRate, judgeLimit, type WindowedRows } from './twoArms.ts';
@@ -28,7 +28,8 @@ export const RATE: CheckKind<NonNullable<CheckSpec['rate']>, RateOptions> = {
   certifies: () => true,
   judge: (check, evidence, context) => {
     const rows = rowsOf(check, evidence);
-    return judgeLimit(own(rows), check.limit, rows, context);
+    const counted = check.queries === undefined ? {} : { counted: () => countRates(rows) };
+    return { ...judgeLimit(own(rows), check.limit, rows, context), ...counted };
   },
   watch: (check, evidence, last) => holdRate(own(rowsOf(check, evidence), last), check.limit, evidence.memory),
 };

@@ -52,11 +52,14 @@ export const SCORE: CheckKind<NonNullable<CheckSpec['score']>, ScoreOptions> = {
 
 interface ScoreRows {
   readonly rows: readonly ScoreRow[];
+  /** The window of each row. */
+  readonly windows: readonly number[];
   readonly history: readonly Scores[];
 }
 
 /** Both arms' counts of one interval, by column or by bin. */
 interface CountedRow {
+  readonly window: number;
   readonly row: { readonly stable: readonly number[]; readonly candidate: readonly number[] } | null;
 }
 
@@ -96,6 +99,7 @@ function scored(
 ): ScoreRows {
   return {
     rows: growRows(memory, basis, rows, ({ row }) => [row && { stable: toScores(row.stable), candidate: toScores(row.candidate) }]),
+    windows: rows.map(({ window }) => window),
     history: growHistory(memory, basis, history, (counts) => [toScores(counts)]),
   };
 }
@@ -160,7 +164,7 @@ function stepCourse(state: Course, row: ScoreRow, alpha: number): Course {
  * Fails when stable's lower bound is above the candidate's upper bound, at two looks with scores of the candidate; passes when stable's upper
  * bound is above the candidate's lower bound by no more than the margin.
  */
-function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alpha }: JudgeContext, memory: Memory): Finding {
+function compareScores(check: ScoreOptions, { rows, windows, history }: ScoreRows, { alpha }: JudgeContext, memory: Memory): Finding {
   const { alphaPromote, minIntervals, minRequests, phiMax } = DEFAULT_ANALYSIS;
   const start = (): Course => {
     const nothing = { stable: NO_SCORE, candidate: NO_SCORE };
@@ -192,6 +196,7 @@ function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alph
       intervals === 0
         ? 'no scores of the candidate were counted'
         : `${sayMean(check, 'candidate', shown.candidate.interval)}, ${sayMean(check, 'stable', shown.stable.interval)}, each bound with ${Number(level.toPrecision(4))}% confidence`,
+    counted: () => rows.map((row, place) => ({ window: windows[place] ?? 0, count: row?.candidate.count ?? 0 })),
     bounds: () => ({
       meanWorseLower: range * (accusing.stable.interval.lower - accusing.candidate.interval.upper),
       meanWorseUpper: range * behind,

@@ -119,8 +119,8 @@ function createRecorder() {
 /** All that an evaluation says; functions are asked. */
 function told({ checks, named, ...evaluation }: Evaluation) {
   const asked = checks.map((result) => {
-    const { explain, bounds } = result;
-    return { ...result, explain: explain(), bounds: { ...bounds?.() }, power: undefined };
+    const { explain, bounds, counted } = result;
+    return { ...result, explain: explain(), bounds: { ...bounds?.() }, counted: counted?.(), power: undefined };
   });
   return { ...evaluation, named: named?.name, checks: asked };
 }
