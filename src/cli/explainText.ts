@@ -3,6 +3,7 @@
 import type { ModelDeployment } from '../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../api/generated/modelrelease.ts';
 import { activeRelease, isFinished } from '../core/release/ledger.ts';
+import { parametersOf } from '../core/release/parameters.ts';
 import { durationMs, formatTime, parseTime, sayDuration } from '../core/time.ts';
 import { clean, wrap } from './lines.ts';
 
@@ -131,7 +132,8 @@ function sayNext(explained: Explained, release: ModelRelease): readonly string[]
   }
 }
 
-function sayHold({ spec, status }: ModelRelease, deployment: ModelDeployment, now: number): readonly string[] {
+function sayHold(release: ModelRelease, deployment: ModelDeployment, now: number): readonly string[] {
+  const { spec, status } = release;
   const { plan, control } = spec;
   const index = status?.step ?? 0;
   const step = plan.steps[index];
@@ -141,7 +143,7 @@ function sayHold({ spec, status }: ModelRelease, deployment: ModelDeployment, no
   const deadlineMs = overMs + durationMs(plan.evidenceDeadline, '1h');
   if (control?.action === 'Pause') return ['Nothing, until spec.control.action of the release is Run.'];
   if (deployment.spec.rollout?.paused === true) return ['Nothing, until spec.rollout.paused of the ModelDeployment is removed.'];
-  const needs = plan.checks.length === 0 ? '' : `, if ${sayNeeds(plan, index)}`;
+  const needs = plan.checks.length === 0 ? '' : `, if ${sayNeeds(release, index)}`;
   const which = `hold of step ${index + 1} of ${plan.steps.length} is over`;
   const when = now >= overMs ? `The ${which}` : `${sayWhen(overMs, now)} the ${which}`;
   const what = nextStep(plan, index);
@@ -155,10 +157,12 @@ function sayHold({ spec, status }: ModelRelease, deployment: ModelDeployment, no
 
 type Plan = ModelRelease['spec']['plan'];
 
-function sayNeeds(plan: Plan, index: number): string {
+function sayNeeds(release: ModelRelease, index: number): string {
+  const { plan } = release.spec;
+  const { minRequests } = parametersOf(release);
   const isLast = index === plan.steps.length - 1;
-  const isCounted = plan.evidence !== 'Nobody' && plan.minRequests > 0;
-  const requests = isCounted ? [`the candidate has answered ${plan.minRequests} requests in this step`] : [];
+  const what = plan.evidence === 'Nobody' ? `a check has counted ${minRequests} events of the candidate` : `the candidate has answered ${minRequests} requests`;
+  const requests = minRequests > 0 ? [`${what} in this step`] : [];
   const certified = plan.promoteWhen === 'Certified' && isLast ? ['every check that can has certified it'] : [];
   return [...requests, 'no check is suspect or without data', ...certified].join(', and ');
 }

@@ -6,9 +6,9 @@ import type {
 } from '../api/generated/modeldeployment.ts';
 import type { ModelRelease } from '../api/generated/modelrelease.ts';
 import type { ModelVersion } from '../api/generated/modelversion.ts';
-import type { Bounds } from './analysis/bounds.ts';
 import type { CheckSamples, MeasureRequest, Slot } from './analysis/measurement.ts';
 import type { FiringAlert } from './analysis/alert.ts';
+import type { CheckBounds } from './analysis/bounds.ts';
 import type { PromqlResult } from './analysis/promql.ts';
 import type { Snapshot } from './resources/revision.ts';
 
@@ -261,7 +261,7 @@ export interface CheckView {
   /** Burst factor that divides the newest evidence. */
   readonly phi: number | undefined;
   /** Computed when asked: they cost more than all the rest of a pass. */
-  readonly bounds: (() => Bounds) | undefined;
+  readonly bounds: (() => CheckBounds) | undefined;
   /** Newest value of a limit's query. */
   readonly value: number | undefined;
   readonly stable: { readonly requests: number; readonly bad: number } | undefined;

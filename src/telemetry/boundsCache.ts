@@ -56,7 +56,8 @@ function boundsOf({ checks }: DeploymentView): KnownBounds {
   return new Map(
     checks.flatMap(({ check, bounds }) => {
       const found = bounds?.();
-      return found ? [[check, { ratioLower: found.ratioLower, ratioUpper: found.ratioUpper, rateUpper: found.rateUpper }] as const] : [];
+      // Bounds are computed as they are read: all are, here.
+      return found ? [[check, { ...found }] as const] : [];
     }),
   );
 }

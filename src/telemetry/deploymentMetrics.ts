@@ -101,6 +101,16 @@ function createGauges(registry: Registry, onScrape: () => void) {
       ['check'],
     ),
     rateUpper: gauge('check_rate_upper', "The candidate's share of bad requests is at most this.", ['check']),
+    meanWorseLower: gauge(
+      'check_mean_worse_lower',
+      "The candidate's mean score is worse than stable's by at least this, in the units of the score; below 0 it may be better.",
+      ['check'],
+    ),
+    meanWorseUpper: gauge(
+      'check_mean_worse_upper',
+      "The candidate's mean score is worse than stable's by at most this, in the units of the score.",
+      ['check'],
+    ),
     value: gauge('check_value', "Latest value of a limit check's query.", ['check']),
     combinedLogE: gauge('release_log_e_value', 'Natural logarithm of the combined e-value, which decides on a rollback.', []),
   };
@@ -167,6 +177,8 @@ function checkSamples(
     ...optionalSample(gauges.ratioLower, labels, bounds?.ratioLower),
     ...optionalSample(gauges.ratioUpper, labels, bounds?.ratioUpper ?? undefined),
     ...optionalSample(gauges.rateUpper, labels, bounds?.rateUpper),
+    ...optionalSample(gauges.meanWorseLower, labels, bounds?.meanWorseLower),
+    ...optionalSample(gauges.meanWorseUpper, labels, bounds?.meanWorseUpper),
     ...optionalSample(gauges.value, labels, check.value),
     ...arm('stable', check.stable),
     ...arm('candidate', check.candidate),

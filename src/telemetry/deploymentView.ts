@@ -18,7 +18,7 @@ export interface CheckView {
   readonly logE?: number | undefined;
   /** Burst factor that divides the newest evidence. */
   readonly phi?: number | undefined;
-  /** Of a check that compares shares of bad events. Costly, so it is asked at a scrape and not at every pass. */
+  /** Of a check that bounds how bad the candidate is. Costly, so it is asked at a scrape and not at every pass. */
   readonly bounds?: (() => BoundsView) | undefined;
   /** Latest value of a `limit` check's query. */
   readonly value?: number | undefined;
@@ -26,14 +26,17 @@ export interface CheckView {
   readonly candidate?: ArmView | undefined;
 }
 
-/** Confidence bounds of how bad the candidate is. */
+/** Confidence bounds of how bad the candidate is; absent is what a check does not bound. */
 export interface BoundsView {
   /** At least so many times stable's rate; 0 = nothing is certain. */
-  readonly ratioLower: number;
+  readonly ratioLower?: number | undefined;
   /** At most so many times stable's rate; null = no bound. */
-  readonly ratioUpper: number | null;
+  readonly ratioUpper?: number | null | undefined;
   /** At most this rate. */
-  readonly rateUpper: number;
+  readonly rateUpper?: number | undefined;
+  /** A mean that is worse than stable's by at least and at most so much, in the units of the score. */
+  readonly meanWorseLower?: number | undefined;
+  readonly meanWorseUpper?: number | undefined;
 }
 
 export interface RevisionView {

@@ -93,7 +93,7 @@ export interface ModelReleasePlan {
   readonly settle: string;
   /** How many pods the two versions have while they share the traffic. Absent for the first revision. */
   readonly capacity?: ModelReleasePlanCapacity;
-  /** Who counts the requests of the two versions, but for checks whose parameters name a source of their own. Gateway: the gateway. Nobody: nothing that Plimsoll can read, so minRequests does not hold and only limits are judged. Any other: the model servers themselves, which are of this kind. Default: Gateway. Example: MLServer. */
+  /** Who counts the requests of the two versions, but for checks whose parameters name a source of their own. Gateway: the gateway. Nobody: nothing that Plimsoll can read, so only queries of the user's own are judged, and minRequests asks for events that these count. Any other: the model servers themselves, which are of this kind. Default: Gateway. Example: MLServer. */
   readonly evidence?: 'Gateway' | 'MLServer' | 'Triton' | 'TensorFlowServing' | 'VLLM' | 'KServe' | 'Nobody';
   /** Who keeps these numbers. Scrape: nobody, the operator reads them from who counts at each look. Default: Prometheus. Example: Scrape. */
   readonly metrics?: 'Prometheus' | 'Scrape';

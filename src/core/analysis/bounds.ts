@@ -19,6 +19,13 @@ export interface Bounds {
   readonly rateUpper: number;
 }
 
+/** Bounds of how bad the candidate is, each at its level; what a kind of check does not bound is absent. */
+export type CheckBounds = Partial<Bounds> & {
+  /** The candidate's mean score is worse than stable's by at least and at most so much, in the units of the score. */
+  readonly meanWorseLower?: number;
+  readonly meanWorseUpper?: number;
+};
+
 /** A row with the burst factor that divides it. */
 export interface Weighed {
   readonly row: Row;

@@ -33,7 +33,12 @@ export interface Cut<Arm, Known> {
  * The cut after more looks. `windows` are in time order and do not overlap; looks outside them (weight changing, settling) are passed over by
  * the clock, never for their values. The first look of a window is only the baseline.
  */
-export function cutMore<Arm, Known>(cut: Cut<Arm, Known>, ticks: readonly Tick[], windows: readonly Window[], counting: Counting<Arm, Known>): Cut<Arm, Known> {
+export function cutMore<Arm, Known>(
+  cut: Cut<Arm, Known>,
+  ticks: readonly Tick[],
+  windows: readonly Window[],
+  counting: Counting<Arm, Known>,
+): Cut<Arm, Known> {
   const { copy, count, isEmpty, nothing } = counting;
   const early = ticks.filter(({ atMs }) => atMs <= (windows[0]?.fromMs ?? Infinity));
   const before = early.length === 0 ? cut.before : copy(cut.before);

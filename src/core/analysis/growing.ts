@@ -29,7 +29,8 @@ export function growing<State>(): Growing<State> {
   const known = new WeakMap<Memory, Past<State>>();
   return (memory, basis, lists, start, extend) => {
     const past = known.get(memory);
-    const goesOn = past?.lists.length === lists.length && isSame(past.basis, basis) && past.lists.every((list, place) => begins(lists[place] ?? [], list));
+    const hasSameBasis = past?.lists.length === lists.length && isSame(past.basis, basis);
+    const goesOn = hasSameBasis && past.lists.every((list, place) => begins(lists[place] ?? [], list));
     const from = goesOn ? lengthOf(past.lists) : 0;
     const before = goesOn ? past.state : start();
     const state = from === lengthOf(lists) ? before : extend(before, from);
@@ -48,7 +49,8 @@ export type GrowingFlatMap<Item, Made> = (
 
 export function growingFlatMap<Item, Made>(): GrowingFlatMap<Item, Made> {
   const grow = growing<readonly Made[]>();
-  return (memory, basis, items, make) => grow(memory, basis, [items], () => [], (before, from) => [...before, ...items.slice(from).flatMap(make)]);
+  return (memory, basis, items, make) =>
+    grow(memory, basis, [items], () => [], (before, from) => [...before, ...items.slice(from).flatMap(make)]);
 }
 
 function lengthOf(lists: readonly (readonly unknown[])[]): number {

@@ -39,7 +39,8 @@ export function judgeRate(
   config: AnalysisConfig,
   memory: Memory = {},
 ): RateJudgement {
-  const course = growCourse(memory, [limit, ...Object.values<number>({ ...config }), ...history], [rows], () => startRate(history), (before, from) => {
+  const basis = [limit, ...Object.values<number>({ ...config }), ...history];
+  const course = growCourse(memory, basis, [rows], () => startRate(history), (before, from) => {
     let state = before;
     const added = rows.slice(from).map((row) => {
       state = stepRate(state, cleanCounts(row), limit, config);

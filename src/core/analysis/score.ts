@@ -109,9 +109,14 @@ export function stepScore(state: ScoreState, { count: n, sum: s, squares }: Scor
     variance: state.weighted.variance + (-log1p(-lambda) - lambda) * deviation,
   };
   const mean = weighted.sum / weighted.count;
-  const half = (log(1 / alpha) + weighted.variance) / weighted.count;
+  const half = halfWidth(weighted, alpha);
   const interval = { mean, lower: max(0, mean - half), upper: min(1, mean + half) };
   return { count: all, sum: state.sum + s, variance: state.variance + deviation, weighted, interval };
+}
+
+/** Half of the interval's width, where neither 0 nor 1 cuts it. */
+export function halfWidth({ count, variance }: ScoreState['weighted'], alpha: number): number {
+  return (log(1 / alpha) + variance) / count;
 }
 
 /** Scores with less weight, as if fewer of them had been seen. */

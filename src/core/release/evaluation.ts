@@ -4,7 +4,7 @@ import type { Memory } from '../analysis/growing.ts';
 import type { CheckSamples } from '../analysis/measurement.ts';
 import type { TimedRow } from '../analysis/rows.ts';
 import { parseTime } from '../time.ts';
-import type { Check, Finding, JudgeContext, Verdict } from './checks/kind.ts';
+import type { Check, Finding, JudgeContext, Verdict, WindowCount } from './checks/kind.ts';
 import { align, memoryOf, type CheckEvidence } from './evidence.ts';
 import { TRAFFIC } from './measures.ts';
 import type { Parameters } from './parameters.ts';
@@ -27,7 +27,7 @@ export interface Evaluation {
   readonly logE: number | undefined;
   /** Every check that can certify the candidate has, and nothing speaks against it. */
   readonly isCertified: boolean;
-  /** Requests that the candidate answered in a step, by step index. */
+  /** Requests that the candidate answered in a step, by step index; where nobody counts them, events of its checks' own queries. */
   readonly requests: ReadonlyMap<number, number>;
 }
 
@@ -66,7 +66,7 @@ export function evaluate(parameters: Parameters, samples: readonly CheckSamples[
     reason: reasonOf(checks, named),
     logE: combined.logE,
     isCertified: verdict === 'Pass' && checks.some((check) => check.certifies && needed.some(({ name }) => name === check.name)),
-    requests: countByStep(rows, windows),
+    requests: parameters.counting === 'Nobody' ? countOwn(results, windows) : countByStep(countTraffic(rows), windows),
   };
 }
 
@@ -158,11 +158,23 @@ function isUnattributed(traffic: readonly TimedRow[], windows: readonly Window[]
   return stable >= ATTRIBUTION_REQUESTS && candidate < promised * ATTRIBUTION_SHARE;
 }
 
-function countByStep(traffic: readonly TimedRow[], windows: readonly Window[]): ReadonlyMap<number, number> {
+function countTraffic(traffic: readonly TimedRow[]): readonly WindowCount[] {
+  return traffic.map(({ window, row }) => ({ window, count: row?.candidate.requests ?? 0 }));
+}
+
+/** Where nobody counts requests: the events of the check that counted most in a step. Others may count only some of the requests. */
+function countOwn(results: readonly CheckResult[], windows: readonly Window[]): ReadonlyMap<number, number> {
+  const most = new Map<number, number>();
+  for (const { counted } of results)
+    for (const [step, count] of countByStep(counted?.() ?? [], windows)) most.set(step, Math.max(most.get(step) ?? 0, count));
+  return most;
+}
+
+function countByStep(counted: readonly WindowCount[], windows: readonly Window[]): ReadonlyMap<number, number> {
   const counts = new Map<number, number>();
-  for (const { window, row } of traffic) {
+  for (const { window, count } of counted) {
     const step = windows[window]?.step;
-    if (step !== undefined && row) counts.set(step, (counts.get(step) ?? 0) + row.candidate.requests);
+    if (step !== undefined && count > 0) counts.set(step, (counts.get(step) ?? 0) + count);
   }
   return counts;
 }

@@ -17,7 +17,7 @@ export function forecastRelease(
   const requestsPerSecond = requestRate(ticks, beforeMs);
   if (requestsPerSecond === undefined || parameters.checks.length === 0) return undefined;
   const { steps, intervalMs, minRequests, evidenceDeadlineMs, promoteWhen } = parameters;
-  const certifiers = results.flatMap(({ comparison }) => comparison ?? []);
+  const certifiers = results.flatMap(({ certifier }) => certifier ?? []);
   const isCertifying = promoteWhen === 'Certified';
   return forecast(requestsPerSecond, certifiers, { steps, intervalMs, minRequests, evidenceDeadlineMs, isCertifying });
 }

@@ -114,12 +114,13 @@ function checkSnapshot(spec: CheckSpec, server: CountingServer | undefined): Che
 /** The plan of a release, read back from its snapshot. */
 export function parametersOf(release: ModelRelease): Parameters {
   const { plan } = release.spec;
+  const checks = plan.checks.map(({ name, type, parameters = {}, optional = false }) => readCheck({ name, isOptional: optional }, type, parameters));
   return {
     steps: plan.steps.map(({ name, weight, hold }) => ({ name, weight, holdMs: durationMs(hold, '0s') })),
-    checks: plan.checks.map(({ name, type, parameters = {}, optional = false }) => readCheck({ name, isOptional: optional }, type, parameters)),
+    checks,
     intervalMs: durationMs(plan.interval, DEFAULT_INTERVAL),
-    // What nobody counts cannot be waited for.
-    minRequests: plan.evidence === 'Nobody' ? 0 : plan.minRequests,
+    // What nobody counts cannot be waited for. Queries of the user's own count, where their silence may hold a release.
+    minRequests: plan.evidence !== 'Nobody' || checks.some(({ basis, isOptional }) => basis === 'Counters' && !isOptional) ? plan.minRequests : 0,
     counting: readCounting(plan.evidence),
     isScraped: plan.metrics === 'Scrape',
     promoteWhen: plan.promoteWhen ?? 'NotWorse',

@@ -1,6 +1,5 @@
 import { formatEvidence } from '../analysis/words.ts';
 import type { CheckResult, Evaluation } from './evaluation.ts';
-import { catches90 } from './power.ts';
 import { clip, type Progress } from './progress.ts';
 
 type RecordedCheck = NonNullable<Progress['checks']>[number];
@@ -19,8 +18,8 @@ export function recordChecks(before: Progress, progress: Progress, evaluation: E
   const candidate = Math.round([...evaluation.requests.values()].reduce((sum, count) => sum + count, 0));
   const counted = isFinal ? { ...progress, requests: { candidate } } : progress;
   if (!changed && !isFinal && !isPromoted) return counted;
-  const catching = ({ name, comparison }: CheckResult): string | undefined =>
-    (isFinal || isPromoted) && comparison ? catches90(comparison) : known.get(name)?.evidence?.['catches90'];
+  const catching = ({ name, power }: CheckResult): string | undefined =>
+    (isFinal || isPromoted) && power ? power().caught : known.get(name)?.evidence?.['catches90'];
   return { ...counted, checks: evaluation.checks.map((result) => describe(result, catching(result))) };
 }
 

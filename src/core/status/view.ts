@@ -1,4 +1,3 @@
-import { bounds } from '../analysis/bounds.ts';
 import type { View } from '../observed.ts';
 import type { Evaluation } from '../release/evaluation.ts';
 import type { Progress } from '../release/progress.ts';
@@ -12,12 +11,12 @@ export function viewOf(scene: Scene, progress: Progress | undefined, evaluation:
     phase: progress?.phase ?? scene.observed.deployment.status?.phase ?? 'Waiting',
     weight: revision === undefined ? 0 : realWeightOf(scene, revision),
     logE: evaluation?.logE,
-    checks: (evaluation?.checks ?? []).map(({ name, verdict, figures: { logE, phi, totals, value }, comparison }) => ({
+    checks: (evaluation?.checks ?? []).map(({ name, verdict, figures: { logE, phi, totals, value }, bounds }) => ({
       check: name,
       verdict,
       logE,
       phi,
-      bounds: comparison && (() => bounds(comparison.rows, comparison.history, comparison.config)),
+      bounds,
       value,
       stable: totals && { requests: totals.stableRequests, bad: totals.stableBad },
       candidate: totals && { requests: totals.candidateRequests, bad: totals.candidateBad },

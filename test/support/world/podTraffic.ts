@@ -1,7 +1,7 @@
 // Traffic where no gateway weighs: each Ready pod that takes requests gets as many as any other, and counts them itself.
 import { LABEL } from '../../../src/api/names.ts';
 import { RESOURCE, type KubeObject } from '../../../src/api/resources.ts';
-import type { ArmSample, MeasureRequest, Tick } from '../../../src/core/analysis/measurement.ts';
+import type { ArmSample, Columns, MeasureRequest, Tick } from '../../../src/core/analysis/measurement.ts';
 import type { RouteState } from '../../../src/core/observed.ts';
 import { newestCarried, readShareService } from '../../../src/core/traffic/carrier.ts';
 import { readRoute } from '../../../src/core/traffic/route.ts';
@@ -91,7 +91,11 @@ export class PodTraffic extends Gateway {
   override tick(request: MeasureRequest, atMs: number, now: number): Tick {
     const { measurand } = request;
     if (measurand.type === 'value') return { atMs, stable: null, candidate: null, value: this.values(measurand.promql, atMs) };
-    if (measurand.type === 'counters') throw new Error('counters of the user are only known where there is a gateway');
+    if (measurand.type === 'counters') {
+      const columns = Object.keys(measurand.candidate);
+      const arm = (queries: Columns) => ({ series: columns.map((column) => this.values(queries[column] ?? '', atMs) ?? NaN) });
+      return { atMs, stable: null, candidate: null, value: null, vectors: { columns, stable: arm(measurand.stable), candidate: arm(measurand.candidate) } };
+    }
     const { arms } = measurand;
     if (!('deployment' in arms)) throw new Error('a gateway is asked for numbers that it does not have');
     const look = this.#looks.get(atMs);

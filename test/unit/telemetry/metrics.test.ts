@@ -132,6 +132,16 @@ describe('the bounds of a check', () => {
     expect(await scrape(metrics, 'ratio_upper')).toEqual([`plimsoll_check_ratio_upper{${OF_FRAUD},check="errors"} 2`]);
   });
 
+  test('are those that the kind of check has', async () => {
+    const metrics = open();
+    metrics.recordDeployment(bounded('fraud', () => ({ meanWorseLower: -0.5, meanWorseUpper: 1.25 })));
+    expect((await scrape(metrics, 'check="errors"', '_worse_')).toSorted()).toEqual([
+      `plimsoll_check_mean_worse_lower{${OF_FRAUD},check="errors"} -0.5`,
+      `plimsoll_check_mean_worse_upper{${OF_FRAUD},check="errors"} 1.25`,
+    ]);
+    expect(await upper(metrics)).toEqual([]);
+  });
+
   test('that are none have no series', async () => {
     const metrics = open();
     metrics.recordDeployment(bounded('fraud', () => ({ ratioLower: 0, ratioUpper: null, rateUpper: 1 })));

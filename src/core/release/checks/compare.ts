@@ -2,7 +2,7 @@ import { growingFlatMap } from '../../analysis/growing.ts';
 import { cleanRow, type Counts, type Row } from '../../analysis/row.ts';
 import type { TimedVectorRow, VectorRow } from '../../analysis/vectorRows.ts';
 import type { CheckEvidence } from '../evidence.ts';
-import type { CheckKind, CheckSpec } from './kind.ts';
+import type { CheckKind, CheckSpec, WindowCount } from './kind.ts';
 import { columnsFor, marginSettings, readMargins, type Margins } from './settings.ts';
 import { compareRates, holdAgainstBaseline, type WindowedRow, type WindowedRows } from './twoArms.ts';
 
@@ -25,7 +25,10 @@ export const COMPARE: CheckKind<NonNullable<CheckSpec['compare']>, CompareOption
   }),
   accuses: () => true,
   certifies: () => true,
-  judge: (check, evidence, context) => compareRates(ratesOf(evidence), check, 0, context),
+  judge: (check, evidence, context) => {
+    const rates = ratesOf(evidence);
+    return { ...compareRates(rates, check, 0, context), counted: () => countRates(rates) };
+  },
   watch: (check, evidence, last) => holdAgainstBaseline(ratesOf(evidence), check, last),
 };
 
@@ -41,6 +44,10 @@ export function ratesOf(evidence: CheckEvidence): WindowedRows {
     history: growHistory(memory, [columns], history, (arm) => [countsOf(arm)]),
     memory,
   };
+}
+
+export function countRates({ rows }: WindowedRows): readonly WindowCount[] {
+  return rows.map(({ window, row }) => ({ window, count: row?.candidate.requests ?? 0 }));
 }
 
 const growRows = growingFlatMap<TimedVectorRow, WindowedRow>();

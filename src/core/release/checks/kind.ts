@@ -1,10 +1,10 @@
 import type { ModelDeployment } from '../../../api/generated/modeldeployment.ts';
 import type { Voice } from '../../analysis/decide.ts';
-import type { AnalysisConfig } from '../../analysis/config.ts';
 import type { Totals } from '../../analysis/analyse.ts';
+import type { CheckBounds } from '../../analysis/bounds.ts';
+import type { Certifier } from '../../analysis/forecast.ts';
 import type { Arms, Measurand } from '../../analysis/measurement.ts';
 import type { PromqlNames } from '../../analysis/promql.ts';
-import type { RawCounts, Row } from '../../analysis/row.ts';
 import type { CountingSource } from '../../analysis/servers.ts';
 import type { CheckEvidence } from '../evidence.ts';
 
@@ -45,18 +45,27 @@ export interface Finding {
   readonly figures: Figures;
   /** Its part in the combined evidence, which alone may fail a release on statistics. */
   readonly voice?: Voice;
-  /** Of a check that compares shares of bad events: what its verdict was made from, for questions that cost more than the verdict. */
-  readonly comparison?: Comparison;
+  /** Events of the candidate that its own queries counted, row by row. Absent where somebody else counts. */
+  readonly counted?: () => readonly WindowCount[];
+  /** Between what bounds the truth lies. Computed when asked, as what follows: it costs more than the verdict. */
+  readonly bounds?: () => CheckBounds;
+  /** What this check alone would have caught on the evidence that there is. */
+  readonly power?: () => Power;
+  /** How it comes to certify a candidate, for the forecast. Of checks that can. */
+  readonly certifier?: Certifier;
 }
 
-/** Two versions by their shares of bad events. */
-export interface Comparison {
-  readonly rows: readonly Row[];
-  /** Stable's intervals before the release. */
-  readonly history: readonly RawCounts[];
-  readonly config: AnalysisConfig;
-  /** Level at which this check alone rolls back. */
-  readonly alpha: number;
+export interface WindowCount {
+  readonly window: number;
+  readonly count: number;
+}
+
+/** The least bad candidate that would have been caught with 90 % probability. */
+export interface Power {
+  /** For the record; undefined when none would have been. */
+  readonly caught: string | undefined;
+  /** What follows "a candidate", or the worst that would have been missed: `1.8 times as bad`, `one 100 times as bad`. */
+  readonly words: string;
 }
 
 /** Whom a check is about. */

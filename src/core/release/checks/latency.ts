@@ -2,13 +2,14 @@ import type { Totals } from '../../analysis/analyse.ts';
 import { DEFAULT_ANALYSIS } from '../../analysis/config.ts';
 import { slowerSeries, type Bins } from '../../analysis/distribution.ts';
 import { growingFlatMap, type Memory } from '../../analysis/growing.ts';
+import { catchableRatio } from '../../analysis/power.ts';
 import type { Counts } from '../../analysis/row.ts';
 import { durationMs } from '../../time.ts';
 import type { CheckEvidence } from '../evidence.ts';
 import { addBins, histogramRows, quantile, sumRows, total, type HistogramRows, type SumOfRows, type WindowedBins } from './bins.ts';
-import type { CheckKind, CheckSpec, Finding, JudgeContext, Settings } from './kind.ts';
+import type { CheckKind, CheckSpec, Finding, JudgeContext, Power, Settings } from './kind.ts';
 import { marginSettings, readMargins, type Margins } from './settings.ts';
-import { accusation, compareRates, holdAgainstBaseline, holdRate, verdictOf, type WindowedRow, type WindowedRows } from './twoArms.ts';
+import { accusation, compareRates, holdAgainstBaseline, holdRate, judgeLimit, ratioPower, verdictOf, type WindowedRow, type WindowedRows } from './twoArms.ts';
 
 interface LatencyOptions {
   readonly wish: LatencyWish;
@@ -45,7 +46,7 @@ export const LATENCY: CheckKind<NonNullable<CheckSpec['latency']>, LatencyOption
       case 'Threshold':
         return compareRates(evidence.rows(), wish, TOLERANCE, context);
       case 'Fixed':
-        return holdRate(ownOf(evidence), 1 - wish.quantile, evidence.memory, sayFixed(wish));
+        return judgeLimit(ownOf(evidence), 1 - wish.quantile, evidence.rows(), context, sayFixed(wish));
       case 'Factor':
         return compareQuantile(wish, histogramOf(evidence), context);
       case 'Any':
@@ -122,6 +123,7 @@ function noBoundary({ quantile: part, factor }: Factor, { history, edges, rows }
     explain: () => `no data: ${why}`,
     figures: {},
     voice: { verdict: 'nodata', series, tolerated: false },
+    certifier: { history: [], config: DEFAULT_ANALYSIS },
   };
 }
 
@@ -148,7 +150,26 @@ function compareAll({ edges, rows: timed, history, memory }: Histogram, context:
     },
     figures: { logE: series.at(-1) ?? 0, looks: series.length, totals: totalsOf(counted) },
     voice: { verdict: word, series, tolerated: false },
+    power: () => tailPower({ edges, rows: timed, history, memory: {} }, context),
   };
+}
+
+/** A slow tail is what goes beyond the last boundary that so many of stable's requests pass. */
+const TAIL = 0.01;
+
+/**
+ * What would have been caught of a longer tail, by the comparison at the boundary where stable's begins. The mean over all boundaries reaches
+ * its level when one of them alone reaches so many times that, so the others can only help.
+ */
+function tailPower(histogram: Histogram, { alpha }: JudgeContext): Power {
+  const { edges, rows, history } = histogram;
+  const stable = addBins([...history, ...rows.flatMap(({ row }) => (row ? [row.stable] : []))]);
+  const whole = total(stable);
+  const edge = edges.findLast((_, place) => whole > 0 && total(stable.slice(place + 1)) >= TAIL * whole);
+  if (edge === undefined) return ratioPower(undefined);
+  const slow = slowerThan(edge, histogram);
+  const config = { ...DEFAULT_ANALYSIS, tolerance: TOLERANCE, margin: 0, floor: 0, alpha: alpha / edges.length };
+  return ratioPower(catchableRatio(slow.rows.map(({ row }) => row), slow.history, config), ` beyond ${edge} ms`);
 }
 
 /** What is compared at one boundary, for the sentence. */

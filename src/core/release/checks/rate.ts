@@ -1,8 +1,8 @@
 import type { CheckEvidence } from '../evidence.ts';
-import { ratesOf } from './compare.ts';
+import { countRates, ratesOf } from './compare.ts';
 import type { CheckKind, CheckSpec } from './kind.ts';
 import { columnsFor, given, readPercent } from './settings.ts';
-import { holdRate, type WindowedRows } from './twoArms.ts';
+import { holdRate, judgeLimit, type WindowedRows } from './twoArms.ts';
 
 interface RateOptions {
   /** Queries of the user's own; without them failed requests are counted. */
@@ -26,7 +26,11 @@ export const RATE: CheckKind<NonNullable<CheckSpec['rate']>, RateOptions> = {
       : { type: 'counters', stable: {}, candidate: columnsFor({ total: queries.total, bad: queries.bad }, candidate) },
   accuses: () => true,
   certifies: () => true,
-  judge: (check, evidence) => holdRate(own(rowsOf(check, evidence)), check.limit, evidence.memory),
+  judge: (check, evidence, context) => {
+    const rows = rowsOf(check, evidence);
+    const counted = check.queries === undefined ? {} : { counted: () => countRates(rows) };
+    return { ...judgeLimit(own(rows), check.limit, rows, context), ...counted };
+  },
   watch: (check, evidence, last) => holdRate(own(rowsOf(check, evidence), last), check.limit, evidence.memory),
 };
 

@@ -1,5 +1,6 @@
 import { DEFAULT_ANALYSIS } from '../../analysis/config.ts';
 import { growing, growingFlatMap, type Memory } from '../../analysis/growing.ts';
+import { catchableDrop } from '../../analysis/power.ts';
 import {
   divide, NO_SCORE, scoreBurstFactor, startScoreBurst, stepScore, stepScoreBurst, type ScoreBurst, type ScoreRow, type Scores, type ScoreState,
 } from '../../analysis/score.ts';
@@ -51,11 +52,14 @@ export const SCORE: CheckKind<NonNullable<CheckSpec['score']>, ScoreOptions> = {
 
 interface ScoreRows {
   readonly rows: readonly ScoreRow[];
+  /** The window of each row. */
+  readonly windows: readonly number[];
   readonly history: readonly Scores[];
 }
 
 /** Both arms' counts of one interval, by column or by bin. */
 interface CountedRow {
+  readonly window: number;
   readonly row: { readonly stable: readonly number[]; readonly candidate: readonly number[] } | null;
 }
 
@@ -95,6 +99,7 @@ function scored(
 ): ScoreRows {
   return {
     rows: growRows(memory, basis, rows, ({ row }) => [row && { stable: toScores(row.stable), candidate: toScores(row.candidate) }]),
+    windows: rows.map(({ window }) => window),
     history: growHistory(memory, basis, history, (counts) => [toScores(counts)]),
   };
 }
@@ -159,8 +164,8 @@ function stepCourse(state: Course, row: ScoreRow, alpha: number): Course {
  * Fails when stable's lower bound is above the candidate's upper bound, at two looks with scores of the candidate; passes when stable's upper
  * bound is above the candidate's lower bound by no more than the margin.
  */
-function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alpha }: JudgeContext, memory: Memory): Finding {
-  const { alphaPromote, minIntervals, minRequests } = DEFAULT_ANALYSIS;
+function compareScores(check: ScoreOptions, { rows, windows, history }: ScoreRows, { alpha }: JudgeContext, memory: Memory): Finding {
+  const { alphaPromote, minIntervals, minRequests, phiMax } = DEFAULT_ANALYSIS;
   const start = (): Course => {
     const nothing = { stable: NO_SCORE, candidate: NO_SCORE };
     return { burst: startScoreBurst(history), accusing: nothing, certifying: nothing, intervals: 0, apart: 0, counted: 0 };
@@ -182,6 +187,7 @@ function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alph
             : isGood
               ? 'Pass'
               : 'Inconclusive/Collecting';
+  const range = check.highest - check.lowest;
   const shown = apart > 0 ? accusing : certifying;
   const level = 100 - 100 * (apart > 0 ? alpha / 2 : alphaPromote / 2);
   return {
@@ -190,6 +196,18 @@ function compareScores(check: ScoreOptions, { rows, history }: ScoreRows, { alph
       intervals === 0
         ? 'no scores of the candidate were counted'
         : `${sayMean(check, 'candidate', shown.candidate.interval)}, ${sayMean(check, 'stable', shown.stable.interval)}, each bound with ${Number(level.toPrecision(4))}% confidence`,
+    counted: () => rows.map((row, place) => ({ window: windows[place] ?? 0, count: row?.candidate.count ?? 0 })),
+    bounds: () => ({
+      meanWorseLower: range * (accusing.stable.interval.lower - accusing.candidate.interval.upper),
+      meanWorseUpper: range * behind,
+    }),
+    power: () => {
+      const drop = catchableDrop(rows, history, alpha, phiMax);
+      if (drop === undefined) return { caught: undefined, words: 'one with the worst score' };
+      const worse = roundUp(range * drop);
+      return { caught: worse, words: `with a mean worse by ${worse}` };
+    },
+    certifier: { scores: history, margin: check.margin },
     figures: {
       looks: rows.length,
       others: {

@@ -56,6 +56,7 @@ export const SHIFT: CheckKind<NonNullable<CheckSpec['shift']>, ShiftOptions> = {
           ? 'no events of the candidate were counted'
           : `PSI ${roundDown(index)} of ${Math.trunc(total(candidate))} against ${Math.trunc(total(stable))} of stable in ${stable.length} bins: ` +
             `e=${formatEvidence(logE)}${word === 'abort' ? ', the distribution has shifted' : ''}${isSmall ? `, less than ${LEAST_PSI} is no shift to act upon` : ''}`,
+      counted: () => timed.map(({ window, row }) => ({ window, count: row ? total(row.candidate) : 0 })),
       figures: { logE, looks: series.length, others: { psi: roundDown(index) } },
       ...(rollsBack ? { voice: { verdict: word, series, tolerated: isSmall } } : {}),
     };

@@ -2,12 +2,13 @@ import { judge, type Judgement, type Verdict as Word } from '../../analysis/anal
 import { bounds, rateUpper, weigh } from '../../analysis/bounds.ts';
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../analysis/config.ts';
 import { growing, type Memory } from '../../analysis/growing.ts';
+import { catchableRate, catchableRatio } from '../../analysis/power.ts';
 import { isSuspicious, NOTHING_SEEN, rejects, stepEvidence, type Evidence } from '../../analysis/rejection.ts';
 import { judgeRate } from '../../analysis/rate.ts';
 import type { RawCounts, Row } from '../../analysis/row.ts';
 import { explain, formatEvidence, roundUp } from '../../analysis/words.ts';
 import { total, type SumOfRows } from './bins.ts';
-import type { Figures, Finding, JudgeContext, Verdict } from './kind.ts';
+import type { Figures, Finding, JudgeContext, Power, Verdict } from './kind.ts';
 import type { Margins } from './settings.ts';
 
 export interface WindowedRow {
@@ -39,8 +40,17 @@ export function compareRates(
     explain: () => `${prefix}${explain(judgement, bounds(rows, history, config), config)}`,
     figures: figuresOf(judgement),
     voice: judgement,
-    comparison: { rows, history, config, alpha },
+    bounds: () => bounds(rows, history, config),
+    power: () => ratioPower(catchableRatio(rows, history, { ...config, alpha })),
+    certifier: { history, config },
   };
+}
+
+/** In words: a candidate so many times as bad, to two digits. `what`: what there is more of. */
+export function ratioPower(ratio: number | undefined, what = ''): Power {
+  if (ratio === undefined) return { caught: undefined, words: `one 100 times as bad${what}` };
+  const times = String(Number(ratio.toPrecision(2)));
+  return { caught: `${times}${what}`, words: `${times} times as bad${what}` };
 }
 
 /** A share of bad events of the candidate alone, held against a limit. `own`: its intervals. Of bursts before them nothing is known. */
@@ -57,7 +67,24 @@ export function holdRate(own: readonly (RawCounts | null)[], limit: number, memo
         : `${prefix}candidate ${counted} where ${roundUp(100 * limit)}% is allowed: e=${formatEvidence(judged.logE)}, ${sure}`,
     figures: figuresOf(judged),
     voice: { verdict: judged.verdict, series: judged.series, tolerated: false },
+    bounds: () => ({ rateUpper: judged.rateUpper }),
   };
+}
+
+/** The same while both versions have traffic. `history`: stable's intervals before the release, where they are counted. */
+export function judgeLimit(
+  own: readonly (RawCounts | null)[],
+  limit: number,
+  { history, memory }: Pick<WindowedRows, 'history' | 'memory'>,
+  { alpha }: JudgeContext,
+  prefix = '',
+): Finding {
+  const power = (): Power => {
+    const rate = catchableRate(own, limit, { ...DEFAULT_ANALYSIS, alpha });
+    const share = rate === undefined ? '' : `${Number((100 * rate).toPrecision(2))}%`;
+    return rate === undefined ? { caught: undefined, words: 'one that is always bad' } : { caught: share, words: `with ${share} bad` };
+  };
+  return { ...holdRate(own, limit, memory, prefix), power, certifier: { history, limit, config: DEFAULT_ANALYSIS } };
 }
 
 /**

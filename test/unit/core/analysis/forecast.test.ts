@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { judge } from '../../../../src/core/analysis/analyse.ts';
 import { DEFAULT_ANALYSIS } from '../../../../src/core/analysis/config.ts';
-import { forecast, type Certifier, type EvidencePlan } from '../../../../src/core/analysis/forecast.ts';
+import { forecast, type EvidencePlan, type ShareCertifier } from '../../../../src/core/analysis/forecast.ts';
+import { judgeRate } from '../../../../src/core/analysis/rate.ts';
 
 const PLAN: EvidencePlan = {
   steps: [
@@ -17,13 +18,13 @@ const PLAN: EvidencePlan = {
 const CONFIG = { ...DEFAULT_ANALYSIS, floor: 0.001 };
 
 /** Intervals of 600 requests, `rate` of them bad, without any scatter. */
-const steady = (rate: number, config = CONFIG): Certifier => ({
+const steady = (rate: number, config = CONFIG): ShareCertifier => ({
   history: Array.from({ length: 120 }, () => ({ requests: 600, bad: 600 * rate })),
   config,
 });
 
 /** The first look at which the operator itself says pass, of a candidate that is exactly like stable. */
-function firstPass({ history, config }: Certifier, requestsPerLook: number, weight: number): number {
+function firstPass({ history, config }: ShareCertifier, requestsPerLook: number, weight: number): number {
   const arm = (share: number) => ({ requests: requestsPerLook * share, bad: requestsPerLook * share * ((history[0]?.bad ?? 0) / (history[0]?.requests ?? 1)) });
   const row = { stable: arm(1 - weight / 100), candidate: arm(weight / 100) };
   for (let looks = 1; ; looks += 1) if (judge(Array.from({ length: looks }, () => row), history, config).verdict === 'pass') return looks;
@@ -49,6 +50,30 @@ describe('the forecast', () => {
     const never = steady(0.01, { ...CONFIG, margin: 0, floor: 0 });
     expect(forecast(40, [steady(0.01), never], PLAN).weights.map(({ certifiedMs }) => certifiedMs)).toEqual([undefined, undefined, undefined]);
     expect(forecast(40, [{ history: [], config: CONFIG }], PLAN).weights[0]?.certifiedMs).toBeUndefined();
+  });
+
+  test('says at which look a rate is certified to be within its limit, and nothing where stable is above it', () => {
+    const limited = { ...steady(0.01), limit: 0.02 };
+    const own = { requests: 600 * 0.25, bad: 600 * 0.25 * 0.01 };
+    let looks = 1;
+    // Without a past of its own a candidate begins with bursts of three, and unlearns them.
+    while (judgeRate(Array.from({ length: looks }, () => own), 0.02, limited.history, CONFIG).verdict !== 'pass') looks += 1;
+    expect(forecast(40, [limited], PLAN).weights[1]?.certifiedMs).toBe(looks * PLAN.intervalMs);
+    expect(forecast(40, [{ ...steady(0.03), limit: 0.02 }], PLAN).weights.map(({ certifiedMs }) => certifiedMs)).toEqual([undefined, undefined, undefined]);
+    expect(forecast(40, [{ history: [], config: CONFIG, limit: 0.02 }], PLAN).weights[0]?.certifiedMs).toBeUndefined();
+  });
+
+  test('says at which look a score is certified, sooner at a larger share and with a larger margin', () => {
+    const scores = Array.from({ length: 120 }, () => ({ count: 100, sum: 80, squares: 70 }));
+    const [five, quarter, half] = forecast(40, [{ scores, margin: 0.05 }], PLAN).weights.map(({ certifiedMs }) => certifiedMs ?? NaN);
+    expect(half).toBeLessThan(quarter!);
+    expect(quarter).toBeLessThan(five!);
+    expect(forecast(40, [{ scores, margin: 0.1 }], PLAN).weights[2]?.certifiedMs).toBeLessThan(half!);
+    expect(forecast(40, [{ scores: [], margin: 0.1 }], PLAN).weights[2]?.certifiedMs).toBeUndefined();
+    expect(forecast(40, [{ scores, margin: 0 }], PLAN).weights[2]?.certifiedMs).toBeUndefined();
+    const certifying = { ...PLAN, isCertifying: true };
+    expect(forecast(40, [{ scores, margin: 0.1 }], certifying).late).toBeUndefined();
+    expect(forecast(40, [{ scores, margin: 0.002 }], certifying).late).toMatchObject({ what: 'certificates', step: 2 });
   });
 
   test('counts a weight once, and leaves out steps without traffic', () => {

@@ -2,8 +2,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { judgeState, startMetric, stepMetric } from '../../../../src/core/analysis/analyse.ts';
 import { DEFAULT_ANALYSIS, type AnalysisConfig } from '../../../../src/core/analysis/config.ts';
-import { catchableRatio } from '../../../../src/core/analysis/power.ts';
+import { catchableDrop, catchableRate, catchableRatio } from '../../../../src/core/analysis/power.ts';
+import { judgeRate } from '../../../../src/core/analysis/rate.ts';
+import { hasRejected } from '../../../../src/core/analysis/decide.ts';
 import type { Counts } from '../../../../src/core/analysis/row.ts';
+import { divide, NO_SCORE, scoreBurstFactor, startScoreBurst, stepScore, stepScoreBurst, type Scores } from '../../../../src/core/analysis/score.ts';
 import { createSeededRandom } from '../../../support/clocks.ts';
 
 interface Scene {
@@ -101,5 +104,79 @@ describe('the regression that would have been caught', () => {
     const { rows, history, ratio } = play(SCENE, 9);
     const worse = rows.map(({ stable, candidate }) => ({ stable, candidate: { ...candidate, bad: candidate.requests } }));
     expect(catchableRatio(worse, history, SCENE.config)).toBe(ratio);
+  });
+});
+
+describe('the rate that would have been caught', () => {
+  test.each([
+    ['of many events', { requests: 200, looks: 40, limit: 0.01, bursts: 1 }],
+    ['of few', { requests: 20, looks: 60, limit: 0.05, bursts: 1 }],
+    ['in bursts', { requests: 200, looks: 60, limit: 0.02, bursts: 4 }],
+  ])('is caught in at least 85 of 100 plays %s, and one a quarter less above the limit in fewer', (_, { requests, looks, limit, bursts }) => {
+    const draw = (random: () => number, rate: number): Counts[] =>
+      Array.from({ length: looks }, () => ({ requests, bad: Math.min(requests, bursts * poisson(random, (requests * rate) / bursts)) }));
+    const rows = draw(createSeededRandom(3), limit);
+    const rate = catchableRate(rows, limit, DEFAULT_ANALYSIS) ?? NaN;
+    const caught = (what: number): number => {
+      const random = createSeededRandom(5);
+      const isCaught = (): boolean => {
+        const { series } = judgeRate(draw(random, what), limit, [], DEFAULT_ANALYSIS);
+        return hasRejected([{ verdict: 'continue', series, tolerated: false }], DEFAULT_ANALYSIS.alpha);
+      };
+      return Array.from({ length: CANDIDATES }, isCaught).filter(Boolean).length / CANDIDATES;
+    };
+    expect(rate).toBeGreaterThan(limit);
+    expect(rate).toBeLessThan(6 * limit);
+    expect(caught(rate)).toBeGreaterThanOrEqual(0.85);
+    expect(caught(limit + 0.75 * (rate - limit))).toBeLessThan(caught(rate));
+  });
+
+  test('is none where nothing or too little was counted', () => {
+    expect(catchableRate([], 0.01, DEFAULT_ANALYSIS)).toBeUndefined();
+    expect(catchableRate([null, { requests: 0, bad: 0 }], 0.01, DEFAULT_ANALYSIS)).toBeUndefined();
+    expect(catchableRate([{ requests: 1, bad: 0 }], 0.5, DEFAULT_ANALYSIS)).toBeUndefined();
+  });
+});
+
+describe('the drop of a mean score that would have been caught', () => {
+  const [alpha, phiMax, looks] = [0.01, DEFAULT_ANALYSIS.phiMax, 40];
+  /** Scores that are evenly spread 0.3 around their mean. */
+  const draw = (random: () => number, count: number, mean: number): Scores => {
+    const all = Array.from({ length: count }, () => mean + 0.3 * (2 * random() - 1));
+    return { count, sum: all.reduce((a, b) => a + b, 0), squares: all.reduce((a, b) => a + b * b, 0) };
+  };
+  const rowsOf = (random: () => number, drop: number) =>
+    Array.from({ length: looks }, () => ({ stable: draw(random, 180, 0.65), candidate: draw(random, 20, 0.65 - drop) }));
+
+  test('is caught in about 90 of 100 plays, and one a quarter smaller in far fewer', () => {
+    const random = createSeededRandom(3);
+    const isCaught = (history: readonly Scores[], by: number): boolean => {
+      let [burst, stable, candidate, apart] = [startScoreBurst(history), NO_SCORE, NO_SCORE, 0];
+      for (const row of rowsOf(random, by)) {
+        const phi = scoreBurstFactor(burst, phiMax);
+        burst = stepScoreBurst(burst, row.stable);
+        stable = stepScore(stable, divide(row.stable, phi), alpha / 2);
+        candidate = stepScore(candidate, divide(row.candidate, phi), alpha / 2);
+        if (stable.interval.lower > candidate.interval.upper) apart += 1;
+      }
+      return apart >= 2;
+    };
+    const plays = Array.from({ length: 20 }, () => {
+      const history = Array.from({ length: 60 }, () => draw(random, 200, 0.65));
+      const drop = catchableDrop(rowsOf(random, 0), history, alpha, phiMax) ?? NaN;
+      const caught = (by: number): number => Array.from({ length: 20 }, () => isCaught(history, by)).filter(Boolean).length / 20;
+      return { drop, share: caught(drop), smaller: caught(0.75 * drop) };
+    });
+    const mean = (part: (play: (typeof plays)[number]) => number): number => plays.reduce((sum, play) => sum + part(play), 0) / plays.length;
+    expect(mean(({ drop }) => drop)).toBeCloseTo(0.048, 2);
+    expect(mean(({ share }) => share)).toBeGreaterThan(0.85);
+    expect(mean(({ share }) => share)).toBeLessThan(0.97);
+    expect(mean(({ smaller }) => smaller)).toBeLessThan(0.6);
+  });
+
+  test('is none where nothing or too little was counted', () => {
+    const few = { stable: { count: 2, sum: 1, squares: 1 }, candidate: { count: 1, sum: 1, squares: 1 } };
+    expect(catchableDrop([], [], alpha, phiMax)).toBeUndefined();
+    expect(catchableDrop([null, few, few, few], [], alpha, phiMax)).toBeUndefined();
   });
 });

@@ -385,3 +385,44 @@ describe('after the promotion', () => {
     expect(evaluateWatch({ ...PARAMETERS, checks: specs.map(checkOf) }, samples, windows).verdict).toBe('Inconclusive/Collecting');
   });
 });
+
+describe('what a check would have caught, and its bounds', () => {
+  const asked = (spec: CheckSpec, ticks: Tick[]) => {
+    const [result] = judged([[spec, ticks]], 40).checks;
+    return { power: result?.power?.(), bounds: { ...result?.bounds?.() } };
+  };
+
+  test('latency without a threshold: a longer tail, and no bounds', () => {
+    const { power, bounds } = asked({ name: 'l', latency: {} }, vectorTicks(BUCKETS, 40, buckets(EVEN, SAME)));
+    expect(power?.caught).toMatch(/^[1-9][.0-9]* beyond 250 ms$/);
+    expect(power?.words).toBe(power?.caught?.replace(' ', ' times as bad '));
+    expect(bounds).toEqual({});
+    expect(asked({ name: 'l', latency: {} }, vectorTicks(BUCKETS, 40, () => [0, 0, 0, 0])).power).toEqual({ caught: undefined, words: 'one 100 times as bad' });
+  });
+
+  test('rate: a share, and the upper bound of it', () => {
+    const spec: CheckSpec = { name: 'r', rate: { bad: 'b', total: 't', atMost: '2%' } };
+    const { power, bounds } = asked(spec, vectorTicks(['total', 'bad'], 40, (arm) => (arm === 'stable' ? [0, 0] : [100, 1])));
+    expect(power?.words).toMatch(/^with [2-4][.0-9]*% bad$/);
+    expect(bounds.rateUpper).toBeGreaterThan(0.01);
+    expect(bounds.rateUpper).toBeLessThan(0.02);
+    const silent = asked(spec, vectorTicks(['total', 'bad'], 40, () => [0, 0]));
+    expect(silent).toEqual({ power: { caught: undefined, words: 'one that is always bad' }, bounds: { rateUpper: 1 } });
+  });
+
+  test('score: a worse mean, and how much worse it can be, in its own units', () => {
+    const spec: CheckSpec = { name: 's', score: { count: 'c', sum: 's', sumOfSquares: 'q', lowest: '0', highest: '10' } };
+    const { power, bounds } = asked(spec, vectorTicks(['count', 'sum', 'squares'], 40, (arm) => (arm === 'stable' ? [900, 5400, 33000] : [100, 600, 3700])));
+    expect(Number(power?.caught)).toBeGreaterThan(0.1);
+    expect(Number(power?.caught)).toBeLessThan(2);
+    expect(power?.words).toBe(`with a mean worse by ${power?.caught}`);
+    expect(bounds.meanWorseLower).toBeLessThan(0);
+    expect(bounds.meanWorseUpper).toBeGreaterThan(0);
+    expect(bounds.meanWorseUpper).toBeLessThan(2);
+  });
+
+  test('not a shift', () => {
+    const shift = asked({ name: 'p', shift: { counts: 'p', bin: 'class' } }, vectorTicks(['cat', 'dog'], 40, () => [50, 50]));
+    expect(shift).toEqual({ power: undefined, bounds: {} });
+  });
+});

@@ -119,7 +119,11 @@ function createRecorder() {
 
 /** All that an evaluation says; functions are asked. */
 function told({ checks, named, ...evaluation }: Evaluation) {
-  return { ...evaluation, named: named?.name, checks: checks.map((result) => ({ ...result, explain: result.explain() })) };
+  const asked = checks.map((result) => {
+    const { explain, bounds, counted } = result;
+    return { ...result, explain: explain(), bounds: { ...bounds?.() }, counted: counted?.(), power: undefined };
+  });
+  return { ...evaluation, named: named?.name, checks: asked };
 }
 
 /** Evaluates after each happening as the operator does, and afresh. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { CheckSpec } from '../../../../src/core/release/checks/kind.ts';
 import { RESOURCE } from '../../../../src/api/resources.ts';
 import { NAME, NAMESPACE, type DeploymentSpec } from '../../../support/world/objects.ts';
 import type { Behaviour, World } from '../../../support/world.ts';
@@ -79,6 +80,34 @@ describe('with traffic.none', () => {
     const release = await ended(world);
     expect(release.spec.plan.evidence).toBe('Nobody');
     expect(release.status).toMatchObject({ outcome: 'Promoted' });
+    world.assertSound();
+  });
+
+  test('where nobody counts requests, minRequests is asked of the events that the queries of a check count', async () => {
+    const world = await working(
+      {},
+      {
+        rollout: { steps: [{ weight: 50, hold: '2m' }], evidenceDeadline: '5m' },
+        analysis: { interval: '5s', minRequests: 100, checks: [{ name: 'wrong', compare: { bad: 'wrong_{{version}}', total: 'told_{{version}}' } }] },
+      },
+    );
+    let every = 60_000;
+    world.gateway.values = (promql, atMs) => (promql.startsWith('wrong') ? 0 : Math.floor(atMs / every));
+    await world.until(() => world.newest().status?.phase === 'Paused');
+    expect(world.newest().spec.plan.evidence).toBe('Nobody');
+    expect(world.newest().status?.message).toContain('fewer than 100 requests had reached the candidate');
+    every = 100;
+    const release = await ended(world);
+    expect(release.status).toMatchObject({ outcome: 'Promoted' });
+    world.assertSound();
+  });
+
+  test('labels that come late and are optional are not waited for', async () => {
+    const late: CheckSpec = { name: 'wrong', optional: true, compare: { bad: 'wrong_{{version}}', total: 'told_{{version}}' } };
+    const lag: CheckSpec = { name: 'lag', limit: { query: 'max(queue_lag)', max: '10' } };
+    const world = await working({}, { analysis: { interval: '5s', checks: [lag, late] } });
+    world.gateway.values = (promql) => (promql.includes('queue_lag') ? 3 : null);
+    expect((await ended(world)).status).toMatchObject({ outcome: 'Promoted' });
     world.assertSound();
   });
 
