@@ -29,14 +29,16 @@ export interface ScraperOptions {
   readonly concurrency?: number;
 }
 
-/** A page, or why there is none. */
-type Page = { readonly text: string } | { readonly problem: string };
+/** A page and when it was there, or why there is none. */
+type Page = { readonly text: string; readonly readMs: number } | { readonly problem: string };
 
 interface Look {
   readonly atMs: number;
   readonly page: Promise<Page>;
 }
 
+/** What was read later does not say what there was at the look: several looks could show one moment, and a window the time after it. */
+const LATE_MS = 2_000;
 /** Pages that nobody asked for again for so long are forgotten. */
 const FORGET_MS = 120_000;
 
@@ -49,7 +51,7 @@ export function createScraper({ clock, targetsOf, read, concurrency = 16 }: Scra
     const known = looks.get(url);
     if (known !== undefined && known.atMs >= atMs) return known.page;
     const page = gate(() => read(url)).then(
-      (text): Page => ({ text }),
+      (text): Page => ({ text, readMs: clock.now() }),
       (error: unknown): Page => ({ problem: sentenceOf(error) }),
     );
     looks.set(url, { atMs, page });
@@ -77,7 +79,7 @@ export function createScraper({ clock, targetsOf, read, concurrency = 16 }: Scra
       const shown = await Promise.all(distinct(arms).map(whoShows));
       const targets = new Map(shown.flatMap((one) => one.targets.map((target) => [target.url, target] as const)));
       const metrics = new Set(queries.flatMap(({ selection }) => selection.metrics));
-      const found = await Promise.all([...targets].map(async ([url, target]) => [url, samplesOf(await pageOf(url, toMs), metrics, target)] as const));
+      const found = await Promise.all([...targets].map(async ([url, target]) => [url, samplesOf(await pageOf(url, toMs), toMs, metrics, target)] as const));
       const pages = new Map(found);
       const samples = found.flatMap(([, page]) => ('samples' in page ? page.samples : []));
       return {
@@ -90,8 +92,11 @@ export function createScraper({ clock, targetsOf, read, concurrency = 16 }: Scra
 
 type Read = { readonly samples: readonly Sample[] } | { readonly problem: string };
 
-function samplesOf(page: Page, metrics: ReadonlySet<string>, { url, labels }: Target): Read {
+function samplesOf(page: Page, atMs: number, metrics: ReadonlySet<string>, { url, labels }: Target): Read {
   if ('problem' in page) return page;
+  const lateMs = page.readMs - atMs;
+  if (lateMs > LATE_MS)
+    return { problem: `The metrics of ${new URL(url).host} were read ${(lateMs / 1000).toFixed(1)} s after the look, and more than ${LATE_MS / 1000} s is too late.` };
   try {
     return { samples: readExposition(page.text, metrics, labels) };
   } catch (error) {

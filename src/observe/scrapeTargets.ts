@@ -20,14 +20,15 @@ export interface ScrapeTargetsOptions {
   readonly addressesOf?: (host: string) => Promise<readonly string[]>;
 }
 
-/** Envoys come and go rarely; so long they are taken to be the same. */
+/** Servers come and go rarely; so long they are taken to be the same, so that no look waits for the API server each time. */
 const REMEMBER_MS = 5_000;
 
 /** Rejects with a sentence when nobody shows the counters of these arms. */
 export function createScrapeTargets(options: ScrapeTargetsOptions): (arms: Arms) => Promise<readonly Target[]> {
   const envoys = remember(options.now, (gateway: string) => envoysOf(options, gateway));
+  const pods = remember(options.now, (arms: string) => podsOf(options.client, JSON.parse(arms) as PodArms));
   return async (arms) => {
-    if ('deployment' in arms) return await podsOf(options.client, arms);
+    if ('deployment' in arms) return await pods(JSON.stringify(arms));
     const { gatewayMetricsUrl, addressesOf = addresses } = options;
     if (gatewayMetricsUrl !== undefined) return await behind(gatewayMetricsUrl, addressesOf);
     const found = await Promise.all(gatewaysOf(options, arms).map(envoys));
@@ -130,8 +131,9 @@ function inUrl(ip: string): string {
 function remember<T>(now: () => number, ask: (key: string) => Promise<T>): (key: string) => Promise<T> {
   const known = new Map<string, { readonly sinceMs: number; readonly answer: Promise<T> }>();
   return (key) => {
+    for (const [old, { sinceMs }] of known) if (now() - sinceMs >= REMEMBER_MS) known.delete(old);
     const found = known.get(key);
-    if (found !== undefined && now() - found.sinceMs < REMEMBER_MS) return found.answer;
+    if (found !== undefined) return found.answer;
     const answer = ask(key);
     known.set(key, { sinceMs: now(), answer });
     answer.catch(() => known.delete(key));

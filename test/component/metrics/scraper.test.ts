@@ -28,7 +28,8 @@ beforeEach(async () => {
   pages = new Map();
   asked = [];
   targets = () => [envoy('/envoy')];
-  clock = createFakeClock(START);
+  // A look is due half a second after its time.
+  clock = createFakeClock(START + 500);
   stop = new AbortController();
   server = createServer((request, response) => {
     asked.push(request.url ?? '');
@@ -168,6 +169,19 @@ describe('no data, with the reason', () => {
     expect(found?.problem).toMatch(problem);
     pages.set('/envoy', shows(requests(5, 6)));
     expect(await look(service)).toMatchObject([{ stable: { '/envoy': { requests: 5 } }, problem: undefined }]);
+  });
+
+  test('what is read long after the look, which may show another moment', async () => {
+    let answer: (() => void) | undefined;
+    pages.set('/envoy', (response) => (answer = () => shows(requests(5, 6))(response)));
+    const service = await begun([wish(ROUTE)]);
+    const looked = look(service);
+    while (answer === undefined) await new Promise((resolve) => setTimeout(resolve, 10));
+    await clock.advance(1_600);
+    answer();
+    const [found] = await looked;
+    expect(found?.problem).toMatch(/^The metrics of 127\.0\.0\.1:\d+ were read 2\.1 s after the look, and more than 2 s is too late\.$/);
+    expect(found?.stable).toBeNull();
   });
 
   test('silence', async () => {
