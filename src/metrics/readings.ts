@@ -180,13 +180,14 @@ function toReading(span: Span, wish: ArmsWish, { failures, scraped, aheadMs, kee
   const newest = ticks.at(-1);
   if (newest === undefined || hasData(newest)) return { ticks, ...clock };
   const isSeen = has(span.toMs, stable) || has(span.toMs, candidate);
-  return { ticks, problem: isSeen ? unreadable(metric, wish.arms) : noSeries(keeper, metric, wish.arms, needs), ...clock };
+  return { ticks, problem: isSeen ? unreadable(keeper, metric, wish.arms) : noSeries(keeper, metric, wish.arms, needs), ...clock };
 }
 
 /** There are series, but what they say is NaN, infinite or negative. */
-function unreadable(metric: string, arms: Arms): string {
+function unreadable(keeper: Keeper, metric: string, arms: Arms): string {
   const whose = 'deployment' in arms ? `pods of ${arms.namespace}/${arms.deployment}` : `route ${arms.namespace}/${arms.route}`;
-  return `There are no usable numbers in ${metric} of the ${whose}: a counter of one of its versions is not a number, infinite or negative.`;
+  const who = keeper === 'Prometheus' ? 'Prometheus has' : 'There are';
+  return `${who} no usable numbers in ${metric} of the ${whose}: a counter of one of its versions is not a number, infinite or negative.`;
 }
 
 /** What is older is no data, whatever the interval. */

@@ -24,7 +24,7 @@ describe('two versions whose errors are the same: 0.5 %, in bursts of four', () 
   let scene: Scenario;
 
   beforeAll(async () => {
-    ({ scene } = await openEvidence('aa', 2, { '1': BURSTY, '2': BURSTY, '3': BURSTY }, [[5, '10s'], [25, '10s'], [50, '10s']]));
+    ({ scene } = await openEvidence('aa', 2, { '1': BURSTY, '2': BURSTY, '3': BURSTY }, [[5, '10s'], [50, '10s']]));
   }, STORY_MS);
 
   afterAll(async () => {

@@ -1,9 +1,10 @@
 // Releases while no Prometheus runs: the operator reads the gateway's Envoy, or the pods, by itself.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startProcess, stopProcess } from '../../deploy/local/cluster/index.ts';
 import type { LoadRecord } from '../../deploy/local/load/figures.ts';
 import type { ModelDeploymentSpec } from '../../src/api/generated/modeldeployment.ts';
+import type { ModelRelease } from '../../src/api/generated/modelrelease.ts';
 import { lost, startCallers, type Callers } from '../support/callers.ts';
 import { failuresOfOthers } from '../support/diary.ts';
 import { QUICK_ANALYSIS, QUICK_ROLLOUT, Scenario } from '../support/scenario.ts';
@@ -56,24 +57,26 @@ afterAll(async () => {
   await Promise.all([routed.close(), shared.close()]);
 }, 60_000);
 
-describe.each([
-  ['by the gateway', () => routed, undefined],
-  ['by the pods', () => shared, 'MLServer'],
-] as const)('counted %s', (_, scene, evidence) => {
-  test('a good version is promoted on what was counted', async () => {
-    await scene().release('2.0.0');
-    const { spec, status } = await scene().finished(2);
-    expect([spec.plan.metrics, spec.plan.evidence]).toEqual(['Scrape', evidence]);
+/** The same version released in both scenes at once. */
+async function released(version: string, number: number): Promise<readonly [routed: ModelRelease, shared: ModelRelease]> {
+  await Promise.all([routed.release(version), shared.release(version)]);
+  return await Promise.all([routed.finished(number), shared.finished(number)]);
+}
+
+test('a good version is promoted on what the gateway, or the pods, counted', async () => {
+  const releases = await released('2.0.0', 2);
+  expect(releases.map(({ spec }) => [spec.plan.metrics, spec.plan.evidence])).toEqual([['Scrape', undefined], ['Scrape', 'MLServer']]);
+  for (const { status } of releases) {
     expect(status).toMatchObject({ outcome: 'Promoted' });
-    expect(lost(callers.calls).slice(0, 5)).toEqual([]);
     expect(status?.requests?.candidate).toBeGreaterThanOrEqual(MIN_REQUESTS);
     for (const { explanation } of status?.checks ?? []) expect(explanation).toMatch(/candidate 0\/\d+ vs stable \d+\/\d+/);
-  }, STORY_MS);
+  }
+  expect(failuresOfOthers(records).slice(0, 5)).toEqual([]);
+  expect(lost(callers.calls).slice(0, 5)).toEqual([]);
+}, STORY_MS);
 
-  test('one that fails on three of ten inputs is rolled back', async () => {
-    await scene().release('3.0.0');
-    const { status, spec } = await scene().finished(3);
-    expect(status).toMatchObject({ outcome: 'RolledBack', reason: 'ErrorRateWorse' });
-    if (scene() === routed) expect(failuresOfOthers(records, [spec.to.revision]).slice(0, 5)).toEqual([]);
-  }, STORY_MS);
-});
+test('one that fails on three of ten inputs is rolled back', async () => {
+  const releases = await released('3.0.0', 3);
+  for (const { status } of releases) expect(status).toMatchObject({ outcome: 'RolledBack', reason: 'ErrorRateWorse' });
+  expect(failuresOfOthers(records, releases.map(({ spec }) => spec.to.revision)).slice(0, 5)).toEqual([]);
+}, STORY_MS);

@@ -233,7 +233,9 @@ describe('served versions', () => {
     expect(said.match(/sha256:[0-9a-f]{64}/g)).toHaveLength(2);
     const failed = await scene.finished(2, 60_000);
     expect(failed.status).toMatchObject({ outcome: 'RolledBack', class: 'Infrastructure', reason: 'DigestMismatch' });
-    expect((await scene.events()).find(({ reason }) => reason === 'RolledBack')?.message).toContain(digest);
+    // Events are written after the record.
+    const told = await scene.until('the roll-back is told', async () => (await scene.events()).find(({ reason }) => reason === 'RolledBack'), 10_000);
+    expect(told.message).toContain(digest);
     scene.files.setFault(path, { kind: 'none' });
     const next = await scene.finished(3, 150_000);
     expect(next.status?.outcome).toBe('Promoted');

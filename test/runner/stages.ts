@@ -60,7 +60,7 @@ function unlimitedStages(command: Command, options: StageOptions, root: string):
     case 'unit':
       return [jestStage('unit', 'unit', files('unit', 'together'), 10, ['--maxWorkers=100%'])];
     case 'component':
-      return [TOOLS, jestStage('component', 'component', files('component', 'together'), 30, [])];
+      return [TOOLS, jestStage('component', 'component', files('component', 'together'), 30, ['--maxWorkers=2'])];
     case 'e2e':
       return clusterStages(options, endToEndStages(files, options));
     case 'long':
