@@ -37,6 +37,8 @@ export interface Observed {
   readonly probes: ReadonlyMap<string, ProbeResult>;
   readonly samples: readonly CheckSamples[];
   readonly alerts: readonly FiringAlert[];
+  /** Why it is not known which alerts fire now. */
+  readonly alertsProblem?: string | undefined;
   readonly settings: Settings;
 }
 

@@ -25,21 +25,29 @@ export interface Alerts {
   firing(namespace: string): readonly FiringAlert[];
   /** Undefined until a look worked. An old time means that nothing is known since, not that nothing fires. */
   asOfMs(): number | undefined;
-  /** Why the newest look brought nothing; undefined when it did. */
+  /** Why it is not known which alerts fire: no look of the last 15 s, or of the last three, has worked. Undefined while it is known. */
   problem(): string | undefined;
   start(signal: AbortSignal): void;
 }
+
+const SILENCE_MS = 15_000;
 
 export function createAlerts(options: AlertsOptions): Alerts {
   const { prometheus, clock, intervalMs } = options;
   const lagMs = options.lagMs ?? 500;
   let byNamespace: ReadonlyMap<string, readonly FiringAlert[]> = new Map();
   let asOfMs: number | undefined;
-  let problem: string | undefined;
+  let failure: string | undefined;
+
+  function problem(): string | undefined {
+    const silenceMs = Math.max(SILENCE_MS, 3 * intervalMs);
+    if (asOfMs !== undefined && clock.now() - asOfMs <= silenceMs) return undefined;
+    return failure ?? 'No question about them has been answered yet.';
+  }
 
   async function look(atMs: number): Promise<void> {
     const result = await prometheus.instant(ALERTS_QUERY, atMs);
-    problem = result.ok ? undefined : result.sentence;
+    failure = result.ok ? undefined : result.sentence;
     if (!result.ok || atMs <= (asOfMs ?? -Infinity)) return;
     const before = byNamespace;
     byNamespace = readAlerts(result.series);
@@ -64,7 +72,7 @@ export function createAlerts(options: AlertsOptions): Alerts {
     wait();
   }
 
-  return { firing: (namespace) => byNamespace.get(namespace) ?? [], asOfMs: () => asOfMs, problem: () => problem, start };
+  return { firing: (namespace) => byNamespace.get(namespace) ?? [], asOfMs: () => asOfMs, problem, start };
 }
 
 function readAlerts(series: readonly Series[]): ReadonlyMap<string, readonly FiringAlert[]> {

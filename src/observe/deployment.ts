@@ -23,6 +23,8 @@ export interface DeploymentSources {
   readonly probes: (namespace: string, deployment: string) => ReadonlyMap<string, ProbeResult>;
   readonly samples: (namespace: string, deployment: string) => readonly CheckSamples[];
   readonly alerts: (namespace: string) => readonly FiringAlert[];
+  /** Why it is not known which alerts fire. */
+  readonly alertsProblem: () => string | undefined;
 }
 
 /** Everything that a pass over this ModelDeployment may know; undefined when it does not exist. Only troubled pods are asked for live. */
@@ -54,6 +56,7 @@ export async function observeDeployment(
     probes: sources.probes(namespace, name),
     samples: sources.samples(namespace, name),
     alerts: sources.alerts(namespace),
+    alertsProblem: sources.alertsProblem(),
     settings: sources.settings,
   };
 }

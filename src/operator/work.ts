@@ -7,7 +7,7 @@ import type { LeaderElector } from '../controller/lease.ts';
 import type { ReconcileResult } from '../controller/loop.ts';
 import type { WorkQueue } from '../controller/workqueue.ts';
 import type { Settings } from '../core/observed.ts';
-import { createAlerts } from '../metrics/alerts.ts';
+import { createAlerts, type Alerts } from '../metrics/alerts.ts';
 import { createMeasurements } from '../metrics/measurements.ts';
 import { readPage } from '../metrics/page.ts';
 import { createPrometheus, NO_PROMETHEUS, type Prometheus } from '../metrics/prometheus.ts';
@@ -59,15 +59,7 @@ export function workOf({ settings, logger, metrics, clock, client, caches, elect
   const targetsOf = createScrapeTargets({ ...settings, client, caches, now: clock.monotonic });
   const servers = createScraper({ clock, targetsOf, read: (url) => countedPage(url, metrics) });
   const measurements = createMeasurements({ prometheus, servers, clock, onData: (key) => add.deployment(...split(key), true) });
-  const alerts = createAlerts({
-    prometheus,
-    clock,
-    intervalMs: settings.alertsIntervalMs,
-    onChange: (namespace) => {
-      for (const { metadata } of caches.deployments.list())
-        if (metadata.namespace === namespace) add.deployment(namespace, metadata.name, true);
-    },
-  });
+  const alerts = alertsOf(prometheus, settings, clock, caches, add);
   const events = createEventRecorder({
     client,
     clock,
@@ -89,6 +81,7 @@ export function workOf({ settings, logger, metrics, clock, client, caches, elect
       probes: prober.results,
       samples: (namespace, name) => measurements.samples(`${namespace}/${name}`),
       alerts: (namespace) => alerts.firing(namespace),
+      alertsProblem: () => alerts.problem(),
     },
     applier,
     measurements,
@@ -113,6 +106,19 @@ export function workOf({ settings, logger, metrics, clock, client, caches, elect
       prometheus.close();
     },
   };
+}
+
+/** A namespace whose alerts change is looked at at once. */
+function alertsOf(prometheus: Prometheus, settings: OperatorSettings, clock: Clock, caches: Caches, add: Keys): Alerts {
+  return createAlerts({
+    prometheus,
+    clock,
+    intervalMs: settings.alertsIntervalMs,
+    onChange: (namespace) => {
+      for (const { metadata } of caches.deployments.list())
+        if (metadata.namespace === namespace) add.deployment(namespace, metadata.name, true);
+    },
+  });
 }
 
 /** What the API server answers to a write goes into the caches: the next pass sees it, however far the watches are behind. */

@@ -73,6 +73,8 @@ export class World {
   readonly passes: Pass[] = [];
   readonly events: (PlanEvent & { readonly atMs: number })[] = [];
   #alerts: readonly FiringAlert[] = [];
+  /** Why Prometheus does not say which alerts fire. */
+  alertsProblem: string | undefined;
   /** Whether an alert ever fired: it speaks against whoever is being released. */
   wasAlerted = false;
   /** How often a version was made anew with other bytes. */
@@ -136,6 +138,7 @@ export class World {
       // Passes take no time, but two operators that see different worlds would contradict each other for ever in one moment.
       passMs: this.lags.length > 1 ? PASS_MS : 0,
       alerts: () => this.alerts,
+      alertsProblem: () => this.alertsProblem,
       measuring: this.#measuring?.(this.#nowMs),
       probe: (revision) => {
         const { probe } = this.behaviour(this.versionOf(revision));

@@ -184,11 +184,15 @@ function hold(
   const holding = progress.phase === 'Paused' ? enter(progress, scene.now, 'Holding', `goes on at ${step.weight} %`, step.weight) : progress;
   const isEarly = scene.now < overAtMs;
   if (isEarly && !(parameters.isFast && evaluation.isCertified)) return { ...wait(holding, overAtMs), actions };
-  const missing = missingEvidence(evaluation, parameters, index);
+  const missing = missingAlerts(scene) ?? missingEvidence(evaluation, parameters, index);
   if (missing === undefined) return goTo(scene, release, progress, parameters, evaluation, index + 1);
   if (isEarly) return { ...wait(holding, overAtMs), actions };
   const deadlineMs = overAtMs + parameters.evidenceDeadlineMs;
-  if (scene.now < deadlineMs) return { ...wait(holding, deadlineMs), actions };
+  if (scene.now < deadlineMs) {
+    // A verdict tells what checks wait for; nothing else would tell this.
+    const told = missing === ALERTS_UNKNOWN ? enter(holding, scene.now, 'Holding', `waits at ${step.weight} %: ${missing}`, step.weight) : holding;
+    return { ...wait(told, deadlineMs), actions };
+  }
   const late = `${sayDuration(parameters.evidenceDeadlineMs)} after the hold was over ${missing}`;
   if (parameters.onInconclusive === 'Rollback')
     return rollBack(scene, release, progress, {
@@ -206,6 +210,13 @@ function keepCapacity(scene: Scene, release: ModelRelease, step: Step): readonly
   const snapshot = snapshotOf(scene, release);
   const replicas = revisionState(scene, release.spec.to.revision)?.workload?.replicas ?? 0;
   return snapshot ? ensureRevision(scene, snapshot, Math.max(replicas, candidatePods(scene, step.weight))) : [];
+}
+
+const ALERTS_UNKNOWN = 'it is not known whether alerts fire, since Prometheus cannot be asked for them';
+
+/** Alerts that nobody can read have not kept silent. */
+function missingAlerts({ observed }: Scene): string | undefined {
+  return observed.deployment.spec.triggers?.alerts && observed.alertsProblem !== undefined ? ALERTS_UNKNOWN : undefined;
 }
 
 /** What keeps a step from ending, undefined when nothing does. Without checks nothing is asked. */

@@ -91,14 +91,29 @@ describe('firing alerts', () => {
     const alerts = start();
     await until(() => alerts.asOfMs() === START);
     fake.answer('ALERTS', answer);
-    await advanceTo(START + 5_600);
+    for (let s = 5; s <= 20; s += 5) await advanceTo(START + s * 1_000 + 600);
     await until(() => alerts.problem() !== undefined);
     expect(alerts.firing('team-a')).toHaveLength(1);
     expect(alerts.asOfMs()).toBe(START);
   });
 
+  test('one look that fails is not yet a silence, and one that works ends it', async () => {
+    fake.answer('ALERTS', always(firing));
+    const alerts = start();
+    await until(() => alerts.asOfMs() === START);
+    fake.answer('ALERTS', { kind: 'text', status: 500, text: 'no' });
+    await advanceTo(START + 5_600);
+    expect(alerts.problem()).toBeUndefined();
+    for (let s = 10; s <= 20; s += 5) await advanceTo(START + s * 1_000 + 600);
+    await until(() => alerts.problem()?.includes('500') === true);
+    fake.answer('ALERTS', always(firing));
+    await advanceTo(START + 25_600);
+    await until(() => alerts.problem() === undefined);
+  });
+
   test('before the first answer nothing is known', () => {
     const alerts = createAlerts({ prometheus, clock, intervalMs: 5_000 });
+    expect(alerts.problem()).toBe('No question about them has been answered yet.');
     expect(alerts.asOfMs()).toBeUndefined();
     expect(alerts.firing('team-a')).toEqual([]);
   });

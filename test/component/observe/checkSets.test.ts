@@ -63,7 +63,7 @@ async function until(isDone: () => boolean): Promise<void> {
 }
 
 async function observe(name: string): Promise<Observed | undefined> {
-  const sources = { client, caches, settings: SETTINGS, probes: () => new Map(), samples: () => [], alerts: () => [] };
+  const sources = { client, caches, settings: SETTINGS, probes: () => new Map(), samples: () => [], alerts: () => [], alertsProblem: () => undefined };
   return await observeDeployment(sources, NAMESPACE, name, stop.signal);
 }
 

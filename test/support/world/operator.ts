@@ -41,6 +41,7 @@ export interface OperatorOptions {
   /** From the beginning of one pass to that of the next, at the least. */
   readonly passMs: number;
   readonly alerts: () => readonly FiringAlert[];
+  readonly alertsProblem: () => string | undefined;
   /** In the place of the simulated metrics store. */
   readonly measuring: Measuring | undefined;
   readonly probe: (revision: string) => ProbeResult['state'];
@@ -168,7 +169,7 @@ export class SimulatedOperator {
   }
 
   #observe(client: KubeClient, now: number, samples: readonly CheckSamples[], signal: AbortSignal): Promise<Observed | undefined> {
-    const { api, settings, alerts } = this.#options;
+    const { api, settings, alerts, alertsProblem } = this.#options;
     const probes = (): ReadonlyMap<string, ProbeResult> =>
       new Map([...this.#probes].filter(([, { fromMs }]) => fromMs <= now).map(([release, { result }]) => [release, result]));
     return observeDeployment(
@@ -179,6 +180,7 @@ export class SimulatedOperator {
         probes,
         samples: () => samples,
         alerts,
+        alertsProblem,
       },
       NAMESPACE,
       NAME,

@@ -192,6 +192,33 @@ describe('an alert', () => {
     expect((await ended(world)).status?.outcome).toBe('Promoted');
   });
 
+  const UNKNOWN = 'waits at 5 %: it is not known whether alerts fire, since Prometheus cannot be asked for them';
+
+  test('that cannot be read has not kept silent: the step does not end, says why, and goes on when alerts are known', async () => {
+    const world = await servingWorld({ triggers });
+    world.alertsProblem = 'The operator has no Prometheus.';
+    world.release('2');
+    await holdingAt(world, 5);
+    await world.until(() => world.newest().status?.message === UNKNOWN);
+    await world.run(20_000);
+    const writes = world.api.writes.length;
+    await world.run(300_000);
+    // A check may still come to its verdict.
+    expect(writesSince(world, writes).length).toBeLessThanOrEqual(2);
+    await world.until(() => world.newest().status?.phase === 'Paused');
+    expect(world.weight('2')).toBe(5);
+    expect(world.newest().status?.message).toContain('after the hold was over it is not known whether alerts fire');
+    world.alertsProblem = undefined;
+    expect((await ended(world)).status?.outcome).toBe('Promoted');
+  });
+
+  test('that cannot be read is no reason to wait where nobody asked for one', async () => {
+    const world = await servingWorld();
+    world.alertsProblem = 'The operator has no Prometheus.';
+    world.release('2');
+    expect((await ended(world)).status?.outcome).toBe('Promoted');
+  });
+
   test('that nobody asked for changes nothing', async () => {
     const world = await releasing();
     await holdingAt(world, 5);
