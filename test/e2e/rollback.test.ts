@@ -82,7 +82,7 @@ describe('a version that fails on three of ten inputs', () => {
     release = await releaseBad('2.0.0', 2);
   }, STORY_MS);
 
-  test('is rolled back on evidence, with an explanation in figures', () => {
+  test('is rolled back on evidence, with an explanation in figures', async () => {
     expect(release.status).toMatchObject({
       phase: 'RolledBack',
       outcome: 'RolledBack',
@@ -94,7 +94,16 @@ describe('a version that fails on three of ten inputs', () => {
     const check = release.status?.checks?.find(({ name }) => name === 'errors');
     expect(check).toMatchObject({ verdict: 'Fail' });
     expect(Number(check?.evidence?.['candidateBad'])).toBeGreaterThan(0);
-    expect(release.metadata.labels).toMatchObject({ 'plimsoll.dev/outcome': 'RolledBack', 'plimsoll.dev/class': 'Evidence' });
+    // The labels are a write of their own, after that of the status.
+    const labels = await scene.until(
+      'the record has its labels',
+      async () => {
+        const { labels: found } = (await scene.releases()).find(({ spec }) => spec.number === release.spec.number)?.metadata ?? {};
+        return found?.['plimsoll.dev/outcome'] === undefined ? undefined : found;
+      },
+      10_000,
+    );
+    expect(labels).toMatchObject({ 'plimsoll.dev/outcome': 'RolledBack', 'plimsoll.dev/class': 'Evidence' });
   });
 
   test('gets its last request at most one interval and a second after the scrape with which a replay fails', async () => {
