@@ -3,9 +3,8 @@ import { counterTicks, histogramTicks } from './looks.ts';
 import { evaluate } from '../../../src/core/release/evaluation.ts';
 import { TRAFFIC } from '../../../src/core/release/measures.ts';
 import type { CheckSamples, Tick } from '../../../src/core/analysis/measurement.ts';
-import { readCheck, settingsOf } from '../../../src/core/release/checks/kinds.ts';
-import type { Parameters } from '../../../src/core/release/parameters.ts';
 import { formatTime } from '../../../src/core/time.ts';
+import { evidencePlan } from '../../support/parameters.ts';
 import { processorMs } from './speed.ts';
 
 export interface PassSpeed {
@@ -21,25 +20,7 @@ const INTERVAL_MS = 15_000;
 const START_MS = Date.UTC(2026, 0, 1);
 /** Looks of stable before the release. */
 const HISTORY = 120;
-const PARAMETERS: Parameters = {
-  steps: [{ weight: 10, holdMs: 0 }],
-  checks: [{ name: 'errors', errorRate: {} }, { name: 'latency', latency: {} }].map((spec) => {
-    const { type, settings } = settingsOf(spec);
-    return readCheck({ name: spec.name, isOptional: false }, type, settings);
-  }),
-  counting: 'Gateway',
-  isScraped: false,
-  intervalMs: INTERVAL_MS,
-  minRequests: 100,
-  promoteWhen: 'NotWorse',
-  isFast: false,
-  settleMs: 0,
-  unavailableGraceMs: 0,
-  progressDeadlineMs: 0,
-  evidenceDeadlineMs: 0,
-  onFailure: 'Rollback',
-  onInconclusive: 'Pause',
-};
+const PARAMETERS = evidencePlan([10], [{ name: 'errors', errorRate: {} }, { name: 'latency', latency: {} }], INTERVAL_MS);
 const WINDOWS = [{ step: 0, weight: 10, from: formatTime(START_MS + HISTORY * INTERVAL_MS) }];
 
 /** Each turn is a release of its own, which is judged as it is after `looksBefore` looks and then at the next one. */

@@ -5,9 +5,9 @@ import type { Check, CheckSpec, Subject } from '../../../../src/core/release/che
 import { readCheck, settingsOf } from '../../../../src/core/release/checks/kinds.ts';
 import { evaluate, type Evaluation } from '../../../../src/core/release/evaluation.ts';
 import { TRAFFIC } from '../../../../src/core/release/measures.ts';
-import type { Parameters } from '../../../../src/core/release/parameters.ts';
 import { evaluateWatch } from '../../../../src/core/release/watchEvaluation.ts';
 import { formatTime } from '../../../../src/core/time.ts';
+import { evidencePlan } from '../../../support/parameters.ts';
 
 const INTERVAL_MS = 5000;
 const START_MS = Date.UTC(2026, 0, 1);
@@ -66,22 +66,7 @@ function valueTicks(values: readonly (number | null)[]): Tick[] {
   return [...before, ...values].map((value, index) => ({ atMs: START_MS + index * INTERVAL_MS, stable: null, candidate: null, value }));
 }
 
-const PARAMETERS: Parameters = {
-  steps: [{ weight: WEIGHT, holdMs: 0 }],
-  checks: [],
-  counting: 'Gateway',
-  isScraped: false,
-  intervalMs: INTERVAL_MS,
-  minRequests: 100,
-  promoteWhen: 'NotWorse',
-  isFast: false,
-  settleMs: 0,
-  unavailableGraceMs: 0,
-  progressDeadlineMs: 0,
-  evidenceDeadlineMs: 0,
-  onFailure: 'Rollback',
-  onInconclusive: 'Pause',
-};
+const PARAMETERS = evidencePlan([WEIGHT], [], INTERVAL_MS);
 
 const TRAFFIC_PER_LOOK: Increments = (arm) => (arm === 'stable' ? [900, 0] : [100, 0]);
 

@@ -2,15 +2,14 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { CheckSamples, Tick } from '../../../../src/core/analysis/measurement.ts';
-import type { Check, CheckSpec } from '../../../../src/core/release/checks/kind.ts';
-import { readCheck, settingsOf } from '../../../../src/core/release/checks/kinds.ts';
+import type { CheckSpec } from '../../../../src/core/release/checks/kind.ts';
 import { evaluate, type Evaluation } from '../../../../src/core/release/evaluation.ts';
 import { TRAFFIC } from '../../../../src/core/release/measures.ts';
-import type { Parameters } from '../../../../src/core/release/parameters.ts';
 import type { Window } from '../../../../src/core/release/progress.ts';
 import { evaluateWatch } from '../../../../src/core/release/watchEvaluation.ts';
 import { formatTime } from '../../../../src/core/time.ts';
 import { createLooks, type Looks } from '../../../../src/metrics/looks.ts';
+import { evidencePlan } from '../../../support/parameters.ts';
 
 const INTERVAL_MS = 5000;
 const SPECS: readonly CheckSpec[] = [
@@ -26,26 +25,7 @@ const SPECS: readonly CheckSpec[] = [
   { name: 'classes', shift: { counts: 'c{{revision}}', bin: 'class', whenShifted: 'Rollback' } },
   { name: 'split', split: {} },
 ];
-const CHECKS: readonly Check[] = SPECS.map((spec) => {
-  const { type, settings } = settingsOf(spec);
-  return readCheck({ name: spec.name, isOptional: false }, type, settings);
-});
-const PARAMETERS: Parameters = {
-  steps: [{ weight: 10, holdMs: 0 }, { weight: 50, holdMs: 0 }],
-  checks: CHECKS,
-  counting: 'Gateway',
-  isScraped: false,
-  intervalMs: INTERVAL_MS,
-  minRequests: 100,
-  promoteWhen: 'NotWorse',
-  isFast: false,
-  settleMs: 0,
-  unavailableGraceMs: 0,
-  progressDeadlineMs: 0,
-  evidenceDeadlineMs: 0,
-  onFailure: 'Rollback',
-  onInconclusive: 'Pause',
-};
+const PARAMETERS = evidencePlan([10, 50], SPECS, INTERVAL_MS);
 const COLUMNS: Readonly<Record<string, readonly string[]>> = {
   latency: ['10', '50', '250', 'Infinity'],
   tail: ['10', '50', '250', 'Infinity'],
